@@ -1,0 +1,131 @@
+"""Settings from the environment: read at first use, validated once.
+
+Secrets (the database's URL, the provider's token) come from one Secrets Manager secret, a JSON object named by `SECRET_ID`.
+`DATABASE_URL` and `PROVIDER_TOKEN` in the environment stand in for it where there is no AWS endpoint: on a laptop's command line
+and in tests. A deployed function has only `SECRET_ID`.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+Seconds = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(gt=0)]
+
+
+class ConfigurationError(Exception):
+    """The environment lacks a setting, or holds one that cannot be right; the message names it."""
+
+
+class Settings(BaseModel):
+    """Everything that may differ between two deployments. Field names are the environment's names in lower case."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    stage: str = "local"
+    database_url: SecretStr
+    provider_token: SecretStr = SecretStr("")
+
+    mailings_queue_url: str = ""
+    mailings_queue_arn: str = ""
+    messages_queue_url: str = ""
+    mailings_dlq_url: str = ""
+    messages_dlq_url: str = ""
+    schedule_group: str = "mailings"
+    schedule_role_arn: str = ""
+
+    provider_name: str = "default"
+    provider_url: str = ""
+    provider_honours_key: bool = False
+    """Does the provider deliver once however often it is called with one key? Said of none until it is known."""
+    provider_deadline_seconds: Seconds = 10
+    """The whole of one call, from connecting to the last byte of the answer."""
+    provider_threads: Count = 25
+
+    chunk_size: Count = 25
+    lease_deadlines: Annotated[float, Field(ge=2)] = 3
+    """A claim's lease, in provider deadlines."""
+    max_attempts: Count = 8
+    backoff_base_seconds: Seconds = 2
+    backoff_cap_seconds: Seconds = 600
+    visibility_seconds: Seconds = 540
+    """Visibility timeout of the messages queue; a row dispatched longer ago than this counts as lost."""
+
+    run_budget_seconds: Seconds = 20
+    run_lease_seconds: Seconds = 100
+    """Longer than the function's timeout: who holds the lease is dead when it ends."""
+    plan_slice: Count = 10_000
+    max_dispatched: Count = 10_000
+    dispatch_batch: Count = 2_500
+    chain_seconds: Count = 1
+    """Pause between two runs of a mailing that has work in flight (whole seconds: SQS counts no finer)."""
+    soon_seconds: Seconds = 10
+    """Moments nearer than this are reached through the queue's delay, not through a schedule."""
+    max_hops: Count = 20_000
+    """Turns that a chain of runs may take before it waits for reconcile: a bound on any loop."""
+    reconcile_grace_seconds: Seconds = 60
+    """How long after its moment a mailing may still be started by its schedule (at() is precise to a minute)."""
+
+    token_days: Count = 30
+    login_window_seconds: Seconds = 900
+    login_max_failures: Count = 10
+    text_limit: Count = 2_000
+    page_size_default: Count = 50
+    page_size_max: Count = 500
+    test_clients_enabled: bool = True
+    """Are /add-users and /del-users open? Never in prod."""
+    cors_origins: str = ""
+    public_url: str = ""
+    message_id_base: Annotated[int, Field(ge=1, lt=2**52)] = 1
+    """First message id of this stage: stages that share a provider account must not share keys."""
+    statement_timeout_seconds: Seconds = 25
+    database_tls: Literal["off", "verify"] = "off"
+
+    @model_validator(mode="after")
+    def durations_fit_each_other(self) -> Self:
+        """The time budget of a claim only holds if the numbers stand in this order."""
+        if self.visibility_seconds <= self.lease_seconds:
+            raise ValueError("VISIBILITY_SECONDS must be longer than a claim's lease")
+        if self.run_lease_seconds <= self.run_budget_seconds:
+            raise ValueError("RUN_LEASE_SECONDS must be longer than RUN_BUDGET_SECONDS")
+        return self
+
+    @property
+    def lease_seconds(self) -> float:
+        """How long a worker may hold a message, in seconds."""
+        return self.lease_deadlines * self.provider_deadline_seconds
+
+
+def _secret(secret_id: str) -> dict[str, Any]:
+    import boto3  # only here: a command line with DATABASE_URL needs no AWS
+
+    try:
+        found: dict[str, Any] = json.loads(boto3.client("secretsmanager").get_secret_value(SecretId=secret_id)["SecretString"])
+    except Exception as error:
+        raise ConfigurationError(f"secret {secret_id} (SECRET_ID) cannot be read: {type(error).__name__}") from error
+    return found
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Settings from an environment; raises ConfigurationError that names what is missing or wrong, never its value."""
+    values: dict[str, Any] = {name: environment[name.upper()] for name in Settings.model_fields if name.upper() in environment}
+    if "database_url" not in values and environment.get("SECRET_ID"):
+        secret = _secret(environment["SECRET_ID"])
+        values |= {name: secret[name] for name in ("database_url", "provider_token") if name in secret}
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(str(part) for part in e['loc']).upper()}: {e['msg']}" for e in error.errors(include_input=False)
+        )
+        raise ConfigurationError(f"settings: {wrong}") from None
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return read_settings(os.environ)

@@ -1,0 +1,130 @@
+"""What a provider's answer means for a message."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from chalicelib.domain.status import ErrorCode, MessageStatus
+
+
+class OutcomeKind(StrEnum):
+    """The classes of answers; each is treated alike."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    """The provider understood and will not deliver this message."""
+    NOT_DELIVERED = "not_delivered"
+    """Surely not delivered; another try may help."""
+    MISCONFIGURED = "misconfigured"
+    """The answer blames our configuration (token, address), not this message."""
+    UNKNOWN = "unknown"
+    """Nobody can tell whether it was delivered."""
+    NOT_CALLED = "not_called"
+    """The call was never made: too little of the lease was left."""
+    MISSING_VALUE = "missing_value"
+    """The text could not be rendered for this client; no call was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one call. `detail` is for people and holds no phone and no text; `retry_after` is in seconds."""
+
+    kind: OutcomeKind
+    detail: str = ""
+    retry_after: float | None = None
+
+
+_REFUSALS = frozenset({400, 413, 422})
+_LATER = frozenset({429, 503})
+_OUR_FAULT = frozenset({401, 402, 403, 404, 405})
+
+
+def classify(status: int, body: object, retry_after: float | None = None) -> Outcome:
+    """Outcome of an answer that arrived whole.
+
+    `status` is HTTP's, `body` the decoded JSON (None if it was none), `retry_after` seconds. A code other than 0 in a well-formed
+    200 is a refusal; a 2xx that does not say what the contract says may have delivered and is unknown, as is any other 5xx.
+    """
+    detail = f"HTTP {status}"
+    if status == 200 and isinstance(body, Mapping):
+        code = body.get("code")
+        if type(code) is int:
+            return Outcome(OutcomeKind.ACCEPTED) if code == 0 else Outcome(OutcomeKind.REFUSED, f"{detail}, code {code}")
+    if status in _REFUSALS:
+        return Outcome(OutcomeKind.REFUSED, detail)
+    if status in _LATER:
+        return Outcome(OutcomeKind.NOT_DELIVERED, detail, retry_after)
+    if status in _OUR_FAULT or 300 <= status < 400:
+        return Outcome(OutcomeKind.MISCONFIGURED, detail)
+    if 400 <= status < 500:
+        return Outcome(OutcomeKind.REFUSED, detail)
+    return Outcome(OutcomeKind.UNKNOWN, detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Where a claimed message stood when its call was made. `attempts` counts this call, `unknown` is about earlier ones."""
+
+    attempts: int
+    unknown: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What to write into a message's row: a final status, or WAITING with the moment of the next try."""
+
+    status: MessageStatus
+    attempts: int
+    unknown: bool
+    not_before: datetime | None = None
+    error_code: ErrorCode | None = None
+    error_detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRules:
+    """How often a message may be called for, and whether the provider delivers once for one key however often it is called."""
+
+    max_attempts: int
+    honours_key: bool
+
+
+def decide(outcome: Outcome, attempt: Attempt, rules: RetryRules, *, now: datetime, delay: float) -> Verdict:
+    """The verdict on a claimed message. `delay` (seconds) is what backoff chose, should there be another try.
+
+    Once the fate of any attempt was unknown, the only final statuses left are SENT and FAILED with `unknown_outcome`: a later
+    refusal says nothing of the earlier call.
+    """
+    kind = outcome.kind
+    if kind is OutcomeKind.ACCEPTED:
+        return Verdict(MessageStatus.SENT, attempt.attempts, attempt.unknown)
+    if kind is OutcomeKind.NOT_CALLED:
+        return _later(outcome, attempt, now, delay, spent=False)
+    if kind is OutcomeKind.MISCONFIGURED:
+        return _later(outcome, attempt, now, delay, spent=False, code=ErrorCode.MISCONFIGURED)
+    if kind is OutcomeKind.MISSING_VALUE:
+        return _failed(outcome, Attempt(attempt.attempts - 1, attempt.unknown), ErrorCode.MISSING_VALUE)
+    if kind is OutcomeKind.REFUSED:
+        return _failed(outcome, attempt, ErrorCode.REFUSED)
+    if kind is OutcomeKind.UNKNOWN:
+        seen = Attempt(attempt.attempts, unknown=True)
+        if rules.honours_key and attempt.attempts < rules.max_attempts:
+            return _later(outcome, seen, now, delay, spent=True, code=ErrorCode.UNKNOWN_OUTCOME)
+        return _failed(outcome, seen, ErrorCode.UNKNOWN_OUTCOME)
+    if attempt.attempts < rules.max_attempts:
+        return _later(outcome, attempt, now, delay, spent=True, code=ErrorCode.NOT_DELIVERED)
+    return _failed(outcome, attempt, ErrorCode.NOT_DELIVERED)
+
+
+def _failed(outcome: Outcome, attempt: Attempt, code: ErrorCode) -> Verdict:
+    code = ErrorCode.UNKNOWN_OUTCOME if attempt.unknown else code
+    return Verdict(MessageStatus.FAILED, attempt.attempts, attempt.unknown, None, code, outcome.detail or None)
+
+
+def _later(
+    outcome: Outcome, attempt: Attempt, now: datetime, delay: float, *, spent: bool, code: ErrorCode | None = None
+) -> Verdict:
+    attempts = attempt.attempts if spent else attempt.attempts - 1
+    moment = now + timedelta(seconds=delay)
+    return Verdict(MessageStatus.WAITING, attempts, attempt.unknown, moment, code, outcome.detail or None)

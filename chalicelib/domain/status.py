@@ -1,0 +1,70 @@
+"""What a message and a mailing can be."""
+
+from enum import IntEnum, StrEnum
+from typing import Final
+
+
+class MessageStatus(IntEnum):
+    """Fate of one message. The numbers are part of the API's contract."""
+
+    WAITING = 1
+    SENT = 2
+    EXPIRED = 3
+    FAILED = 4
+    CANCELLED = 5
+
+    @property
+    def title(self) -> str:
+        """The words that a person reads."""
+        return _TITLES[self]
+
+    @property
+    def key(self) -> str:
+        """The name under which counts are given: `waiting`, `sent` …"""
+        return self.name.lower()
+
+    @property
+    def final(self) -> bool:
+        """Nothing but a requeue by a person changes it any more."""
+        return self is not MessageStatus.WAITING
+
+
+_TITLES: Final = {
+    MessageStatus.WAITING: "waiting to be sent",
+    MessageStatus.SENT: "sent",
+    MessageStatus.EXPIRED: "not sent: the client's local time is past the mailing's end",
+    MessageStatus.FAILED: "not sent: provider error",
+    MessageStatus.CANCELLED: "not sent: the mailing was cancelled",
+}
+
+
+class MailingStatus(StrEnum):
+    """Where a mailing stands in its life."""
+
+    DRAFT = "draft"
+    SCHEDULED = "scheduled"
+    RUNNING = "running"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+
+
+class StartSource(StrEnum):
+    """What woke a run; the first run's source is what started the mailing."""
+
+    SCHEDULE = "schedule"
+    RECONCILE = "reconcile"
+    API = "api"
+    CHAIN = "chain"
+
+
+class ErrorCode(StrEnum):
+    """Why a message has status 4 (or waits again): stored in `error_code`."""
+
+    REFUSED = "refused"
+    UNKNOWN_OUTCOME = "unknown_outcome"
+    NOT_DELIVERED = "not_delivered"
+    MISCONFIGURED = "provider_misconfigured"
+    CLIENT_DELETED = "client_deleted"
+    DO_NOT_CONTACT = "do_not_contact"
+    MISSING_VALUE = "missing_value"

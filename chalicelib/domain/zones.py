@@ -1,0 +1,21 @@
+"""Which names of time zones are accepted."""
+
+from functools import lru_cache
+from zoneinfo import available_timezones
+
+_ODD_PREFIXES = ("posix/", "right/", "Etc/", "SystemV/")
+_ODD_NAMES = frozenset({"localtime", "posixrules", "Factory", "build/etc/localtime"})
+
+
+@lru_cache(maxsize=1)
+def time_zones() -> frozenset[str]:
+    """IANA names that a client or a mailing may have.
+
+    Names that mean the machine's own zone, count leap seconds or turn signs around (`Etc/GMT+3` is UTC−3) are left out: none of
+    them is where a person lives. `UTC` stays.
+    """
+    return frozenset(
+        name
+        for name in available_timezones()
+        if name not in _ODD_NAMES and not name.startswith(_ODD_PREFIXES) and ("/" in name or name == "UTC")
+    )

@@ -1,0 +1,94 @@
+"""Migrations and superusers: on a laptop (`python -m chalicelib.manage …`) and as a Lambda inside the database's network."""
+
+import argparse
+import getpass
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from chalicelib.auth.passwords import PasswordError
+from chalicelib.config import ConfigurationError, settings
+from chalicelib.services.users import ensure_superuser
+from chalicelib.storage.engine import engine
+
+MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+_MIGRATION_LOCK = 7_105_081  # any constant: two deployments that migrate at once wait for each other
+
+
+def migrate(source: Engine, *, message_id_base: int = 1) -> str:
+    """Brings the schema to the newest revision and returns that revision's name; safe to repeat and to run twice at once."""
+    from alembic import command
+    from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
+
+    configuration = Config()
+    configuration.set_main_option("script_location", str(MIGRATIONS))
+    with source.connect() as connection:
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _MIGRATION_LOCK})
+        connection.commit()
+        try:
+            configuration.attributes["connection"] = connection
+            command.upgrade(configuration, "head")
+            connection.execute(_RAISE_MESSAGE_IDS, {"base": message_id_base})
+            connection.commit()
+            return MigrationContext.configure(connection).get_current_revision() or "none"
+        finally:
+            connection.rollback()
+            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _MIGRATION_LOCK})
+            connection.commit()
+
+
+# Ids only ever grow: a base below what was already given changes nothing.
+_RAISE_MESSAGE_IDS = text(
+    "SELECT setval(sequence, :base, false) FROM pg_get_serial_sequence('message', 'id') AS sequence"
+    " WHERE nextval(sequence) < :base"
+)
+
+
+def handle(event: dict[str, Any]) -> dict[str, Any]:
+    """The Lambda: `{"command": "migrate"}` or `{"command": "createsuperuser", "username": …, "password": …}`."""
+    command = event.get("command")
+    if command == "migrate":
+        return {"revision": migrate(engine(), message_id_base=settings().message_id_base)}
+    if command == "createsuperuser":
+        try:
+            return {"created": ensure_superuser(engine(), str(event["username"]), str(event["password"]))}
+        except (KeyError, PasswordError) as error:
+            return {"error": f"createsuperuser: {error}"}
+    return {"error": "command is one of: migrate, createsuperuser"}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m chalicelib.manage", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("migrate", help="bring the schema to the newest revision")
+    create = commands.add_parser("createsuperuser", help="make a superuser, or give a user that password and those rights")
+    create.add_argument("--username", required=True)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; the password comes from SUPERUSER_PASSWORD or is asked for."""
+    chosen = _parser().parse_args(arguments)
+    try:
+        if chosen.command == "migrate":
+            print(f"schema at revision {migrate(engine(), message_id_base=settings().message_id_base)}")
+        else:
+            password = os.environ.get("SUPERUSER_PASSWORD") or getpass.getpass(f"password for {chosen.username}: ")
+            created = ensure_superuser(engine(), chosen.username, password)
+            print(f"superuser {chosen.username} {'created' if created else 'was there: password set'}")
+    except (ConfigurationError, PasswordError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except DBAPIError as error:
+        print(f"error: the database said no: {error.orig}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,23 @@
+"""Use cases around users."""
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from chalicelib.auth.passwords import hash_password
+from chalicelib.storage import users
+from chalicelib.storage.models import User
+
+
+def ensure_superuser(source: Engine, username: str, password: str) -> bool:
+    """Makes the superuser `username`, or gives an existing user that password and those rights. True if it was made.
+
+    Raises PasswordError for a password that cannot be taken.
+    """
+    hashed = hash_password(password)
+    with Session(source) as session, session.begin():
+        user = users.by_username(session, username)
+        if user is not None:
+            user.password_hash, user.is_superuser, user.is_active = hashed, True, True
+            return False
+        session.add(User(username=username, password_hash=hashed, is_superuser=True, is_active=True))
+        return True

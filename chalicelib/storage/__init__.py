@@ -1,0 +1,1 @@
+"""PostgreSQL: engine, models, one module of queries per table."""

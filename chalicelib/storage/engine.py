@@ -1,0 +1,55 @@
+"""The connection to PostgreSQL, one a function instance."""
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.exc import DBAPIError
+
+from chalicelib.config import Settings, settings
+
+UNIQUE_VIOLATION = "23505"
+FOREIGN_KEY_VIOLATION = "23503"
+
+
+def _connect_arguments(chosen: Settings) -> dict[str, Any]:
+    # ssl_context=None would make pg8000 try TLS without looking at the certificate; False is none, a context is a verified one.
+    context = ssl.create_default_context() if chosen.database_tls == "verify" else False
+    return {"ssl_context": context, "tcp_keepalive": True, "timeout": chosen.statement_timeout_seconds + 5}
+
+
+def build_engine(chosen: Settings, *, pool_size: int = 1) -> Engine:
+    """An engine for `chosen.database_url`; a function instance handles one event at a time and needs one connection."""
+    return create_engine(
+        chosen.database_url.get_secret_value(),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_pre_ping=True,
+        pool_recycle=900,
+        connect_args=_connect_arguments(chosen),
+    )
+
+
+@lru_cache(maxsize=1)
+def engine() -> Engine:
+    """The engine of this process."""
+    return build_engine(settings())
+
+
+@contextmanager
+def autocommit(source: Engine) -> Iterator[Connection]:
+    """A connection on which each statement is its own transaction: three round trips less than BEGIN and COMMIT around it."""
+    with source.connect() as connection:
+        yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def sqlstate(error: DBAPIError) -> str | None:
+    """PostgreSQL's five-character code for an error, None where the connection broke before one was told.
+
+    pg8000 makes an IntegrityError only of 23505, so that callers branch on the code and not on the class.
+    """
+    details = error.orig.args[0] if error.orig is not None and error.orig.args else None
+    return details.get("C") if isinstance(details, dict) else None

@@ -1,0 +1,202 @@
+"""The tables. Every moment is a `timestamptz` (UTC); `starts_at` and `ends_at` of a mailing are wall times and have no zone."""
+
+from datetime import datetime, time
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from chalicelib.domain.status import MailingStatus, StartSource
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+MOMENT = TIMESTAMP(timezone=True)
+WALL_TIME = TIMESTAMP(timezone=False)
+
+
+class Base(DeclarativeBase):
+    """What all tables share."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {datetime: MOMENT, str: Text, list[str]: ARRAY(Text), dict[str, Any]: JSONB}  # noqa: RUF012 - SQLAlchemy's own form
+
+
+def _big_id(start: int = 1) -> Mapped[int]:
+    return mapped_column(BigInteger, Identity(always=False, start=start), primary_key=True)
+
+
+def _one_of(column: str, values: type[MailingStatus] | type[StartSource]) -> str:
+    return f"{column} IN ({', '.join(repr(str(value)) for value in values)})"
+
+
+class User(Base):
+    """Someone who logs in; owns clients and mailings."""
+
+    __tablename__ = "user"
+    __table_args__ = (Index("uq_user_username_lower", func.lower(text("username")), unique=True),)
+
+    id: Mapped[int] = _big_id()
+    username: Mapped[str] = mapped_column(String(150))
+    password_hash: Mapped[str]
+    is_superuser: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    is_active: Mapped[bool] = mapped_column(Boolean, server_default=text("true"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ApiToken(Base):
+    """A bearer's key to the API. Only the SHA-256 of its secret is stored."""
+
+    __tablename__ = "api_token"
+
+    id: Mapped[int] = _big_id()
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(100))
+    prefix: Mapped[str] = mapped_column(String(40))
+    secret_sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]
+
+
+class Client(Base):
+    """A person who may be sent messages."""
+
+    __tablename__ = "client"
+    __table_args__ = (
+        UniqueConstraint("owner_id", "phone"),
+        Index("ix_client_owner_id_id", "owner_id", "id"),
+        # Planning reads one zone of one owner in slices by id.
+        Index("ix_client_owner_id_time_zone_id", "owner_id", "time_zone", "id"),
+    )
+
+    id: Mapped[int] = _big_id()
+    owner_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
+    phone: Mapped[str] = mapped_column(String(16))
+    operator_code: Mapped[str] = mapped_column(String(10))
+    tags: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    attributes: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    time_zone: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Mailing(Base):
+    """A text, the clients it is for, and when it may go out."""
+
+    __tablename__ = "mailing"
+    __table_args__ = (
+        CheckConstraint(_one_of("status", MailingStatus), name="status"),
+        CheckConstraint(_one_of("started_by", StartSource), name="started_by"),
+        CheckConstraint("ends_at > starts_at", name="ends_after_start"),
+        CheckConstraint("(send_from IS NULL) = (send_until IS NULL)", name="sending_hours"),
+        CheckConstraint("rate_limit > 0", name="rate_limit"),
+        Index("ix_mailing_owner_id_id", "owner_id", "id"),
+        # Reconcile asks every minute what is overdue; finished mailings have no next run and are not in it.
+        Index("ix_mailing_next_run_at", "next_run_at", postgresql_where=text("next_run_at IS NOT NULL")),
+    )
+
+    id: Mapped[int] = _big_id()
+    owner_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
+    name: Mapped[str] = mapped_column(String(200))
+    text: Mapped[str]
+    filter_operator_codes: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    filter_tags: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    starts_at: Mapped[datetime] = mapped_column(WALL_TIME)
+    ends_at: Mapped[datetime] = mapped_column(WALL_TIME)
+    time_zone: Mapped[str | None] = mapped_column(String(64))
+    send_from: Mapped[time | None]
+    send_until: Mapped[time | None]
+    rate_limit: Mapped[int | None]
+    status: Mapped[str] = mapped_column(String(16))
+    next_run_at: Mapped[datetime | None]
+    schedule_at: Mapped[datetime | None]
+    run_lease_until: Mapped[datetime | None]
+    started_by: Mapped[str | None] = mapped_column(String(16))
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    final_counts: Mapped[dict[str, Any] | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class MailingZone(Base):
+    """One time zone of one mailing: its window, and how far planning has come.
+
+    The windows stand here and not in a million messages: an edit of the end or the hours rewrites a few dozen rows.
+    """
+
+    __tablename__ = "mailing_zone"
+
+    mailing_id: Mapped[int] = mapped_column(ForeignKey("mailing.id", ondelete="CASCADE"), primary_key=True)
+    time_zone: Mapped[str] = mapped_column(String(64), primary_key=True)
+    opens_at: Mapped[datetime]
+    closes_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    cursor: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    planned_at: Mapped[datetime | None]
+
+
+_UNDISPATCHED = text("status = 1 AND dispatched_at IS NULL")
+_DISPATCHED = text("status = 1 AND dispatched_at IS NOT NULL")
+
+
+class Message(Base):
+    """One mailing to one client. The table is the outbox: what is not final here is still to be done.
+
+    The two unique keys are the promise: the database itself refuses a second message to a client, also after the client was deleted
+    and imported again or changed the number.
+    """
+
+    __tablename__ = "message"
+    __table_args__ = (
+        UniqueConstraint("mailing_id", "client_id"),
+        UniqueConstraint("mailing_id", "phone"),
+        CheckConstraint("status BETWEEN 1 AND 5", name="status"),
+        Index("ix_message_client_id", "client_id"),
+        Index("ix_message_owner_id_id", "owner_id", "id"),
+        # Counts, and a mailing's messages of one status by page.
+        Index("ix_message_mailing_id_status_id", "mailing_id", "status", "id"),
+        # What a run dispatches next: of one open zone, in the order of its moments.
+        Index("ix_message_undispatched", "mailing_id", "time_zone", "not_before", "id", postgresql_where=_UNDISPATCHED),
+        # How full the queue is, and what reconcile takes for lost; a row under a lease is always a dispatched one.
+        Index("ix_message_dispatched", "mailing_id", "dispatched_at", postgresql_where=_DISPATCHED),
+    )
+
+    id: Mapped[int] = _big_id()
+    mailing_id: Mapped[int] = mapped_column(ForeignKey("mailing.id", ondelete="CASCADE"))
+    owner_id: Mapped[int] = mapped_column(BigInteger)
+    client_id: Mapped[int | None] = mapped_column(ForeignKey("client.id", ondelete="SET NULL"))
+    phone: Mapped[str] = mapped_column(String(16))
+    time_zone: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int] = mapped_column(SmallInteger)
+    not_before: Mapped[datetime]
+    dispatched_at: Mapped[datetime | None]
+    claim_no: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    lease_until: Mapped[datetime | None]
+    unknown: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    sent_at: Mapped[datetime | None]
+    error_code: Mapped[str | None] = mapped_column(String(32))
+    error_detail: Mapped[str | None] = mapped_column(String(200))
+    deleted_at: Mapped[datetime | None]
