@@ -1,0 +1,103 @@
+"""Makes the venvs of the project; runs on the bare interpreter, before anything is installed.
+
+    python bootstrap.py dev|aws...
+
+A marker holds what the venv was made from, so that nothing happens, and no network is asked, while that stays the same.
+"""
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENVS = {
+    "dev": (ROOT / ".venv", ROOT / "requirements-dev.txt"),
+    "aws": (ROOT / ".local" / "venv-aws", ROOT / "local" / "requirements-aws.txt"),
+}
+COMMON = ROOT / "requirements.txt"
+
+
+def main(names: list[str]) -> int:
+    lock = ROOT / ".local" / "setup.lock"
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)  # two makes at once must not build one venv
+        for name in names:
+            try:
+                ensure(*VENVS[name])
+            except subprocess.CalledProcessError as error:
+                print(
+                    f"Could not install {VENVS[name][1].name}: {' '.join(map(str, error.cmd))} failed, as it says above.",
+                    file=sys.stderr,
+                )
+                return 1
+    return 0
+
+
+def ensure(folder: Path, requirements: Path) -> None:
+    marker = folder / ".made-from"
+    wanted = fingerprint(folder, requirements)
+    if marker.exists() and marker.read_text() == wanted and (folder / "bin" / "python").exists():
+        return
+    started = time.monotonic()
+    print(f"Installing {requirements.relative_to(ROOT)} into {folder.relative_to(ROOT)} …", flush=True)
+    marker.unlink(missing_ok=True)
+    if not same_interpreter(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        venv.create(folder, with_pip=True, symlinks=True)
+    install(folder, requirements)
+    marker.write_text(wanted)
+    print(f"Installed in {time.monotonic() - started:.1f} s")
+
+
+def fingerprint(folder: Path, requirements: Path) -> str:
+    """The folder counts, too: a venv that was moved or copied does not work."""
+    parts = [str(folder), sys.version, requirements.read_text(), COMMON.read_text()]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def same_interpreter(folder: Path) -> bool:
+    config = folder / "pyvenv.cfg"
+    return config.exists() and str(Path(sys.base_prefix) / "bin") in config.read_text() and runs(folder / "bin" / "python")
+
+
+def runs(python: Path) -> bool:
+    try:
+        return subprocess.run([python, "-c", "import pip"], capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
+def install(folder: Path, requirements: Path) -> None:
+    """pip brings uv, and uv the rest, exactly as pinned: whatever else was there goes."""
+    uv = VENVS["dev"][0] / "bin" / "uv"
+    if not works(uv):
+        pip = [folder / "bin" / "python", "-m", "pip", "--quiet", "--disable-pip-version-check", "install", pinned_uv()]
+        subprocess.run(pip, check=True)
+        uv = folder / "bin" / "uv"
+    command = [uv, "pip", "sync", "--quiet", "--compile-bytecode", "--python", folder / "bin" / "python", requirements]
+    environment = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")}
+    subprocess.run(command, check=True, env=environment)
+
+
+def works(program: Path) -> bool:
+    try:
+        return subprocess.run([program, "--version"], capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
+def pinned_uv() -> str:
+    (pin,) = re.findall(r"^uv==\S+", VENVS["dev"][1].read_text(), re.MULTILINE)
+    return str(pin)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

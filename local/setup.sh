@@ -1,0 +1,32 @@
+#!/bin/sh
+# Makes the venvs that are named (dev, aws) with the first Python here that fits, unless they are up to date.
+# PYTHON=... chooses the interpreter.
+set -eu
+cd "$(dirname "$0")/.."
+
+# Prints why an interpreter does not fit; nothing when it does. One that does not even run (a shim, say) says "missing".
+misfit() {
+  "$1" - 2>/dev/null <<'PYTHON' || echo missing
+import sys
+if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+    print("is Python %d.%d" % sys.version_info[:2])
+else:
+    try:
+        import ensurepip, venv
+    except ImportError:
+        print("has no venv (on Debian and Ubuntu: apt-get install python%d.%d-venv)" % sys.version_info[:2])
+PYTHON
+}
+
+chosen=
+found=
+for candidate in ${PYTHON:-python3.13 python3.12 python3.11 python3}; do
+  reason=$(misfit "$candidate")
+  if [ -z "$reason" ]; then chosen=$candidate; break; fi
+  if [ "$reason" != missing ] || [ -n "${PYTHON:-}" ]; then found="$found; $candidate $reason"; fi
+done
+if [ -z "$chosen" ]; then
+  echo "mailing-api needs Python 3.11, 3.12 or 3.13${found:-; there is no Python here}. Install one, or name one: make PYTHON=/path/to/python3.13" >&2
+  exit 1
+fi
+exec "$chosen" local/bootstrap.py "$@"
