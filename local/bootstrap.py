@@ -79,10 +79,11 @@ def install(folder: Path, requirements: Path) -> None:
     """pip brings uv, and uv the rest, exactly as pinned: whatever else was there goes."""
     uv = VENVS["dev"][0] / "bin" / "uv"
     if not works(uv):
-        pip = [folder / "bin" / "python", "-m", "pip", "--quiet", "--disable-pip-version-check", "install", pinned_uv()]
+        pip = [str(folder / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check", "install", pinned_uv()]
         subprocess.run(pip, check=True)
         uv = folder / "bin" / "uv"
-    command = [uv, "pip", "sync", "--quiet", "--compile-bytecode", "--python", folder / "bin" / "python", requirements]
+    python = folder / "bin" / "python"
+    command = [str(uv), "pip", "sync", "--quiet", "--compile-bytecode", "--python", str(python), str(requirements)]
     environment = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")}
     subprocess.run(command, check=True, env=environment)
 
@@ -100,4 +101,6 @@ def pinned_uv() -> str:
 
 
 if __name__ == "__main__":
+    if sys.prefix != sys.base_prefix:  # started by the venv that it may have to replace
+        os.execv(sys._base_executable, [sys._base_executable, *sys.argv])  # type: ignore[attr-defined]  # noqa: S606
     sys.exit(main(sys.argv[1:]))
