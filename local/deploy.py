@@ -1,0 +1,162 @@
+"""Deploys the packaged stack to a LocalStack-compatible endpoint, through CloudFormation as on AWS."""
+
+import json
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from local import aws
+from local.errors import LocalError
+from local.package import Package, package
+
+STAGE = "local"
+BUCKET = "mailing-api-deployments"
+PATIENCE = 180.0
+CAPABILITIES: Any = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where to deploy, and what the functions shall reach from there."""
+
+    endpoint: str
+    database_url: str
+    provider_url: str
+    provider_token: str
+    stack: str = "mailing-api-local"
+    provider_honours_key: bool = True
+    bare: bool = False
+    """Does the endpoint's interpreter have the dependencies?"""
+    environment: Mapping[str, str] | None = None
+
+    @property
+    def secret_id(self) -> str:
+        return f"mailing-api/{self.stack.removeprefix('mailing-api-')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    endpoint: str
+    outputs: Mapping[str, str]
+
+    @property
+    def api_url(self) -> str:
+        """The API's address at the endpoint; an update that changes routes may change it."""
+        return f"{self.endpoint}/restapis/{self.outputs['RestAPIId']}/{STAGE}/_user_request_"
+
+
+def deploy(target: Target, work: Path) -> Deployment:
+    """Packages and deploys the code as it is now."""
+    return deploy_package(target, package(STAGE, work, bare=target.bare, environment=target.environment))
+
+
+def deploy_package(target: Target, made: Package) -> Deployment:
+    aws.require(target.endpoint)
+    _keep_secret(target)
+    template = _with_code(made.template, _upload(target.endpoint, made))
+    stack = _Stack(target, template)
+    if stack.status() is None:
+        stack.create()
+    elif not stack.update():
+        # LocalStack cannot update a REST API whose routes changed.
+        stack.delete()
+        stack.create()
+    return Deployment(target.endpoint, stack.outputs())
+
+
+def _keep_secret(target: Target) -> None:
+    secrets = aws.client("secretsmanager", target.endpoint)
+    value = json.dumps({"database_url": target.database_url, "provider_token": target.provider_token})
+    try:
+        secrets.create_secret(Name=target.secret_id, SecretString=value)
+    except secrets.exceptions.ResourceExistsException:
+        secrets.put_secret_value(SecretId=target.secret_id, SecretString=value)
+
+
+def _upload(endpoint: str, made: Package) -> str:
+    storage = aws.client("s3", endpoint)
+    with suppress(storage.exceptions.BucketAlreadyOwnedByYou, storage.exceptions.BucketAlreadyExists):
+        storage.create_bucket(Bucket=BUCKET)
+    key = f"{made.digest}.zip"
+    storage.put_object(Bucket=BUCKET, Key=key, Body=made.zip_file.read_bytes())
+    return f"s3://{BUCKET}/{key}"
+
+
+def _with_code(template: Mapping[str, Any], uri: str) -> str:
+    copy = json.loads(json.dumps(template))
+    for resource in copy["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = uri
+    return json.dumps(copy)
+
+
+class _Stack:
+    def __init__(self, target: Target, template: str) -> None:
+        self._name = target.stack
+        self._template = template
+        self._cloudformation = aws.client("cloudformation", target.endpoint)
+        values = {
+            "SecretId": target.secret_id,
+            "ProviderUrl": target.provider_url,
+            "ProviderHonoursKey": str(target.provider_honours_key).lower(),
+        }
+        self._parameters: Any = [{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()]
+
+    def describe(self) -> Any:
+        try:
+            return self._cloudformation.describe_stacks(StackName=self._name)["Stacks"][0]
+        except (ClientError, IndexError):
+            return None
+
+    def status(self) -> str | None:
+        found = self.describe()
+        return None if found is None or found["StackStatus"] == "DELETE_COMPLETE" else str(found["StackStatus"])
+
+    def create(self) -> None:
+        self._cloudformation.create_stack(
+            StackName=self._name, TemplateBody=self._template, Parameters=self._parameters, Capabilities=CAPABILITIES
+        )
+        if self._settled() != "CREATE_COMPLETE":
+            raise LocalError(f"CloudFormation could not create {self._name}: {self._why()}")
+
+    def update(self) -> bool:
+        """False when the stack has to be made anew."""
+        try:
+            self._cloudformation.update_stack(
+                StackName=self._name, TemplateBody=self._template, Parameters=self._parameters, Capabilities=CAPABILITIES
+            )
+        except ClientError as error:
+            return "No updates" in str(error)
+        return self._settled() == "UPDATE_COMPLETE"
+
+    def delete(self) -> None:
+        self._cloudformation.delete_stack(StackName=self._name)
+        deadline = time.monotonic() + PATIENCE
+        while self.status() not in (None, "DELETE_FAILED") and time.monotonic() < deadline:
+            time.sleep(0.2)
+
+    def outputs(self) -> dict[str, str]:
+        return {output["OutputKey"]: output["OutputValue"] for output in self.describe()["Outputs"]}
+
+    def _settled(self) -> str | None:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            status = self.status()
+            if status is None or not status.endswith("IN_PROGRESS"):
+                return status
+            time.sleep(0.1)
+        return self.status()
+
+    def _why(self) -> str:
+        events = self._cloudformation.describe_stack_events(StackName=self._name)["StackEvents"]
+        reasons = [
+            f"{event.get('LogicalResourceId')}: {event['ResourceStatusReason']}"
+            for event in events
+            if "FAILED" in event.get("ResourceStatus", "") and event.get("ResourceStatusReason")
+        ]
+        return "; ".join(reasons) or f"it is {self.status()}"
