@@ -1,0 +1,109 @@
+"""How the provider behaves: latency, whether it honours the key, and which calls go wrong in which way.
+
+Settings are one JSON object; `faults` is a list of rules, and the first that fits a call has it:
+
+    {"kind": "status", "status": 503, "retry_after": "2", "share": 0.1}           a tenth of all calls
+    {"kind": "status", "status": 500, "accepted": true, "ids": [12, 13]}          500 after having delivered, for two messages
+    {"kind": "hang", "seconds": 30, "first_calls": 1}                             the first call of each message
+    {"kind": "reset", "for_seconds": 60}                                          every call of the next minute
+
+Kinds: status (any status, with `retry_after`, `location`, `code`), hang, drip (a byte each `seconds`), half (half an answer),
+nonsense (200, but not JSON), reset (the connection breaks). `accepted`: the text goes out before the call goes wrong.
+"""
+
+import random
+import time
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
+
+KINDS = ("status", "hang", "drip", "half", "nonsense", "reset")
+
+
+class SettingsError(ValueError):
+    """Settings that make no sense; the message says which."""
+
+
+@dataclass(slots=True)
+class Fault:
+    kind: str
+    accepted: bool = False
+    share: float = 1.0
+    ids: list[int] | None = None
+    first_calls: int | None = None
+    starts_at: float | None = None
+    ends_at: float | None = None
+    status: int = 500
+    code: int = 1
+    retry_after: str | None = None
+    location: str | None = None
+    seconds: float = 1.0
+
+    @classmethod
+    def parse(cls, given: Any, now: float) -> Self:
+        values = _known(given, {name.name for name in fields(cls)} | {"for_seconds", "after_seconds"}, "a fault")
+        if values.get("kind") not in KINDS:
+            raise SettingsError(f"kind is one of {', '.join(KINDS)}")
+        after = values.pop("after_seconds", None)
+        if after is not None:
+            values["starts_at"] = now + after
+        lasts = values.pop("for_seconds", None)
+        if lasts is not None:
+            values["ends_at"] = (values.get("starts_at") or now) + lasts
+        return cls(**values)
+
+    def fits(self, message_id: int, earlier_calls: int, now: float) -> bool:
+        if self.ids is not None and message_id not in self.ids:
+            return False
+        if self.first_calls is not None and earlier_calls >= self.first_calls:
+            return False
+        if now < (self.starts_at or 0) or now >= (self.ends_at or now + 1):
+            return False
+        return self.share >= 1 or random.random() < self.share
+
+    @property
+    def name(self) -> str:
+        """As the ledger calls it."""
+        return (str(self.status) if self.kind == "status" else self.kind) + (" after accepting" if self.accepted else "")
+
+
+@dataclass(slots=True)
+class Settings:
+    latency_ms: float = 0
+    jitter_ms: float = 0
+    honours_key: bool = True
+    token: str | None = None
+    faults: list[Fault] = field(default_factory=list)
+
+    def changed(self, given: Any) -> "Settings":
+        """These settings with what `given` names; raises SettingsError."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values |= _known(given, set(values), "settings")
+        now = time.time()
+        try:
+            values["faults"] = [fault if isinstance(fault, Fault) else Fault.parse(fault, now) for fault in values["faults"]]
+            values["latency_ms"] = max(0.0, float(values["latency_ms"]))
+            values["jitter_ms"] = max(0.0, float(values["jitter_ms"]))
+        except TypeError as error:
+            raise SettingsError(str(error)) from None
+        return Settings(**values)
+
+    def delay(self) -> float:
+        """Seconds until the next answer."""
+        return (self.latency_ms + random.uniform(0, self.jitter_ms)) / 1000 if self.latency_ms or self.jitter_ms else 0.0
+
+    def fault_for(self, message_id: int, earlier_calls: int) -> Fault | None:
+        if not self.faults:
+            return None
+        now = time.time()
+        return next((fault for fault in self.faults if fault.fits(message_id, earlier_calls, now)), None)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def _known(given: Any, names: set[str], what: str) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        raise SettingsError(f"{what}: an object is expected")
+    if unknown := sorted(set(given) - names):
+        raise SettingsError(f"{what}: unknown {', '.join(unknown)}; known are {', '.join(sorted(names))}")
+    return dict(given)
