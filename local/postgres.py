@@ -62,6 +62,10 @@ class PostgresServer:
         return self._process.pid
 
     @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def cluster(self) -> Path:
         return self.data_dir / "cluster"
 
@@ -77,7 +81,7 @@ class PostgresServer:
         return f"postgresql+pg8000://{USER}:{self.password}@{process.LOOPBACK}:{self.port}/{database}"
 
     def start(self) -> None:
-        if self._process is not None and self._process.poll() is None:
+        if self.running:
             return
         self._initialise()
         self._clear_leftovers()

@@ -105,3 +105,28 @@ def tail(log: Path, lines: int = 12) -> str:
     with suppress(OSError):
         return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
     return ""
+
+
+def remember(process: subprocess.Popen[bytes], path: Path) -> None:
+    """Writes who runs, with its start time: a pid alone may be someone else's by the time it is read."""
+    with suppress(psutil.Error):
+        path.write_text(f"{process.pid} {psutil.Process(process.pid).create_time()}")
+
+
+def end_remembered(path: Path) -> None:
+    """Ends what an earlier start left running, if that still runs."""
+    with suppress(OSError, ValueError, psutil.Error):
+        pid, created = path.read_text().split()
+        if psutil.Process(int(pid)).create_time() == float(created):
+            kill(family_of(int(pid)))
+    path.unlink(missing_ok=True)
+
+
+def end_all_with(argument: str) -> None:
+    """Ends every process of which a command line argument starts with this (a folder of ours)."""
+    found = []
+    for candidate in psutil.process_iter():
+        with suppress(psutil.Error):
+            if candidate.pid != os.getpid() and any(part.startswith(argument) for part in candidate.cmdline()):
+                found.append(candidate)
+    kill(found)

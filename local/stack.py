@@ -1,0 +1,178 @@
+"""The whole local stack: PostgreSQL, AWS endpoint, provider, the deployed functions and the front door."""
+
+import fcntl
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from local import aws
+from local.deploy import Deployment, Target, deploy
+from local.errors import LocalError
+from local.front_door import FrontDoor
+from local.postgres import PostgresServer
+from local.services import Ministack, ProviderService, clean_environment
+from local.settings import ROOT, Ports
+
+DATABASE = "mailing"
+SUPERUSER = "admin"
+PASSWORD = "mailing-admin"  # opens nothing but a stack on loopback
+PROVIDER_TOKEN = "local.provider.token"
+
+Report = Callable[[str, float], None]
+"""Told of each step when it is done, with the seconds it took."""
+
+
+def _quiet(_step: str, _seconds: float) -> None:
+    pass
+
+
+class Stack:
+    """Everything in one state folder. As a context manager it runs inside the `with`, and nothing of it after.
+
+    With `endpoint`, that LocalStack-compatible endpoint is used in place of our own.
+    """
+
+    def __init__(
+        self,
+        state: Path,
+        ports: Ports,
+        *,
+        endpoint: str | None = None,
+        durable: bool = True,
+        stack_name: str = "mailing-api-local",
+        environment: Mapping[str, str] | None = None,
+        report: Report = _quiet,
+    ) -> None:
+        self.state = state.absolute()
+        self.postgres = PostgresServer(self.state / "postgres", ports.postgres, durable=durable)
+        self.ministack = None if endpoint else Ministack(self.state / "ministack", ports.aws)
+        self.provider = ProviderService(self.state / "provider", ports.provider)
+        self.endpoint = endpoint.rstrip("/") if endpoint else f"http://127.0.0.1:{ports.aws}"
+        self.deployment: Deployment | None = None
+        self._ports = ports
+        self._stack_name = stack_name
+        self._environment = environment or {}
+        self._report = report
+        self._front_door: FrontDoor | None = None
+        self._lock: IO[str] | None = None
+
+    def __enter__(self) -> "Stack":
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """The front door."""
+        return f"http://127.0.0.1:{self._ports.api}"
+
+    @property
+    def database_url(self) -> str:
+        return self.postgres.url(DATABASE)
+
+    def start(self) -> None:
+        self._take_state()
+        if self.ministack is not None:
+            os.environ.pop(aws.ENDPOINT, None)  # ours is the one
+        with self._step("PostgreSQL"):
+            # The slow starters first; they get ready while PostgreSQL is waited for.
+            if self.ministack is not None:
+                self.ministack.begin()
+            self.provider.begin()
+            self.postgres.start()
+            self.postgres.create_database(DATABASE)
+        with self._step("schema"):
+            self.manage("migrate")
+        with self._step("superuser"):
+            self.manage("createsuperuser", "--username", SUPERUSER, SUPERUSER_PASSWORD=PASSWORD)
+        with self._step("provider and AWS endpoint"):
+            self.provider.wait()
+            if self.ministack is not None:
+                self.ministack.wait()
+        with self._step("package and deploy"):
+            self.deploy()
+        with self._step("front door"):
+            self._front_door = FrontDoor(self._ports.api, lambda: self.deployment.api_url if self.deployment else None)
+            self._front_door.start()
+
+    def stop(self) -> None:
+        if self._front_door is not None:
+            self._front_door.stop()
+            self._front_door = None
+        if self.ministack is not None:
+            self.ministack.stop()
+        self.provider.stop()
+        self.postgres.stop()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def deploy(self) -> None:
+        """Packages and deploys the code as it is now."""
+        target = Target(
+            endpoint=self.endpoint,
+            database_url=self.database_url,
+            provider_url=self.provider.url,
+            provider_token=PROVIDER_TOKEN,
+            stack=self._stack_name,
+            bare=self.ministack is not None,
+            environment=self._environment,
+        )
+        self.deployment = deploy(target, self.state / "package")
+
+    def manage(self, *arguments: str, **environment: str) -> str:
+        """Runs a command of chalicelib.manage against the stack's database; returns what it printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "chalicelib.manage", *arguments],
+            cwd=ROOT,
+            env={**clean_environment(), "DATABASE_URL": self.database_url, **environment},
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+        )
+        if done.returncode:
+            raise LocalError(f"manage {arguments[0]} failed: {(done.stderr or done.stdout).strip()}")
+        return done.stdout.strip()
+
+    def dead(self) -> list[str]:
+        """Names of the parts that should run and do not."""
+        parts = {"PostgreSQL": self.postgres.running, "the provider": self.provider.running}
+        if self.ministack is not None:
+            parts["the AWS endpoint"] = self.ministack.running
+        return [name for name, running in parts.items() if not running]
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        self._report(name, time.monotonic() - started)
+
+    def _take_state(self) -> None:
+        """One launcher a state folder; the lock goes with the process, however that ends."""
+        self.state.mkdir(parents=True, exist_ok=True)
+        lock = (self.state / "lock").open("a+")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            holder = lock.read().strip()
+            lock.close()
+            raise LocalError(
+                f"The stack over {self.state} runs already (pid {holder}): use it, or end it with make stop."
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        self._lock = lock
