@@ -1,5 +1,6 @@
 """Deploys the packaged stack to a LocalStack-compatible endpoint, through CloudFormation as on AWS."""
 
+import hashlib
 import json
 import time
 from collections.abc import Mapping
@@ -58,8 +59,7 @@ def deploy(target: Target, work: Path) -> Deployment:
 def deploy_package(target: Target, made: Package) -> Deployment:
     aws.require(target.endpoint)
     _keep_secret(target)
-    template = _with_code(made.template, _upload(target.endpoint, made))
-    stack = _Stack(target, template)
+    stack = _Stack(target, _upload(target.endpoint, made))
     if stack.status() is None:
         stack.create()
     elif not stack.update():
@@ -79,12 +79,16 @@ def _keep_secret(target: Target) -> None:
 
 
 def _upload(endpoint: str, made: Package) -> str:
+    """Puts code and template where CloudFormation reads them (a template in the call itself may have 50 KB); returns its URL."""
     storage = aws.client("s3", endpoint)
     with suppress(storage.exceptions.BucketAlreadyOwnedByYou, storage.exceptions.BucketAlreadyExists):
         storage.create_bucket(Bucket=BUCKET)
-    key = f"{made.digest}.zip"
-    storage.put_object(Bucket=BUCKET, Key=key, Body=made.zip_file.read_bytes())
-    return f"s3://{BUCKET}/{key}"
+    code = f"{made.digest}.zip"
+    storage.put_object(Bucket=BUCKET, Key=code, Body=made.zip_file.read_bytes())
+    template = _with_code(made.template, f"s3://{BUCKET}/{code}").encode()
+    key = f"{hashlib.sha256(template).hexdigest()}.json"
+    storage.put_object(Bucket=BUCKET, Key=key, Body=template)
+    return f"{endpoint}/{BUCKET}/{key}"
 
 
 def _with_code(template: Mapping[str, Any], uri: str) -> str:
@@ -96,9 +100,9 @@ def _with_code(template: Mapping[str, Any], uri: str) -> str:
 
 
 class _Stack:
-    def __init__(self, target: Target, template: str) -> None:
+    def __init__(self, target: Target, template_url: str) -> None:
         self._name = target.stack
-        self._template = template
+        self._template_url = template_url
         self._cloudformation = aws.client("cloudformation", target.endpoint)
         values = {
             "SecretId": target.secret_id,
@@ -119,7 +123,7 @@ class _Stack:
 
     def create(self) -> None:
         self._cloudformation.create_stack(
-            StackName=self._name, TemplateBody=self._template, Parameters=self._parameters, Capabilities=CAPABILITIES
+            StackName=self._name, TemplateURL=self._template_url, Parameters=self._parameters, Capabilities=CAPABILITIES
         )
         if self._settled() != "CREATE_COMPLETE":
             raise LocalError(f"CloudFormation could not create {self._name}: {self._why()}")
@@ -128,7 +132,7 @@ class _Stack:
         """False when the stack has to be made anew."""
         try:
             self._cloudformation.update_stack(
-                StackName=self._name, TemplateBody=self._template, Parameters=self._parameters, Capabilities=CAPABILITIES
+                StackName=self._name, TemplateURL=self._template_url, Parameters=self._parameters, Capabilities=CAPABILITIES
             )
         except ClientError as error:
             return "No updates" in str(error)
