@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 _PLACEHOLDER = re.compile(r"\$\$\{|\$\{(?P<inside>[^{}]*)(?P<close>\}?)")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
+ATTRIBUTE_NAME = r"[A-Za-z_][A-Za-z0-9_]{0,63}"
+_NAME = re.compile(ATTRIBUTE_NAME, re.ASCII)
 
 
 class TextError(ValueError):

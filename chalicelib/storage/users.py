@@ -1,6 +1,8 @@
 """Queries on users."""
 
-from sqlalchemy import func, select
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
 from sqlalchemy.orm import Session
 
 from chalicelib.storage.models import User
@@ -9,3 +11,24 @@ from chalicelib.storage.models import User
 def by_username(session: Session, username: str) -> User | None:
     """The user of this name, whatever its case."""
     return session.scalar(select(User).where(func.lower(User.username) == func.lower(username)))
+
+
+def exists(connection: Connection, user_id: int) -> bool:
+    """Is there such a user, and active?"""
+    return connection.execute(select(User.id).where(User.id == user_id, User.is_active)).one_or_none() is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a login is checked against."""
+
+    id: int
+    password_hash: str
+    is_active: bool
+
+
+def credentials(connection: Connection, username: str) -> Credentials | None:
+    """The password hash of the user of this name, whatever its case."""
+    wanted = select(User.id, User.password_hash, User.is_active).where(func.lower(User.username) == func.lower(username))
+    row = connection.execute(wanted).one_or_none()
+    return Credentials(*row) if row is not None else None

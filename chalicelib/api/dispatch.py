@@ -1,0 +1,156 @@
+"""The way of one request: who asks, what is asked, the handler, the answer. Nothing but JSON leaves here, whatever goes wrong."""
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from chalice import Response
+from chalice.app import Request
+from pydantic import BaseModel
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from chalicelib.api.errors import ApiError, body_of, invalid, of_service
+from chalicelib.api.operations import Call, NoBody, Operation, Reply, declared
+from chalicelib.api.reading import read_body, read_query
+from chalicelib.api.routes import Route
+from chalicelib.auth.tokens import Bearer, authenticate
+from chalicelib.config import Settings, settings
+from chalicelib.domain.errors import FieldError, ServiceError
+from chalicelib.observability import log_exception
+from chalicelib.storage.engine import engine
+
+_CORS_HEADERS = "Authorization, Content-Type, Idempotency-Key"
+_JSON_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+
+
+def answer(request: Request, route: Route, path_values: Mapping[str, str]) -> Response:
+    """The answer to a request on `route`."""
+    reply = _guarded(request, route, path_values)
+    body = reply.body if isinstance(reply.body, str) else json.dumps(reply.body, separators=(",", ":"))
+    headers: dict[str, str | list[str]] = {**_JSON_HEADERS, **reply.headers, **_cors(request)}
+    # Chalice would write `null` for a body of None.
+    return Response("" if request.method == "HEAD" else body, headers, int(reply.status))
+
+
+def _guarded(request: Request, route: Route, path_values: Mapping[str, str]) -> Reply:
+    try:
+        return _answered(request, route, path_values)
+    except ApiError as error:
+        return _refusal(error)
+    except ServiceError as error:
+        return _refusal(of_service(error))
+    except Exception as error:  # noqa: BLE001 - the last resort: a person gets a sentence, the log where it came from
+        log_exception("request failed", method=request.method, path=route.path, request_id=request.context.get("requestId"))
+        return _refusal(_unforeseen(error))
+
+
+def _refusal(error: ApiError) -> Reply:
+    return Reply(error.status, body_of(error), error.headers)
+
+
+def _unforeseen(error: Exception) -> ApiError:
+    lost = isinstance(error, OperationalError | InterfaceError | PoolTimeoutError | OSError)
+    if lost or (isinstance(error, DBAPIError) and error.connection_invalidated):
+        return ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "the database does not answer; try again", headers={"Retry-After": "5"})
+    return ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "something went wrong on our side; it has been written down")
+
+
+def _answered(request: Request, route: Route, path_values: Mapping[str, str]) -> Reply:
+    if request.method == "OPTIONS":
+        return Reply(HTTPStatus.NO_CONTENT, "", {"Allow": ", ".join(route.methods)})
+    place = route.handler(request.method)
+    bearer = None if route.is_public(request.method) else _bearer(request)
+    if place is None:
+        message = f"{request.method} is not answered here, only {', '.join(route.methods)}"
+        raise ApiError(HTTPStatus.METHOD_NOT_ALLOWED, message, headers={"Allow": ", ".join(route.methods)})
+    chosen = declared(place)
+    call = _call(request, chosen, bearer, path_values)
+    return _replied(chosen, chosen.function(call))
+
+
+def _bearer(request: Request) -> Bearer:
+    """Whose request this is. The authorizer's word is not taken: some endpoints never call it, and its answers are a minute old."""
+    found = authenticate(engine(), request.headers.get("authorization"))
+    if found is None:
+        why = "a valid token is needed: Authorization: Token <token>"
+        raise ApiError(HTTPStatus.UNAUTHORIZED, why, headers={"WWW-Authenticate": "Token"})
+    return found
+
+
+def _call(request: Request, chosen: Operation, bearer: Bearer | None, path_values: Mapping[str, str]) -> Call[Any, Any]:
+    query_values = _query_values(request)
+    current = settings()
+    return Call(
+        body=_body(request, chosen),
+        query=read_query(query_values, chosen.query),
+        path_values=path_values,
+        bearer=bearer,
+        base_url=base_url(request, current),
+        path=_own_path(request),
+        query_values=query_values,
+        headers=request.headers,
+        source_ip=str(request.context.get("identity", {}).get("sourceIp", "")),
+        engine=engine(),
+        settings=current,
+    )
+
+
+def _body(request: Request, chosen: Operation) -> Any:
+    if chosen.body is NoBody:
+        return NoBody()
+    raw = request.raw_body or b""
+    return read_body(
+        raw if isinstance(raw, bytes) else raw.encode(), request.headers.get("content-type", ""), chosen.body, form=chosen.form
+    )
+
+
+def _query_values(request: Request) -> dict[str, str]:
+    found = request.query_params
+    values = {name: found.getlist(name) for name in found} if found else {}
+    twice = [FieldError(name, "given more than once") for name, given in values.items() if len(given) > 1]
+    if twice:
+        raise invalid(*twice)
+    return {name: given[0] for name, given in values.items()}
+
+
+def _own_path(request: Request) -> str:
+    """The path as this service knows it, without a stage in front and without a trailing slash."""
+    path = str(request.to_original_event().get("path") or request.path)
+    return path.rstrip("/") or "/"
+
+
+def base_url(request: Request, current: Settings) -> str:
+    """What stands before our paths in links: the configured address, or the one that the request came to."""
+    if current.public_url:
+        return current.public_url.rstrip("/")
+    # Behind a stage's address `requestContext.path` begins with the stage, behind a custom domain with its base path, if any.
+    whole = str(request.context.get("path", "")).rstrip("/")
+    prefix = whole.removesuffix(_own_path(request).rstrip("/")) if whole else ""
+    scheme = request.headers.get("x-forwarded-proto", "http")
+    return f"{scheme}://{request.headers.get('host', 'localhost')}{prefix.rstrip('/')}"
+
+
+def _replied(chosen: Operation, given: Any) -> Reply:
+    if isinstance(given, Reply):
+        return given
+    if given is None:
+        return Reply(HTTPStatus.NO_CONTENT, "", {})
+    body: BaseModel = given
+    return Reply(chosen.status, body.model_dump(mode="json"), {})
+
+
+def _cors(request: Request) -> dict[str, str]:
+    allowed = {origin.strip() for origin in settings().cors_origins.split(",") if origin.strip()}
+    origin = request.headers.get("origin", "")
+    if not origin or not allowed & {origin, "*"}:
+        return {"Vary": "Origin"} if allowed else {}
+    found = {"Access-Control-Allow-Origin": origin, "Vary": "Origin", "Access-Control-Expose-Headers": "Allow, Retry-After"}
+    if request.method == "OPTIONS":
+        found |= {
+            "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
+            "Access-Control-Allow-Headers": _CORS_HEADERS,
+        }
+        found |= {"Access-Control-Max-Age": "600"}
+    return found

@@ -1,0 +1,42 @@
+"""Clients."""
+
+from http import HTTPStatus
+
+from chalicelib.api import pages
+from chalicelib.api.operations import Call, NoBody, NoQuery, operation
+from chalicelib.api.pages import Page
+from chalicelib.api.schemas.clients import ClientIn, ClientOut, ClientQuery, ClientsOut, OneOrMany, show
+from chalicelib.services import clients
+from chalicelib.storage.clients import ClientFilter
+
+_TAG = "clients"
+
+
+@operation("List clients", tag=_TAG)
+def page(call: Call[NoBody, ClientQuery]) -> Page[ClientOut]:
+    """Your clients by page; a superuser sees everyone's."""
+    query = call.query
+    chosen = ClientFilter(
+        owner_id=call.principal.owner_filter,
+        tag=query.tag,
+        operator_code=query.operator_code,
+        time_zone=query.time_zone,
+        phone_prefix=query.phone_prefix,
+    )
+    part = pages.wanted(call)
+    return pages.shown(call, part, clients.page(call.engine, chosen, part), show)
+
+
+@operation("Add one client, or many", tag=_TAG, status=HTTPStatus.CREATED, errors=(HTTPStatus.CONFLICT,))
+def create(call: Call[OneOrMany, NoQuery]) -> ClientOut | ClientsOut:
+    """One client, or `{"clients": […]}` with up to 1,000, of which all or none are added; each bad one is named by its place."""
+    if isinstance(call.body, ClientIn):
+        return show(clients.create(call.engine, call.principal, call.body.to_new()))
+    made = clients.create_many(call.engine, call.principal, [each.to_new() for each in call.body.clients])
+    return ClientsOut(created=len(made), results=[show(row) for row in made])
+
+
+@operation("Read a client", tag=_TAG)
+def get(call: Call[NoBody, NoQuery]) -> ClientOut:
+    """One client by id."""
+    return show(clients.get(call.engine, call.principal, call.id_of("client")))

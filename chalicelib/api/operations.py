@@ -1,0 +1,145 @@
+"""What a handler declares about itself, and what it is handed.
+
+A handler is `def create(call: Call[ClientIn, NoQuery]) -> ClientOut`, under `@operation(...)`: the body's and the query's schema
+and the answer's are read from its annotations, and the OpenAPI document is made of the same declaration.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Generic, TypeVar, get_args, get_type_hints
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import Engine
+
+from chalicelib.api.errors import ApiError
+from chalicelib.auth.tokens import Bearer
+from chalicelib.config import Settings
+from chalicelib.domain.access import Principal
+from chalicelib.domain.errors import NotFoundError
+
+MAX_ID = 2**63 - 1
+
+
+class Schema(BaseModel):
+    """What all schemas share: unknown fields are refused, and a number is not taken for a text or the other way round."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class NoBody(Schema):
+    """The operation takes no body."""
+
+
+class QuerySchema(BaseModel):
+    """The same for query parameters, which are texts: numbers and truth values are read from them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NoQuery(QuerySchema):
+    """The operation takes no query parameters."""
+
+
+Body = TypeVar("Body", covariant=True)
+Query = TypeVar("Query", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer that is not just a schema with the operation's status."""
+
+    status: HTTPStatus
+    body: str | Mapping[str, Any]
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Body, Query]):
+    """One request, read and checked."""
+
+    body: Body
+    query: Query
+    path_values: Mapping[str, str]
+    bearer: Bearer | None
+    base_url: str
+    path: str
+    query_values: Mapping[str, str]
+    headers: Mapping[str, str]
+    source_ip: str
+    engine: Engine
+    settings: Settings
+
+    @property
+    def principal(self) -> Principal:
+        """The user who asks."""
+        return self._bearer.principal
+
+    @property
+    def token_id(self) -> int:
+        """The token that was presented."""
+        return self._bearer.token_id
+
+    @property
+    def _bearer(self) -> Bearer:
+        if self.bearer is None:
+            raise ApiError(HTTPStatus.UNAUTHORIZED, "a token is needed: Authorization: Token <token>")
+        return self.bearer
+
+    def id_of(self, kind: str) -> int:
+        """The id in the path; what cannot be one is a NotFoundError like an id that never was."""
+        text = self.path_values["id"]
+        if not (text.isascii() and text.isdecimal() and text[0] != "0" and len(text) <= 19 and int(text) <= MAX_ID):
+            raise NotFoundError(kind)
+        return int(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One handler with all that is said about it."""
+
+    function: Callable[[Call[Any, Any]], Any]
+    summary: str
+    tag: str
+    status: HTTPStatus
+    errors: tuple[HTTPStatus, ...]
+    body: Any
+    query: type[BaseModel]
+    answer: Any
+    form: bool
+    """Is a body also taken as an HTML form?"""
+    description: str
+
+
+_Handler = TypeVar("_Handler", bound=Callable[[Call[Any, Any]], Any])
+_DECLARED: dict[str, Operation] = {}
+
+
+def operation(
+    summary: str,
+    *,
+    tag: str,
+    status: HTTPStatus = HTTPStatus.OK,
+    errors: tuple[HTTPStatus, ...] = (),
+    form: bool = False,
+) -> Callable[[_Handler], _Handler]:
+    """Declares a handler. `errors` are those that this operation has beyond the ones that follow from its path and schemas."""
+
+    def declare(function: _Handler) -> _Handler:
+        hints = get_type_hints(function)
+        body, query = get_args(hints["call"])
+        place = f"{function.__module__.rpartition('.')[2]}:{function.__name__}"
+        description = (function.__doc__ or "").strip()
+        _DECLARED[place] = Operation(function, summary, tag, status, errors, body, query, hints["return"], form, description)
+        return function
+
+    return declare
+
+
+def declared(place: str) -> Operation:
+    """The operation whose handler stands at `module:function`; imports the module when needed."""
+    if place not in _DECLARED:
+        from importlib import import_module
+
+        import_module(f"chalicelib.api.handlers.{place.partition(':')[0]}")
+    return _DECLARED[place]

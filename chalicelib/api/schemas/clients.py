@@ -1,0 +1,102 @@
+"""Clients."""
+
+from typing import Annotated, Any
+
+from pydantic import Discriminator, Field
+from pydantic import Tag as Branch
+
+from chalicelib.api.operations import Schema
+from chalicelib.api.pages import PageQuery
+from chalicelib.api.schemas.fields import Id, Moment, OperatorCode, Phone, Tag, ZoneName
+from chalicelib.domain.personal_text import ATTRIBUTE_NAME
+from chalicelib.services.clients import NewClient
+from chalicelib.storage.clients import ClientRow
+
+MAX_AT_ONCE = 1_000
+_SAFE = 2**53 - 1  # whole numbers that every JSON reader keeps
+
+AttributeName = Annotated[str, Field(max_length=64, pattern=f"^{ATTRIBUTE_NAME}$")]
+AttributeValue = Annotated[str, Field(max_length=500)] | Annotated[int, Field(ge=-_SAFE, le=_SAFE)]
+
+
+class ClientIn(Schema):
+    """A client to be written."""
+
+    phone: Phone
+    time_zone: ZoneName
+    operator_code: OperatorCode | None = Field(default=None, description="Taken from the phone unless given")
+    tags: list[Tag] = Field(default=[], max_length=50)
+    attributes: dict[AttributeName, AttributeValue] = Field(
+        default={},
+        max_length=50,
+        description="For personal texts: `${name}` in a mailing's text",
+        examples=[{"name": "Анна"}],
+    )
+    owner: Id | None = Field(default=None, description="Superusers may name another user")
+
+    def to_new(self) -> NewClient:
+        """The same for the service."""
+        return NewClient(
+            phone=self.phone,
+            time_zone=self.time_zone,
+            operator_code=self.operator_code,
+            tags=tuple(dict.fromkeys(self.tags)),
+            attributes=self.attributes,
+            owner_id=self.owner,
+        )
+
+
+class ClientsIn(Schema):
+    """Many clients to be added, all or none."""
+
+    clients: list[ClientIn] = Field(min_length=1, max_length=MAX_AT_ONCE)
+
+
+def _branch(value: Any) -> str:
+    return "many" if isinstance(value, ClientsIn) or (isinstance(value, dict) and "clients" in value) else "one"
+
+
+OneOrMany = Annotated[Annotated[ClientIn, Branch("one")] | Annotated[ClientsIn, Branch("many")], Discriminator(_branch)]
+
+
+class ClientOut(Schema):
+    """A client."""
+
+    id: Id
+    owner: Id
+    phone: Phone
+    operator_code: str
+    tags: list[str]
+    attributes: dict[str, str | int]
+    time_zone: str
+    created_at: Moment
+
+
+class ClientsOut(Schema):
+    """The clients that were added, in the order of the call."""
+
+    created: int
+    results: list[ClientOut]
+
+
+class ClientQuery(PageQuery):
+    """Which clients."""
+
+    tag: Tag | None = None
+    operator_code: OperatorCode | None = None
+    time_zone: ZoneName | None = None
+    phone_prefix: Annotated[str, Field(min_length=1, max_length=16, pattern=r"^\+[0-9]*$", examples=["+7910"])] | None = None
+
+
+def show(row: ClientRow) -> ClientOut:
+    """A client as the API shows it."""
+    return ClientOut(
+        id=row.id,
+        owner=row.owner,
+        phone=row.phone,
+        operator_code=row.operator_code,
+        tags=row.tags,
+        attributes=row.attributes,
+        time_zone=row.time_zone,
+        created_at=row.created_at,
+    )

@@ -1,0 +1,80 @@
+"""Types of fields that several schemas share."""
+
+import re
+from datetime import UTC, datetime, time
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+
+_OFFSET = re.compile(r"(?:Z|[+-][0-9]{2}:?[0-9]{2})$", re.IGNORECASE)
+_WALL_TIME = r"^2[0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
+_TIME_OF_DAY = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
+E164 = r"^\+[1-9][0-9]{6,14}$"
+_DIGITS = r"^[0-9]+$"
+BIG = 2**63 - 1
+
+
+def _wall_time(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, str) and _OFFSET.search(value):
+        raise ValueError(
+            "a wall time has no offset: it is what clocks show in the mailing's time_zone, or, without one, in each client's own"
+        )
+    if not isinstance(value, str) or not re.fullmatch(_WALL_TIME, value, re.ASCII):
+        raise ValueError("a wall time of the years 2000 to 2999, like 2030-05-01T09:00:00")
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError("no such day in the calendar") from None
+
+
+def _time_of_day(value: Any) -> Any:
+    if isinstance(value, time):
+        return value
+    if not isinstance(value, str) or not re.fullmatch(_TIME_OF_DAY, value, re.ASCII):
+        raise ValueError("a time of day, like 09:00 or 21:30:00")
+    return time.fromisoformat(value)
+
+
+def _utc(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+Id = Annotated[int, Field(ge=1, le=BIG)]
+WallTime = Annotated[
+    datetime,
+    BeforeValidator(_wall_time),
+    PlainSerializer(lambda value: value.isoformat(timespec="seconds"), return_type=str),
+    WithJsonSchema({"type": "string", "format": "wall-time", "pattern": _WALL_TIME, "examples": ["2030-05-01T09:00:00"]}),
+]
+TimeOfDay = Annotated[
+    time,
+    BeforeValidator(_time_of_day),
+    PlainSerializer(lambda value: value.isoformat(timespec="seconds"), return_type=str),
+    WithJsonSchema({"type": "string", "pattern": _TIME_OF_DAY, "examples": ["09:00:00"]}),
+]
+Moment = Annotated[
+    datetime,
+    PlainSerializer(_utc, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2030-05-01T06:00:00Z"]}),
+]
+"""An instant, shown in UTC with `Z`."""
+
+
+Phone = Annotated[
+    str,
+    Field(max_length=16, pattern=E164, examples=["+79101234567"], json_schema_extra={"format": "phone"}, description="In E.164"),
+]
+OperatorCode = Annotated[str, Field(min_length=1, max_length=10, pattern=_DIGITS, examples=["910"])]
+Tag = Annotated[str, Field(min_length=1, max_length=50, examples=["vip"])]
+ZoneName = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=64,
+        examples=["Europe/Moscow"],
+        json_schema_extra={"format": "time-zone"},
+        description="An IANA name",
+    ),
+]

@@ -1,0 +1,121 @@
+"""Mailings."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from chalicelib.api.operations import Schema
+from chalicelib.api.pages import PageQuery
+from chalicelib.api.schemas.fields import Id, Moment, OperatorCode, Tag, TimeOfDay, WallTime, ZoneName
+from chalicelib.domain.status import MailingStatus, MessageStatus, StartSource
+from chalicelib.services.mailings import MailingRecord, NewMailing
+
+MAX_TEXT = 10_000
+MAX_RATE = 100_000
+
+
+class MailingIn(Schema):
+    """A mailing to be written."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200, examples=["May sale"])]
+    text: Annotated[str, Field(min_length=1, max_length=MAX_TEXT, examples=["Hello, ${name|dear client}!"])]
+    filter_operator_codes: list[OperatorCode] = Field(default=[], max_length=500, description="Any of these; empty: all")
+    filter_tags: list[Tag] = Field(default=[], max_length=500, description="Any of these; empty: all")
+    starts_at: WallTime = Field(description="Wall time, without offset: what clocks show in `time_zone`")
+    ends_at: WallTime = Field(description="Wall time from which nothing is delivered any more")
+    time_zone: ZoneName | None = Field(
+        default=None, description="Where the wall times are meant; null: in each client's own zone"
+    )
+    send_from: TimeOfDay | None = Field(
+        default=None, description="Daily sending hours in the client's local time; may cross midnight"
+    )
+    send_until: TimeOfDay | None = None
+    rate_limit: Annotated[int, Field(ge=1, le=MAX_RATE)] | None = Field(default=None, description="Messages a second")
+    draft: bool = Field(default=False, description="true: nothing is sent until the mailing is started")
+    owner: Id | None = Field(default=None, description="Superusers may name another user")
+
+    def to_new(self) -> NewMailing:
+        """The same for the service."""
+        return NewMailing(
+            name=self.name,
+            text=self.text,
+            filter_operator_codes=tuple(dict.fromkeys(self.filter_operator_codes)),
+            filter_tags=tuple(dict.fromkeys(self.filter_tags)),
+            starts_at=self.starts_at,
+            ends_at=self.ends_at,
+            time_zone=self.time_zone,
+            send_from=self.send_from,
+            send_until=self.send_until,
+            rate_limit=self.rate_limit,
+            draft=self.draft,
+            owner_id=self.owner,
+        )
+
+
+class Counts(Schema):
+    """Messages of a mailing by status."""
+
+    waiting: int
+    sent: int
+    expired: int
+    failed: int
+    cancelled: int
+    total: int
+
+
+class MailingOut(Schema):
+    """A mailing."""
+
+    id: Id
+    owner: Id
+    name: str
+    text: str
+    filter_operator_codes: list[str]
+    filter_tags: list[str]
+    starts_at: WallTime
+    ends_at: WallTime
+    time_zone: str | None
+    send_from: TimeOfDay | None
+    send_until: TimeOfDay | None
+    rate_limit: int | None
+    status: MailingStatus
+    next_run_at: Moment | None
+    started_by: StartSource | None = Field(description="What woke its first run")
+    started_at: Moment | None
+    finished_at: Moment | None
+    created_at: Moment
+    counts: Counts
+
+
+class MailingQuery(PageQuery):
+    """Which mailings."""
+
+    status: MailingStatus | None = None
+    starts_before: WallTime | None = None
+    starts_after: WallTime | None = None
+
+
+def show(record: MailingRecord) -> MailingOut:
+    """A mailing as the API shows it."""
+    counted = {status.key: record.counts.get(status.key, 0) for status in MessageStatus}
+    return MailingOut(
+        id=record.id,
+        owner=record.owner,
+        name=record.name,
+        text=record.text,
+        filter_operator_codes=list(record.filter_operator_codes),
+        filter_tags=list(record.filter_tags),
+        starts_at=record.starts_at,
+        ends_at=record.ends_at,
+        time_zone=record.time_zone,
+        send_from=record.send_from,
+        send_until=record.send_until,
+        rate_limit=record.rate_limit,
+        status=MailingStatus(record.status),
+        next_run_at=record.next_run_at,
+        started_by=record.started_by and StartSource(record.started_by),
+        started_at=record.started_at,
+        finished_at=record.finished_at,
+        created_at=record.created_at,
+        counts=Counts(**counted, total=sum(counted.values())),
+    )

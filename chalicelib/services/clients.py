@@ -1,0 +1,119 @@
+"""Use cases around clients."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from chalicelib.domain.access import Principal
+from chalicelib.domain.errors import ConflictError, FieldError, InvalidInputError, NotFoundError
+from chalicelib.domain.paging import Slice
+from chalicelib.domain.phone import PhoneError, operator_code, parse_phone
+from chalicelib.domain.zones import time_zones
+from chalicelib.services.ownership import owner_of_new
+from chalicelib.storage import clients
+from chalicelib.storage.clients import ClientFilter, ClientRow
+from chalicelib.storage.engine import UNIQUE_VIOLATION, autocommit, sqlstate
+
+
+@dataclass(frozen=True, slots=True)
+class NewClient:
+    """What is said of a client; without `operator_code` it is derived from the phone, without `owner_id` it is the asker."""
+
+    phone: str
+    time_zone: str
+    operator_code: str | None = None
+    tags: tuple[str, ...] = ()
+    attributes: Mapping[str, str | int] = field(default_factory=dict)
+    owner_id: int | None = None
+
+
+def create(source: Engine, principal: Principal, new: NewClient) -> ClientRow:
+    """Adds a client. Raises InvalidInputError, or ConflictError if the owner has the phone already."""
+    _refuse_wrong(_problems(new))
+    with source.begin() as connection:
+        owner_id = owner_of_new(connection, principal, new.owner_id)
+        return _add(connection, [_values(new, owner_id)])[0]
+
+
+def create_many(source: Engine, principal: Principal, new: Sequence[NewClient]) -> list[ClientRow]:
+    """Adds all or none. Raises InvalidInputError that names each bad row by its place, phones that are taken included."""
+    _refuse_wrong([_at(place, each) for place, client in enumerate(new) for each in _problems(client)])
+    with source.begin() as connection:
+        owners = {each.owner_id: owner_of_new(connection, principal, each.owner_id) for each in new}
+        rows = [_values(each, owners[each.owner_id]) for each in new]
+        _refuse_wrong(_phones_taken(connection, rows))
+        return _add(connection, rows)
+
+
+def get(source: Engine, principal: Principal, client_id: int) -> ClientRow:
+    """The client. Raises NotFoundError, also for another's."""
+    with autocommit(source) as connection:
+        found = clients.find(connection, principal.owner_filter, client_id)
+    if found is None:
+        raise NotFoundError("client")
+    return found
+
+
+def page(source: Engine, chosen: ClientFilter, part: Slice) -> list[ClientRow]:
+    """A slice of the clients that pass the filter, whose `owner_id` says whose are seen."""
+    with autocommit(source) as connection:
+        return clients.page(connection, chosen, part)
+
+
+def _values(new: NewClient, owner_id: int) -> dict[str, Any]:
+    return {
+        "owner_id": owner_id,
+        "phone": new.phone,
+        "operator_code": new.operator_code or operator_code(new.phone),
+        "tags": list(new.tags),
+        "attributes": dict(new.attributes),
+        "time_zone": new.time_zone,
+    }
+
+
+def _problems(new: NewClient) -> list[FieldError]:
+    found = []
+    try:
+        parse_phone(new.phone)
+    except PhoneError as error:
+        found.append(FieldError("phone", str(error)))
+    if new.time_zone not in time_zones():
+        found.append(FieldError("time_zone", "not the IANA name of a time zone, like Europe/Moscow"))
+    return found
+
+
+def _refuse_wrong(problems: Sequence[FieldError]) -> None:
+    if problems:
+        raise InvalidInputError(*problems)
+
+
+def _at(place: int, error: FieldError) -> FieldError:
+    return FieldError(f"clients.{place}.{error.field}", error.message)
+
+
+def _phones_taken(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[FieldError]:
+    """Phones that the owner has, or that stand twice in the call."""
+    seen = {
+        (owner, phone)
+        for owner in {row["owner_id"] for row in rows}
+        for phone in clients.taken_phones(connection, owner, [row["phone"] for row in rows])
+    }
+    found = []
+    for place, row in enumerate(rows):
+        key = (row["owner_id"], row["phone"])
+        if key in seen:
+            found.append(_at(place, FieldError("phone", "the owner has a client with this phone")))
+        seen.add(key)
+    return found
+
+
+def _add(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[ClientRow]:
+    try:
+        return clients.add(connection, rows)
+    except DBAPIError as error:
+        if sqlstate(error) == UNIQUE_VIOLATION:
+            raise ConflictError("the owner has a client with this phone already") from None
+        raise

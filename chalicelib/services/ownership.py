@@ -1,0 +1,17 @@
+"""Whose a new thing is."""
+
+from sqlalchemy import Connection
+
+from chalicelib.domain.access import Principal
+from chalicelib.domain.errors import FieldError, InvalidInputError
+from chalicelib.storage import users
+
+
+def owner_of_new(connection: Connection, principal: Principal, wanted: int | None) -> int:
+    """The owner of what `principal` makes: themselves, or whom a superuser names. Raises InvalidInputError."""
+    if wanted is None or wanted == principal.user_id:
+        return principal.user_id
+    if not principal.is_superuser or not users.exists(connection, wanted):
+        # A user that is not there and one that may not be named are answered alike.
+        raise InvalidInputError(FieldError("owner", "only a superuser may name another user, and one that exists"))
+    return wanted

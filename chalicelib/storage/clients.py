@@ -1,0 +1,119 @@
+"""Queries on clients."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, literal, select, text
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+
+from chalicelib.domain.paging import Slice
+from chalicelib.storage.models import Client
+from chalicelib.storage.paging import AnySelect, rows_of
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRow:
+    """A client as stored."""
+
+    id: int
+    owner: int
+    phone: str
+    operator_code: str
+    tags: list[str]
+    attributes: dict[str, Any]
+    time_zone: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ClientFilter:
+    """Which clients a list is about; None asks for nothing."""
+
+    owner_id: int | None = None
+    tag: str | None = None
+    operator_code: str | None = None
+    time_zone: str | None = None
+    phone_prefix: str | None = None
+
+
+_COLUMNS = (
+    Client.id,
+    Client.owner_id,
+    Client.phone,
+    Client.operator_code,
+    Client.tags,
+    Client.attributes,
+    Client.time_zone,
+    Client.created_at,
+)
+
+
+# One parameter however many rows: a statement that grows with them pins a connection of RDS Proxy.
+_ADD = text(
+    """
+    INSERT INTO client (owner_id, phone, operator_code, tags, attributes, time_zone)
+    SELECT owner_id, phone, operator_code, ARRAY(SELECT jsonb_array_elements_text(tags)), attributes, time_zone
+    FROM ROWS FROM (jsonb_to_recordset(CAST(:rows AS jsonb)) AS (owner_id bigint, phone text, operator_code text, tags jsonb,
+                                                                 attributes jsonb, time_zone text))
+      WITH ORDINALITY AS new (owner_id, phone, operator_code, tags, attributes, time_zone, place)
+    ORDER BY place
+    RETURNING id, owner_id, phone, operator_code, tags, attributes, time_zone, created_at
+    """
+)
+
+
+def add(connection: Connection, clients: Sequence[dict[str, Any]]) -> list[ClientRow]:
+    """Inserts all, in one statement, and returns them in the same order."""
+    return [ClientRow(*row) for row in connection.execute(_ADD, {"rows": json.dumps(clients)})]
+
+
+def taken_phones(connection: Connection, owner_id: int, phones: Sequence[str]) -> set[str]:
+    """Which of these phones the owner has already."""
+    known = select(Client.phone).where(Client.owner_id == owner_id, Client.phone == func.any(literal(list(phones), ARRAY(TEXT))))
+    return set(connection.execute(known).scalars())
+
+
+def find(connection: Connection, owner_id: int | None, client_id: int) -> ClientRow | None:
+    """The client, if the owner (None: anyone) has it."""
+    row = connection.execute(_owned(select(*_COLUMNS).where(Client.id == client_id), owner_id)).one_or_none()
+    return ClientRow(*row) if row is not None else None
+
+
+def page(connection: Connection, chosen: ClientFilter, part: Slice) -> list[ClientRow]:
+    """A slice of the clients that pass the filter."""
+    statement = _owned(select(*_COLUMNS), chosen.owner_id)
+    if chosen.tag is not None:
+        statement = statement.where(Client.tags.contains([chosen.tag]))
+    if chosen.operator_code is not None:
+        statement = statement.where(Client.operator_code == chosen.operator_code)
+    if chosen.time_zone is not None:
+        statement = statement.where(Client.time_zone == chosen.time_zone)
+    if chosen.phone_prefix is not None:
+        statement = statement.where(Client.phone.startswith(chosen.phone_prefix, autoescape=True))
+    return [ClientRow(*row) for row in rows_of(connection, statement, Client.id, part)]
+
+
+def _owned(statement: AnySelect, owner_id: int | None) -> AnySelect:
+    return statement if owner_id is None else statement.where(Client.owner_id == owner_id)
+
+
+# One client for each zone and operator code: 24 x 90. The zone's place is in the number, so that the same call finds its own again.
+_ADD_TEST_CLIENTS = text(
+    """
+    INSERT INTO client (owner_id, phone, operator_code, tags, time_zone)
+    SELECT :owner, '+7' || code || lpad(zone.place::text, 7, '0'), code::text, ARRAY['test'], zone.name
+    FROM unnest(CAST(:zones AS text[])) WITH ORDINALITY AS zone (name, place)
+    CROSS JOIN generate_series(CAST(:first AS int), CAST(:last AS int)) AS code
+    ORDER BY zone.place, code
+    ON CONFLICT (owner_id, phone) DO NOTHING
+    """
+)
+
+
+def add_test_clients(connection: Connection, owner_id: int, zones: Sequence[str], first: int, last: int) -> int:
+    """A client for each zone and each operator code from `first` to `last`, unless it is there; returns how many were added."""
+    added = connection.execute(_ADD_TEST_CLIENTS, {"owner": owner_id, "zones": list(zones), "first": first, "last": last})
+    return added.rowcount

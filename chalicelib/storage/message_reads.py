@@ -1,0 +1,86 @@
+"""Reading messages: pages and counts."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from chalicelib.domain.paging import Slice
+from chalicelib.storage.models import Mailing, Message
+from chalicelib.storage.paging import AnySelect, rows_of
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    """A message as people see it."""
+
+    id: int
+    owner: int
+    mailing: int
+    client: int | None
+    phone: str
+    time_zone: str
+    status: int
+    not_before: datetime
+    created_at: datetime
+    sent_at: datetime | None
+    attempts: int
+    error_code: str | None
+    error_detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFilter:
+    """Which messages a list is about; None asks for nothing."""
+
+    owner_id: int | None = None
+    mailing_id: int | None = None
+    client_id: int | None = None
+    status: int | None = None
+
+
+_COLUMNS = (
+    Message.id,
+    Message.owner_id,
+    Message.mailing_id,
+    Message.client_id,
+    Message.phone,
+    Message.time_zone,
+    Message.status,
+    Message.not_before,
+    Message.created_at,
+    Message.sent_at,
+    Message.attempts,
+    Message.error_code,
+    Message.error_detail,
+)
+
+
+def find(connection: Connection, owner_id: int | None, message_id: int) -> MessageRow | None:
+    """The message, if the owner (None: anyone) has it and it was not deleted."""
+    row = connection.execute(_chosen(MessageFilter(owner_id)).where(Message.id == message_id)).one_or_none()
+    return MessageRow(*row) if row is not None else None
+
+
+def page(connection: Connection, chosen: MessageFilter, part: Slice) -> list[MessageRow]:
+    """A slice of the messages that pass the filter."""
+    return [MessageRow(*row) for row in rows_of(connection, _chosen(chosen), Message.id, part)]
+
+
+def _chosen(chosen: MessageFilter) -> AnySelect:
+    statement = select(*_COLUMNS).where(Message.deleted_at.is_(None))
+    wanted = {
+        Message.owner_id: chosen.owner_id,
+        Message.mailing_id: chosen.mailing_id,
+        Message.client_id: chosen.client_id,
+        Message.status: chosen.status,
+    }
+    return statement.where(*(column == value for column, value in wanted.items() if value is not None))
+
+
+def counts(connection: Connection, owner_id: int | None) -> dict[int, int]:
+    """How many messages of each status the owner (None: everyone) has; statuses without any are left out."""
+    statement = select(Message.status, func.count()).where(Message.deleted_at.is_(None)).group_by(Message.status)
+    if owner_id is not None:
+        statement = statement.where(Message.mailing_id.in_(select(Mailing.id).where(Mailing.owner_id == owner_id)))
+    return {row[0]: row[1] for row in connection.execute(statement)}

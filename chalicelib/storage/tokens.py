@@ -1,0 +1,80 @@
+"""Queries on API tokens."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, and_, func, insert, or_, select, text, update
+
+from chalicelib.storage.models import ApiToken, User
+
+_USE_NOTED_EVERY = text("interval '1 minute'")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenOfUser:
+    """A token and its user as they stand now."""
+
+    token_id: int
+    secret_sha256: bytes
+    user_id: int
+    username: str
+    is_superuser: bool
+    usable: bool
+    """Not expired, and the user is active."""
+    use_is_news: bool
+    """Its last noted use is so long ago that this one is worth a write."""
+
+
+_WITH_USER = select(
+    ApiToken.id,
+    ApiToken.secret_sha256,
+    User.id,
+    User.username,
+    User.is_superuser,
+    and_(ApiToken.expires_at > func.now(), User.is_active),
+    or_(ApiToken.last_used_at.is_(None), ApiToken.last_used_at < func.now() - _USE_NOTED_EVERY),
+).join(User, User.id == ApiToken.user_id)
+
+
+def with_user(connection: Connection, token_id: int) -> TokenOfUser | None:
+    """The token and its user: one statement, two primary keys."""
+    row = connection.execute(_WITH_USER.where(ApiToken.id == token_id)).one_or_none()
+    return TokenOfUser(*row) if row is not None else None
+
+
+def note_use(connection: Connection, token_id: int) -> None:
+    """Writes down that the token was used now."""
+    connection.execute(update(ApiToken).where(ApiToken.id == token_id).values(last_used_at=func.now()))
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token to be stored; its text is known to its bearer alone."""
+
+    user_id: int
+    name: str
+    prefix: str
+    secret_sha256: bytes
+    lifetime: timedelta
+
+
+_NEXT_ID = text("SELECT nextval(pg_get_serial_sequence('api_token', 'id'))")
+
+
+def next_id(connection: Connection) -> int:
+    """An id for a token that is about to be made: the token's text contains it."""
+    found: int = connection.execute(_NEXT_ID).scalar_one()
+    return found
+
+
+def add(connection: Connection, token_id: int, new: NewToken) -> datetime:
+    """Stores a token and returns when it expires."""
+    values = {
+        "id": token_id,
+        "user_id": new.user_id,
+        "name": new.name,
+        "prefix": new.prefix,
+        "secret_sha256": new.secret_sha256,
+        "expires_at": func.now() + new.lifetime,
+    }
+    return connection.execute(insert(ApiToken).values(values).returning(ApiToken.expires_at)).scalar_one()

@@ -1,0 +1,63 @@
+"""Fixtures for every kind of test; none costs anything until it is asked for."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from chalicelib import config
+from chalicelib.config import Settings, read_settings
+from chalicelib.manage import migrate
+from chalicelib.storage.engine import build_engine
+from chalicelib.storage.engine import engine as process_engine
+from chalicelib.storage.models import Base
+from local.postgres import PostgresServer
+
+POOL = 10
+
+
+@pytest.fixture(scope="session")
+def database_url() -> Iterator[str]:
+    """A throwaway PostgreSQL, its schema at the newest revision."""
+    with tempfile.TemporaryDirectory(prefix="mailing-api-") as folder, PostgresServer(Path(folder), durable=False) as server:
+        url = server.create_database("tests")
+        engine = build_engine(read_settings({"DATABASE_URL": url}))
+        migrate(engine)
+        engine.dispose()
+        yield url
+
+
+@pytest.fixture(scope="session")
+def _migrated_engine(database_url: str) -> Iterator[Engine]:
+    engine = build_engine(read_settings({"DATABASE_URL": database_url}), pool_size=POOL)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def engine(_migrated_engine: Engine) -> Engine:
+    """An engine on an empty database.
+
+    Emptied by TRUNCATE and not by rolling back a transaction around each test: what is tested here takes locks and commits, from
+    several connections at once.
+    """
+    tables = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
+    with _migrated_engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+    return _migrated_engine
+
+
+@pytest.fixture
+def settings(engine: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """The process's own settings and engine, turned to the empty database; `monkeypatch.setenv` before it changes more."""
+    del engine
+    monkeypatch.delenv("SECRET_ID", raising=False)
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    config.settings.cache_clear()
+    process_engine.cache_clear()
+    yield config.settings()
+    process_engine().dispose()
+    process_engine.cache_clear()
+    config.settings.cache_clear()
