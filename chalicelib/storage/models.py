@@ -18,7 +18,9 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
-    text,
+)
+from sqlalchemy import (
+    text as sql_text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -55,13 +57,13 @@ class User(Base):
     """Someone who logs in; owns clients and mailings."""
 
     __tablename__ = "user"
-    __table_args__ = (Index("uq_user_username_lower", func.lower(text("username")), unique=True),)
+    __table_args__ = (Index("uq_user_username_lower", func.lower(sql_text("username")), unique=True),)
 
     id: Mapped[int] = _big_id()
     username: Mapped[str] = mapped_column(String(150))
     password_hash: Mapped[str]
-    is_superuser: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
-    is_active: Mapped[bool] = mapped_column(Boolean, server_default=text("true"))
+    is_superuser: Mapped[bool] = mapped_column(Boolean, server_default=sql_text("false"))
+    is_active: Mapped[bool] = mapped_column(Boolean, server_default=sql_text("true"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -95,8 +97,8 @@ class Client(Base):
     owner_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
     phone: Mapped[str] = mapped_column(String(16))
     operator_code: Mapped[str] = mapped_column(String(10))
-    tags: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
-    attributes: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    tags: Mapped[list[str]] = mapped_column(server_default=sql_text("'{}'"))
+    attributes: Mapped[dict[str, Any]] = mapped_column(server_default=sql_text("'{}'"))
     time_zone: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
@@ -113,15 +115,15 @@ class Mailing(Base):
         CheckConstraint("rate_limit > 0", name="rate_limit"),
         Index("ix_mailing_owner_id_id", "owner_id", "id"),
         # Reconcile asks every minute what is overdue; finished mailings have no next run and are not in it.
-        Index("ix_mailing_next_run_at", "next_run_at", postgresql_where=text("next_run_at IS NOT NULL")),
+        Index("ix_mailing_next_run_at", "next_run_at", postgresql_where=sql_text("next_run_at IS NOT NULL")),
     )
 
     id: Mapped[int] = _big_id()
     owner_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
     name: Mapped[str] = mapped_column(String(200))
     text: Mapped[str]
-    filter_operator_codes: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
-    filter_tags: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    filter_operator_codes: Mapped[list[str]] = mapped_column(server_default=sql_text("'{}'"))
+    filter_tags: Mapped[list[str]] = mapped_column(server_default=sql_text("'{}'"))
     starts_at: Mapped[datetime] = mapped_column(WALL_TIME)
     ends_at: Mapped[datetime] = mapped_column(WALL_TIME)
     time_zone: Mapped[str | None] = mapped_column(String(64))
@@ -152,12 +154,12 @@ class MailingZone(Base):
     opens_at: Mapped[datetime]
     closes_at: Mapped[datetime]
     expires_at: Mapped[datetime]
-    cursor: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    cursor: Mapped[int] = mapped_column(BigInteger, server_default=sql_text("0"))
     planned_at: Mapped[datetime | None]
 
 
-_UNDISPATCHED = text("status = 1 AND dispatched_at IS NULL")
-_DISPATCHED = text("status = 1 AND dispatched_at IS NOT NULL")
+_UNDISPATCHED = sql_text("status = 1 AND dispatched_at IS NULL")
+_DISPATCHED = sql_text("status = 1 AND dispatched_at IS NOT NULL")
 
 
 class Message(Base):
@@ -191,10 +193,10 @@ class Message(Base):
     status: Mapped[int] = mapped_column(SmallInteger)
     not_before: Mapped[datetime]
     dispatched_at: Mapped[datetime | None]
-    claim_no: Mapped[int] = mapped_column(Integer, server_default=text("0"))
-    attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    claim_no: Mapped[int] = mapped_column(Integer, server_default=sql_text("0"))
+    attempts: Mapped[int] = mapped_column(Integer, server_default=sql_text("0"))
     lease_until: Mapped[datetime | None]
-    unknown: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    unknown: Mapped[bool] = mapped_column(Boolean, server_default=sql_text("false"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     sent_at: Mapped[datetime | None]
     error_code: Mapped[str | None] = mapped_column(String(32))

@@ -1,0 +1,1 @@
+"""Runs of a mailing (plan, dispatch, chain), and reconcile."""

@@ -1,0 +1,220 @@
+"""One run of a mailing: plan what is due, hand it to SQS, and see to the next run."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Engine
+
+from chalicelib import aws
+from chalicelib.config import Settings
+from chalicelib.domain.next_run import MailingState, next_run
+from chalicelib.domain.status import MailingStatus, MessageStatus, StartSource
+from chalicelib.observability import log
+from chalicelib.services import schedules
+from chalicelib.storage import mailings, messages, zones
+from chalicelib.storage.clock import Clock, database_clock
+from chalicelib.storage.engine import autocommit
+from chalicelib.storage.mailings import RunMailing, RunTimes
+
+CHUNK_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RunTools:
+    """What a run works with; tests put their own clock and queue in."""
+
+    engine: Engine
+    settings: Settings
+    clock: Clock = database_clock
+    send_many: Callable[[str, Sequence[dict[str, object]]], list[int]] = aws.send_many
+    monotonic: Callable[[], float] = time.monotonic
+
+
+@dataclass(slots=True)
+class RunFigures:
+    """What a run did, for the log and for tests."""
+
+    planned: int = 0
+    dispatched: int = 0
+    expired: int = 0
+    cancelled: int = 0
+    caught_up: int = 0
+    out_of_time: bool = False
+
+
+class Run:
+    """One pass over one mailing, inside a budget of time. Every step commits by itself: a run may die anywhere."""
+
+    def __init__(self, tools: RunTools, mailing: RunMailing, seconds: float) -> None:
+        self._tools = tools
+        self._settings = tools.settings
+        self._mailing = mailing
+        self._ends = tools.monotonic() + seconds
+        self.figures = RunFigures()
+
+    @property
+    def _deadline(self) -> timedelta:
+        return timedelta(seconds=self._settings.provider_deadline_seconds)
+
+    def work(self) -> None:
+        """All there is to do now, or as much as the budget allows."""
+        if self._mailing.status is MailingStatus.CANCELLED:
+            self._repeat(self._cancel)
+            return
+        self._prepare_zones()
+        self._repeat(self._expire)
+        self._repeat(self._plan_and_dispatch)
+
+    def _repeat(self, step: Callable[[], bool]) -> None:
+        while step():
+            if self._tools.monotonic() >= self._ends:
+                self.figures.out_of_time = True
+                return
+
+    def _prepare_zones(self) -> None:
+        """Adds zones new to the owner's clients, and moves windows that have closed to their next opening."""
+        mailing = self._mailing
+        with self._tools.engine.begin() as connection:
+            now = self._tools.clock(connection)
+            zones.add_missing(connection, mailing.id, mailing.owner_id, mailing.times, now)
+            closed = [zone.time_zone for zone in zones.read(connection, mailing.id) if zone.closes_at <= now < zone.expires_at]
+            zones.rewrite(connection, mailing.id, closed, mailing.times, now)
+
+    def _expire(self) -> bool:
+        with autocommit(self._tools.engine) as connection:
+            now = self._tools.clock(connection)
+            ended = [zone.time_zone for zone in zones.read(connection, self._mailing.id) if zone.expires_at <= now]
+            if not ended:
+                return False
+            size = self._settings.plan_slice
+            done = messages.expire(connection, self._mailing.id, ended, size, now)
+        self.figures.expired += done
+        return done == size
+
+    def _cancel(self) -> bool:
+        size = self._settings.plan_slice
+        with autocommit(self._tools.engine) as connection:
+            done = messages.cancel(connection, self._mailing.id, size, self._tools.clock(connection))
+        self.figures.cancelled += done
+        return done == size
+
+    def _plan_and_dispatch(self) -> bool:
+        # In turns: the first messages of a large mailing leave while the rest is still being planned.
+        planned = self._plan()
+        dispatched = self._dispatch()
+        return planned or dispatched
+
+    def _plan(self) -> bool:
+        """Plans one slice of clients over the zones that are due; True if more is left."""
+        size = left = self._settings.plan_slice
+        with self._tools.engine.begin() as connection:
+            mailing = mailings.lock(connection, self._mailing.id)
+            if mailing is None:
+                return False
+            self._mailing = mailing
+            now = self._tools.clock(connection)
+            for zone in zones.read(connection, mailing.id):
+                if zone.planned_at is not None or not self._plannable(zone, mailing.status, now):
+                    continue
+                status = MessageStatus.EXPIRED if zone.expires_at <= now else MessageStatus.WAITING
+                place = messages.ZoneSlice(mailing.id, mailing.owner_id, zone.time_zone, zone.cursor, status, zone.opens_at)
+                planned = messages.plan_slice(connection, place, mailing.selection, left, now)
+                self.figures.planned += planned.rows
+                left -= planned.clients
+                if left <= 0:
+                    break
+        return left <= 0 < size
+
+    @staticmethod
+    def _plannable(zone: zones.Zone, status: MailingStatus, now: datetime) -> bool:
+        # A paused mailing plans nobody new but those whose end has come: each of them still gets a row that says so.
+        due = zone.opens_at if status is MailingStatus.RUNNING else zone.expires_at
+        return status in (MailingStatus.RUNNING, MailingStatus.PAUSED) and due <= now
+
+    def _dispatch(self) -> bool:
+        """Hands one batch of due rows to SQS; True if there may be more and the queue has room."""
+        chosen, mailing_id = self._settings, self._mailing.id
+        with autocommit(self._tools.engine) as connection:
+            room = chosen.max_dispatched - messages.count_dispatched(connection, mailing_id)
+            size = min(room, chosen.dispatch_batch)
+            if size <= 0:
+                return False
+            now = self._tools.clock(connection)
+            ids = messages.mark_dispatched(connection, mailing_id, size, now, self._deadline)
+        sent = self._send(ids, now)
+        self.figures.dispatched += sent
+        return len(ids) == size and sent == len(ids)
+
+    def _send(self, ids: list[int], mark: datetime) -> int:
+        """Marked first, sent after the commit; what SQS refuses is unmarked. A crash in between leaves marks that reconcile finds."""
+        if not ids:
+            return 0
+        chosen = self._settings
+        chunks = [ids[start : start + chosen.chunk_size] for start in range(0, len(ids), chosen.chunk_size)]
+        bodies: list[dict[str, object]] = [
+            {"v": CHUNK_VERSION, "mailing_id": self._mailing.id, "message_ids": chunk} for chunk in chunks
+        ]
+        refused = [id_ for position in self._tools.send_many(chosen.messages_queue_url, bodies) for id_ in chunks[position]]
+        if refused:
+            log("dispatch_refused", mailing_id=self._mailing.id, messages=len(refused))
+            with autocommit(self._tools.engine) as connection:
+                messages.unmark(connection, refused, mark)
+        return len(ids) - len(refused)
+
+    def settle(self) -> tuple[RunTimes, datetime]:
+        """Ends the run: when the next is wanted, or that the mailing is finished; and the moment at which that was decided.
+
+        Decided under the mailing's row lock, after a last look over all zones for clients that have no row.
+        """
+        with self._tools.engine.begin() as connection:
+            mailing = mailings.lock(connection, self._mailing.id)
+            now = self._tools.clock(connection)
+            if mailing is None:  # deleted meanwhile
+                return RunTimes(None, None), now
+            moment = self._next_run(connection, mailing.status, now)
+            if moment is None and mailing.status is not MailingStatus.CANCELLED:
+                self.figures.caught_up = messages.catch_up(connection, mailing.id, mailing.owner_id, mailing.selection, now)
+                moment = self._next_run(connection, mailing.status, now) if self.figures.caught_up else None
+            if moment is None:
+                return mailings.finish(connection, mailing.id, messages.counts(connection, mailing.id), now), now
+            return mailings.settle(connection, mailing.id, moment), now
+
+    def _next_run(self, connection: Connection, status: MailingStatus, now: datetime) -> datetime | None:
+        states = zones.states(connection, self._mailing.id)
+        dispatched = messages.count_dispatched(connection, self._mailing.id)
+        pause = timedelta(seconds=0 if self.figures.out_of_time else self._settings.chain_seconds)
+        return next_run(MailingState(status, states, dispatched), now=now, pause=pause, deadline=self._deadline)
+
+
+def advance_mailing(
+    tools: RunTools, mailing_id: int, source: StartSource, *, hop: int = 0, seconds: float | None = None
+) -> RunFigures | None:
+    """One run of the mailing, if one is due and nobody else has it; None otherwise. Raises DBAPIError if the database is away."""
+    chosen = tools.settings
+    with autocommit(tools.engine) as connection:
+        now = tools.clock(connection)
+        mailing = mailings.take_lease(connection, mailing_id, source, now, now + timedelta(seconds=chosen.run_lease_seconds))
+    if mailing is None:
+        log("run_not_due", mailing_id=mailing_id, source=str(source))
+        return None
+    run = Run(tools, mailing, chosen.run_budget_seconds if seconds is None else min(seconds, chosen.run_budget_seconds))
+    run.work()
+    wanted, now = run.settle()
+    figures = run.figures
+    log(
+        "run",
+        mailing_id=mailing_id,
+        source=str(source),
+        hop=hop,
+        planned=figures.planned,
+        dispatched=figures.dispatched,
+        expired=figures.expired,
+        cancelled=figures.cancelled,
+        caught_up=figures.caught_up,
+        next_run_at=wanted.next_run_at,
+    )
+    if hop < chosen.max_hops:
+        schedules.follow(tools.engine, mailing_id, wanted, now, woken_by=StartSource.CHAIN, hop=hop + 1)
+    return figures

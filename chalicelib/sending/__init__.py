@@ -1,0 +1,1 @@
+"""The worker: chunks of messages to the provider."""

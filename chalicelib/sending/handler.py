@@ -1,0 +1,62 @@
+"""What the Lambda function `send_messages` does with its events."""
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from chalicelib import aws
+from chalicelib.config import settings
+from chalicelib.observability import log_exception, warn
+from chalicelib.sending.providers import HttpProvider
+from chalicelib.sending.worker import PoisonError, WorkerTools, give_back, parse_chunk, send_chunk
+from chalicelib.storage.engine import engine
+
+
+@lru_cache(maxsize=1)
+def _tools() -> WorkerTools:
+    chosen = settings()
+    provider = HttpProvider(
+        chosen.provider_url,
+        chosen.provider_token.get_secret_value(),
+        threads=chosen.provider_threads,
+        deadline=chosen.provider_deadline_seconds,
+    )
+    return WorkerTools(engine(), chosen, provider, ThreadPoolExecutor(chosen.provider_threads, "provider"))
+
+
+def send(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answers an SQS event of the messages queue.
+
+    No provider failure escapes: a function that fails makes Lambda throttle the queue. Only a chunk whose claim or record could not
+    reach the database is reported as failed.
+    """
+    failed = [record["messageId"] for record in event["Records"] if not _send_one(record, context)]
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+
+def _send_one(record: dict[str, Any], context: Any) -> bool:
+    tools = _tools()
+    try:
+        chunk = parse_chunk(record["body"])
+    except PoisonError as error:
+        warn("poison", queue="messages", reason=str(error))
+        return _bury(record["body"])
+    try:
+        if context.get_remaining_time_in_millis() < tools.settings.lease_seconds * 1000:
+            give_back(tools, chunk)
+        else:
+            send_chunk(tools, chunk)
+    except (SQLAlchemyError, OSError):  # OSError: pg8000's socket timeout comes bare
+        log_exception("chunk_failed", mailing_id=chunk.mailing_id)
+        return False
+    return True
+
+
+def _bury(body: str) -> bool:
+    try:
+        aws.send_text(settings().messages_dlq_url, body)
+    except aws.AwsError:
+        return False
+    return True

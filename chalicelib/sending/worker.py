@@ -1,0 +1,178 @@
+"""The chunk worker: claim, send side by side, record."""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import Random
+
+from sqlalchemy import Engine
+
+from chalicelib.config import Settings
+from chalicelib.domain.backoff import delay
+from chalicelib.domain.outcome import Attempt, Outcome, OutcomeKind, RetryRules, Verdict, decide
+from chalicelib.domain.personal_text import MissingValueError, render
+from chalicelib.domain.status import MessageStatus, StartSource
+from chalicelib.observability import log, warn
+from chalicelib.sending.providers import Provider
+from chalicelib.services import schedules
+from chalicelib.storage import messages
+from chalicelib.storage.clock import Clock, database_clock
+from chalicelib.storage.engine import autocommit
+from chalicelib.storage.messages import Claim
+
+_MISCONFIGURED_PAUSE = 20.0  # seconds
+
+
+class PoisonError(ValueError):
+    """The body is not a chunk that this version understands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What one SQS message carries: ids of messages of one mailing."""
+
+    mailing_id: int
+    message_ids: list[int]
+
+
+def parse_chunk(body: str) -> Chunk:
+    """The chunk in an SQS body; raises PoisonError for anything else."""
+    try:
+        found = json.loads(body)
+        version, mailing_id, ids = found["v"], found["mailing_id"], found["message_ids"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise PoisonError(type(error).__name__) from None
+    if version != 1 or not isinstance(ids, list) or not all(type(id_) is int for id_ in [mailing_id, *ids]):
+        raise PoisonError("not a chunk of version 1")
+    return Chunk(mailing_id, ids)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerTools:
+    """What a worker works with; tests put their own clock, provider and randomness in."""
+
+    engine: Engine
+    settings: Settings
+    provider: Provider
+    pool: ThreadPoolExecutor
+    clock: Clock = database_clock
+    monotonic: Callable[[], float] = time.monotonic
+    random: Random = field(default_factory=Random)
+
+
+@dataclass(slots=True)
+class ChunkFigures:
+    """What became of a chunk."""
+
+    claimed: int = 0
+    sent: int = 0
+    failed: int = 0
+    deferred: int = 0
+    released: int = 0
+    fenced: int = 0
+
+
+def send_chunk(tools: WorkerTools, chunk: Chunk) -> ChunkFigures:
+    """Sends what of the chunk may be sent now, and records it. Raises DBAPIError if claim or record could not reach the database."""
+    chosen = tools.settings
+    deadline = timedelta(seconds=chosen.provider_deadline_seconds)
+    # Before the claim: the lease begins in the database somewhat later, so that this clock never believes it longer than it is.
+    begun = tools.monotonic()
+    figures = ChunkFigures()
+    with autocommit(tools.engine) as connection:
+        now = tools.clock(connection)
+        claimed = messages.claim(
+            connection,
+            chunk.mailing_id,
+            chunk.message_ids,
+            now=now,
+            lease=timedelta(seconds=chosen.lease_seconds),
+            deadline=deadline,
+        )
+        figures.claimed = len(claimed.claims)
+        if figures.claimed < len(chunk.message_ids):
+            figures.released = messages.release(connection, chunk.mailing_id, chunk.message_ids, now=now, deadline=deadline)
+    if claimed.claims:
+        last_call = begun + chosen.lease_seconds - chosen.provider_deadline_seconds
+        outcomes = list(tools.pool.map(lambda claim: _send_one(tools, claim, claimed.text, last_call), claimed.claims))
+        _record(tools, chunk, claimed.claims, outcomes, figures)
+    _log(chunk, figures)
+    return figures
+
+
+def _send_one(tools: WorkerTools, claim: Claim, text: str, last_call: float) -> Outcome:
+    """One call to the provider, unless it must not be made; in a thread of the pool."""
+    if _given_up(tools.settings, claim):
+        return Outcome(OutcomeKind.UNKNOWN, "the worker that held it died")
+    if tools.monotonic() > last_call:
+        return Outcome(OutcomeKind.NOT_CALLED)
+    try:
+        rendered = render(text, claim.attributes or {})
+    except MissingValueError as error:
+        return Outcome(OutcomeKind.MISSING_VALUE, error.name)
+    return tools.provider.send(claim.id, claim.phone, rendered)
+
+
+def _given_up(chosen: Settings, claim: Claim) -> bool:
+    """No further call may be made: an earlier one's fate is unknown and the provider would deliver twice, or the attempts are used up."""
+    return (claim.unknown and not chosen.provider_honours_key) or claim.attempts > chosen.max_attempts
+
+
+def _record(
+    tools: WorkerTools, chunk: Chunk, claims: Sequence[Claim], outcomes: Sequence[Outcome], figures: ChunkFigures
+) -> None:
+    with autocommit(tools.engine) as connection:
+        now = tools.clock(connection)
+        verdicts = [(claim, _verdict(tools, claim, outcome, now)) for claim, outcome in zip(claims, outcomes, strict=True)]
+        recorded = messages.record(connection, chunk.mailing_id, verdicts, now)
+    figures.fenced = len(verdicts) - recorded.rows
+    for _, verdict in verdicts:
+        figures.sent += verdict.status is MessageStatus.SENT
+        figures.failed += verdict.status is MessageStatus.FAILED
+        figures.deferred += verdict.status is MessageStatus.WAITING
+    if recorded.woken:
+        schedules.arrange(tools.engine, chunk.mailing_id, woken_by=StartSource.CHAIN, clock=tools.clock)
+
+
+def _verdict(tools: WorkerTools, claim: Claim, outcome: Outcome, now: datetime) -> Verdict:
+    chosen = tools.settings
+    if outcome.kind is OutcomeKind.MISCONFIGURED:
+        wait = _MISCONFIGURED_PAUSE
+        warn("provider_misconfigured", detail=outcome.detail)
+    elif outcome.kind is OutcomeKind.NOT_CALLED:
+        wait = 0.0
+    else:
+        wait = delay(
+            claim.attempts,
+            base=chosen.backoff_base_seconds,
+            cap=chosen.backoff_cap_seconds,
+            random=tools.random,
+            retry_after=outcome.retry_after,
+        )
+    called = not _given_up(chosen, claim)
+    attempt = Attempt(claim.attempts if called else claim.attempts - 1, claim.unknown)
+    rules = RetryRules(chosen.max_attempts if called else 0, chosen.provider_honours_key)
+    return decide(outcome, attempt, rules, now=now, delay=wait)
+
+
+def give_back(tools: WorkerTools, chunk: Chunk) -> None:
+    """Hands a chunk back to the runs untouched: less of the function's time is left than a lease lasts."""
+    with autocommit(tools.engine) as connection:
+        messages.give_back(connection, chunk.mailing_id, chunk.message_ids)
+
+
+def _log(chunk: Chunk, figures: ChunkFigures) -> None:
+    log(
+        "chunk",
+        mailing_id=chunk.mailing_id,
+        message_ids=[min(chunk.message_ids, default=None), max(chunk.message_ids, default=None)],
+        claimed=figures.claimed,
+        sent=figures.sent,
+        failed=figures.failed,
+        deferred=figures.deferred,
+        released=figures.released,
+        fenced=figures.fenced,
+    )

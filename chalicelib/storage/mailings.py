@@ -1,0 +1,188 @@
+"""Queries on mailings: leases of runs, locks, what is overdue."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, time
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from chalicelib.domain.selection import Selection
+from chalicelib.domain.status import MailingStatus, StartSource
+from chalicelib.domain.window import SendingTimes
+
+
+@dataclass(frozen=True, slots=True)
+class RunMailing:
+    """What a run has to know of its mailing."""
+
+    id: int
+    owner_id: int
+    status: MailingStatus
+    times: SendingTimes
+    selection: Selection
+    rate_limit: int | None
+
+
+_COLUMNS = (
+    "id, owner_id, status, starts_at, ends_at, time_zone, send_from, send_until, filter_operator_codes, filter_tags, rate_limit"
+)
+
+# next_run_at <= now makes a second chain of runs die out: whoever comes after the moment was moved finds nothing due.
+_TAKE_LEASE = text(
+    f"""
+    UPDATE mailing SET run_lease_until = :until,
+      status = CASE status WHEN 'scheduled' THEN 'running' ELSE status END,
+      started_by = coalesce(started_by, CASE status WHEN 'scheduled' THEN :source END),
+      started_at = coalesce(started_at, CASE status WHEN 'scheduled' THEN CAST(:now AS timestamptz) END)
+    WHERE id = :mailing AND next_run_at <= :now AND (run_lease_until IS NULL OR run_lease_until <= :now)
+      AND status IN ('scheduled', 'running', 'paused', 'cancelled')
+    RETURNING {_COLUMNS}
+    """  # noqa: S608 - column names of our own
+)
+_READ = text(f"SELECT {_COLUMNS} FROM mailing WHERE id = :mailing")  # noqa: S608
+# FOR UPDATE would make every insert of a message (a foreign key) wait.
+_LOCK = text(f"SELECT {_COLUMNS} FROM mailing WHERE id = :mailing FOR NO KEY UPDATE")  # noqa: S608
+
+_SETTLE = text("UPDATE mailing SET next_run_at = :next_run_at, run_lease_until = NULL WHERE id = :mailing RETURNING schedule_at")
+_FINISH = text(
+    """
+    UPDATE mailing SET next_run_at = NULL, run_lease_until = NULL, finished_at = :now, final_counts = CAST(:counts AS jsonb),
+      status = CASE status WHEN 'cancelled' THEN status ELSE 'finished' END
+    WHERE id = :mailing RETURNING schedule_at
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunTimes:
+    """What a mailing wants next, and which schedule was confirmed to exist for it."""
+
+    next_run_at: datetime | None
+    schedule_at: datetime | None
+
+
+_RUN_TIMES = text("SELECT next_run_at, schedule_at FROM mailing WHERE id = :mailing")
+_CONFIRM = text(
+    "UPDATE mailing SET schedule_at = :confirmed WHERE id = :mailing AND schedule_at IS NOT DISTINCT FROM CAST(:known AS timestamptz)"
+)
+
+_ACTIVE = text(
+    f"SELECT {_COLUMNS} FROM mailing WHERE status IN ('scheduled', 'running', 'paused') AND next_run_at IS NOT NULL"  # noqa: S608
+)
+_LOWER = text(
+    """
+    UPDATE mailing SET next_run_at = :moment
+    WHERE id = :mailing AND status NOT IN ('draft', 'finished') AND (next_run_at IS NULL OR next_run_at > :moment)
+    RETURNING id
+    """
+)
+_STRANDED = text(
+    """
+    UPDATE mailing g SET next_run_at = :now
+    WHERE g.next_run_at IS NULL AND (g.status IN ('scheduled', 'running')
+      OR (g.status IN ('paused', 'cancelled') AND EXISTS (SELECT 1 FROM message m WHERE m.mailing_id = g.id AND m.status = 1)))
+    RETURNING g.id
+    """
+)
+_OVERDUE = text(
+    """
+    SELECT id FROM mailing
+    WHERE next_run_at <= :due AND (run_lease_until IS NULL OR run_lease_until <= :now) ORDER BY next_run_at
+    """
+)
+_UNSCHEDULED = text(
+    """
+    SELECT id FROM mailing
+    WHERE (next_run_at > :soon AND schedule_at IS DISTINCT FROM next_run_at) OR (next_run_at IS NULL AND schedule_at IS NOT NULL)
+    """
+)
+_SCHEDULES = text("SELECT id, next_run_at, schedule_at FROM mailing WHERE coalesce(next_run_at, schedule_at) IS NOT NULL")
+
+
+def _run_mailing(row: Row[Any]) -> RunMailing:
+    starts_at, ends_at, send_from, send_until = row.starts_at, row.ends_at, row.send_from, row.send_until
+    assert isinstance(starts_at, datetime)  # noqa: S101 - the driver's promise, said to the type checker
+    assert send_from is None or isinstance(send_from, time)  # noqa: S101
+    return RunMailing(
+        id=row.id,
+        owner_id=row.owner_id,
+        status=MailingStatus(row.status),
+        times=SendingTimes(starts_at, ends_at, row.time_zone, send_from, send_until),
+        selection=Selection(tuple(row.filter_operator_codes), tuple(row.filter_tags)),
+        rate_limit=row.rate_limit,
+    )
+
+
+def take_lease(connection: Connection, mailing_id: int, source: StartSource, now: datetime, until: datetime) -> RunMailing | None:
+    """The right to run this mailing until `until`; None if another has it, nothing is due, or there is no such mailing."""
+    row = connection.execute(
+        _TAKE_LEASE, {"mailing": mailing_id, "source": str(source), "now": now, "until": until}
+    ).one_or_none()
+    return None if row is None else _run_mailing(row)
+
+
+def read(connection: Connection, mailing_id: int) -> RunMailing | None:
+    """The mailing as it stands, unlocked."""
+    row = connection.execute(_READ, {"mailing": mailing_id}).one_or_none()
+    return None if row is None else _run_mailing(row)
+
+
+def lock(connection: Connection, mailing_id: int) -> RunMailing | None:
+    """The mailing as it stands, its row locked (FOR NO KEY UPDATE) until the transaction ends."""
+    row = connection.execute(_LOCK, {"mailing": mailing_id}).one_or_none()
+    return None if row is None else _run_mailing(row)
+
+
+def settle(connection: Connection, mailing_id: int, next_run_at: datetime) -> RunTimes:
+    """Ends a run: gives the lease back and writes when the next is wanted."""
+    known = connection.execute(_SETTLE, {"mailing": mailing_id, "next_run_at": next_run_at}).scalar_one()
+    return RunTimes(next_run_at, known)
+
+
+def finish(connection: Connection, mailing_id: int, counts: dict[str, int], now: datetime) -> RunTimes:
+    """Ends a mailing's last run and keeps its final counts."""
+    known = connection.execute(_FINISH, {"mailing": mailing_id, "counts": json.dumps(counts), "now": now}).scalar_one()
+    return RunTimes(None, known)
+
+
+def run_times(connection: Connection, mailing_id: int) -> RunTimes | None:
+    """When the next run is wanted, and which schedule is known to exist."""
+    row = connection.execute(_RUN_TIMES, {"mailing": mailing_id}).one_or_none()
+    return None if row is None else RunTimes(row.next_run_at, row.schedule_at)
+
+
+def confirm_schedule(connection: Connection, mailing_id: int, known: datetime | None, confirmed: datetime | None) -> bool:
+    """Writes which schedule exists now; False if somebody else changed it meanwhile."""
+    done = connection.execute(_CONFIRM, {"mailing": mailing_id, "known": known, "confirmed": confirmed})
+    return done.rowcount == 1
+
+
+def lower_next_run(connection: Connection, mailing_id: int, moment: datetime) -> bool:
+    """Wants a run at `moment` unless one is wanted earlier; True if that changed anything."""
+    return connection.execute(_LOWER, {"mailing": mailing_id, "moment": moment}).one_or_none() is not None
+
+
+def active(connection: Connection) -> list[RunMailing]:
+    """Mailings that may still plan clients."""
+    return [_run_mailing(row) for row in connection.execute(_ACTIVE)]
+
+
+def rescue_stranded(connection: Connection, now: datetime) -> list[int]:
+    """Mailings that have work and want no run: makes them want one now."""
+    return [row.id for row in connection.execute(_STRANDED, {"now": now})]
+
+
+def overdue(connection: Connection, now: datetime, due: datetime) -> list[int]:
+    """Mailings that wanted a run at or before `due` and are in nobody's hands at `now`."""
+    return [row.id for row in connection.execute(_OVERDUE, {"now": now, "due": due})]
+
+
+def unscheduled(connection: Connection, soon: datetime) -> list[int]:
+    """Mailings whose schedule is not where it should be; moments before `soon` are reached without one."""
+    return [row.id for row in connection.execute(_UNSCHEDULED, {"soon": soon})]
+
+
+def all_run_times(connection: Connection) -> dict[int, RunTimes]:
+    """What every mailing that wants a run, or believes to have a schedule, says of both."""
+    return {row.id: RunTimes(row.next_run_at, row.schedule_at) for row in connection.execute(_SCHEDULES)}

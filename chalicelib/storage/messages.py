@@ -1,0 +1,359 @@
+"""Queries on messages: planning, dispatch, claim, record. Set-based: no statement here is run once a row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from chalicelib.domain.outcome import Verdict
+from chalicelib.domain.selection import Selection
+from chalicelib.domain.status import MessageStatus
+
+_SELECTED = """
+    (cardinality(CAST(:codes AS text[])) = 0 OR c.operator_code = ANY(CAST(:codes AS text[])))
+    AND (cardinality(CAST(:tags AS text[])) = 0 OR c.tags && CAST(:tags AS text[]))
+"""
+
+# One slice of one zone: rows, and the cursor behind them, in one statement. FOR KEY SHARE keeps a client from being deleted between
+# being read and being written as a foreign key; the unique keys make a repeated slice harmless.
+_PLAN = text(
+    f"""
+    WITH slice AS (
+      SELECT c.id, c.phone FROM client c
+      WHERE c.owner_id = :owner AND c.time_zone = :zone AND c.id > :cursor AND {_SELECTED}
+      ORDER BY c.id LIMIT :size FOR KEY SHARE
+    ), planned AS (
+      INSERT INTO message (mailing_id, owner_id, client_id, phone, time_zone, status, not_before)
+      SELECT :mailing, :owner, id, phone, :zone, :status, :not_before FROM slice
+      ON CONFLICT DO NOTHING RETURNING 1
+    ), seen AS (
+      SELECT count(*) AS clients, max(id) AS last FROM slice
+    ), moved AS (
+      UPDATE mailing_zone z SET cursor = coalesce(seen.last, z.cursor),
+        planned_at = CASE WHEN seen.clients < :size THEN CAST(:now AS timestamptz) END
+      FROM seen WHERE z.mailing_id = :mailing AND z.time_zone = :zone
+    )
+    SELECT (SELECT clients FROM seen), (SELECT count(*) FROM planned)
+    """  # noqa: S608 - the condition is a constant
+)
+
+# All zones at once and no cursor: whoever came into the selection, or moved to a zone that was already planned, and has no row.
+_CATCH_UP = text(
+    f"""
+    INSERT INTO message (mailing_id, owner_id, client_id, phone, time_zone, status, not_before)
+    SELECT z.mailing_id, c.owner_id, c.id, c.phone, c.time_zone,
+      CASE WHEN z.expires_at <= :now THEN 3 ELSE 1 END, greatest(z.opens_at, :now)
+    FROM client c JOIN mailing_zone z ON z.mailing_id = :mailing AND z.time_zone = c.time_zone
+    WHERE c.owner_id = :owner AND {_SELECTED}
+      AND NOT EXISTS (SELECT 1 FROM message m WHERE m.mailing_id = :mailing AND m.client_id = c.id)
+      AND NOT EXISTS (SELECT 1 FROM message m WHERE m.mailing_id = :mailing AND m.phone = c.phone)
+    ORDER BY c.id FOR KEY SHARE OF c
+    ON CONFLICT DO NOTHING
+    """  # noqa: S608
+)
+
+# LATERAL walks the index of undispatched rows zone by zone and never meets a row of a closed one.
+_MARK_DISPATCHED = text(
+    """
+    WITH due AS (
+      SELECT next.id FROM mailing g
+      JOIN mailing_zone z ON z.mailing_id = g.id
+      CROSS JOIN LATERAL (
+        SELECT m.id FROM message m
+        WHERE m.mailing_id = z.mailing_id AND m.time_zone = z.time_zone AND m.status = 1 AND m.dispatched_at IS NULL
+          AND m.not_before <= :now
+        ORDER BY m.not_before, m.id LIMIT :size) next
+      WHERE g.id = :mailing AND g.status = 'running'
+        AND z.opens_at <= :now AND z.closes_at > :now AND z.expires_at > :answered_by
+      LIMIT :size
+    )
+    UPDATE message m SET dispatched_at = :now FROM due
+    WHERE m.id = due.id AND m.status = 1 AND m.dispatched_at IS NULL
+    RETURNING m.id
+    """
+)
+_COUNT_DISPATCHED = text("SELECT count(*) FROM message WHERE mailing_id = :mailing AND status = 1 AND dispatched_at IS NOT NULL")
+_UNMARK = text(
+    """
+    UPDATE message SET dispatched_at = NULL
+    WHERE id = ANY(CAST(:ids AS bigint[])) AND status = 1 AND dispatched_at = :mark AND lease_until IS NULL
+    """
+)
+
+_OPEN = (
+    "g.status = 'running' AND m.not_before <= :now AND z.opens_at <= :now AND z.closes_at > :now AND z.expires_at > :answered_by"
+)
+_WITH_WINDOW = """
+    FROM message m JOIN mailing g ON g.id = m.mailing_id
+    JOIN mailing_zone z ON z.mailing_id = m.mailing_id AND z.time_zone = m.time_zone
+    WHERE m.id = ANY(CAST(:ids AS bigint[])) AND m.mailing_id = :mailing AND m.status = 1
+"""
+
+# A row whose lease ran out was held by a worker that died: what became of its call nobody knows. The text is the mailing's and comes
+# once, not with every row; attributes only where the text asks for them.
+_CLAIM = text(
+    f"""
+    WITH due AS (
+      SELECT m.id, m.unknown OR m.lease_until IS NOT NULL AS unknown {_WITH_WINDOW}
+        AND (m.lease_until IS NULL OR m.lease_until <= :now) AND {_OPEN}
+      ORDER BY m.id FOR NO KEY UPDATE OF m SKIP LOCKED
+    ), claimed AS (
+      UPDATE message m SET claim_no = m.claim_no + 1, attempts = m.attempts + 1, lease_until = :lease_until,
+        unknown = due.unknown, dispatched_at = coalesce(m.dispatched_at, CAST(:now AS timestamptz))
+      FROM due WHERE m.id = due.id
+      RETURNING m.id, m.phone, m.claim_no, m.attempts, m.unknown, m.client_id
+    )
+    SELECT c.id, c.phone, c.claim_no, c.attempts, c.unknown,
+      CASE WHEN position('${{' IN g.text) > 0 THEN k.attributes END AS attributes,
+      CASE WHEN c.id = (SELECT min(id) FROM claimed) THEN g.text END AS text
+    FROM claimed c JOIN mailing g ON g.id = :mailing LEFT JOIN client k ON k.id = c.client_id
+    ORDER BY c.id
+    """  # noqa: S608
+)
+
+# What could not be claimed because its mailing or its zone is closed goes back to the runs; what another worker holds stays.
+_RELEASE = text(
+    f"""
+    WITH closed AS (
+      SELECT m.id {_WITH_WINDOW} AND m.dispatched_at IS NOT NULL AND m.lease_until IS NULL AND NOT ({_OPEN})
+      ORDER BY m.id FOR NO KEY UPDATE OF m SKIP LOCKED
+    )
+    UPDATE message m SET dispatched_at = NULL FROM closed WHERE m.id = closed.id
+    """  # noqa: S608
+)
+_GIVE_BACK = text(
+    """
+    UPDATE message SET dispatched_at = NULL
+    WHERE id = ANY(CAST(:ids AS bigint[])) AND mailing_id = :mailing AND status = 1 AND lease_until IS NULL AND dispatched_at IS NOT NULL
+    """
+)
+
+# The fence: a claim number only grows, so that a worker which wakes up after its lease writes nothing. A row that waits again leaves
+# the queue's count, and its mailing wants a run at the earliest of their moments.
+_RECORD = text(
+    """
+    WITH verdict AS (
+      SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:claim_nos AS int[]), CAST(:statuses AS smallint[]), CAST(:attempts AS int[]),
+                           CAST(:unknowns AS boolean[]), CAST(:not_befores AS timestamptz[]), CAST(:codes AS text[]),
+                           CAST(:details AS text[]))
+             AS v (id, claim_no, status, attempts, unknown, not_before, error_code, error_detail)
+    ), recorded AS (
+      UPDATE message m SET status = v.status, attempts = v.attempts, unknown = v.unknown, lease_until = NULL,
+        error_code = v.error_code, error_detail = v.error_detail, not_before = coalesce(v.not_before, m.not_before),
+        dispatched_at = CASE WHEN v.status = 1 THEN NULL ELSE m.dispatched_at END,
+        sent_at = CASE WHEN v.status = 2 THEN CAST(:now AS timestamptz) END
+      FROM verdict v WHERE m.id = v.id AND m.claim_no = v.claim_no AND m.status = 1
+      RETURNING m.id
+    ), woken AS (
+      UPDATE mailing g SET next_run_at = earliest.moment
+      FROM (SELECT min(not_before) AS moment FROM verdict WHERE status = 1) earliest
+      WHERE g.id = :mailing AND g.status = 'running' AND earliest.moment IS NOT NULL
+        AND (g.next_run_at IS NULL OR g.next_run_at > earliest.moment)
+      RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM recorded), EXISTS (SELECT 1 FROM woken)
+    """
+)
+
+_IN_NOBODYS_HANDS = "(m.lease_until IS NULL OR m.lease_until <= :now)"
+# Once an attempt's fate was unknown (also: its worker died), neither "expired" nor "cancelled" would be true.
+_CLOSE = """
+    UPDATE message m SET lease_until = NULL, unknown = m.unknown OR m.lease_until IS NOT NULL,
+      status = CASE WHEN m.unknown OR m.lease_until IS NOT NULL THEN 4 ELSE :status END,
+      error_code = CASE WHEN m.unknown OR m.lease_until IS NOT NULL THEN 'unknown_outcome' ELSE m.error_code END
+    FROM gone WHERE m.id = gone.id
+"""
+_EXPIRE = text(
+    f"""
+    WITH gone AS (
+      SELECT m.id FROM message m WHERE m.mailing_id = :mailing AND m.status = 1 AND m.time_zone = ANY(CAST(:zones AS text[]))
+        AND {_IN_NOBODYS_HANDS}
+      ORDER BY m.id LIMIT :size FOR NO KEY UPDATE SKIP LOCKED
+    ) {_CLOSE}
+    """  # noqa: S608
+)
+_CANCEL = text(
+    f"""
+    WITH gone AS (
+      SELECT m.id FROM message m WHERE m.mailing_id = :mailing AND m.status = 1 AND {_IN_NOBODYS_HANDS}
+      ORDER BY m.id LIMIT :size FOR NO KEY UPDATE SKIP LOCKED
+    ) {_CLOSE}
+    """  # noqa: S608
+)
+
+# A lost chunk: dispatched longer ago than SQS keeps a message from other eyes, or held under a lease that ran out.
+_RESCUE_LOST = text(
+    """
+    WITH lost AS (
+      SELECT m.id FROM mailing g JOIN message m ON m.mailing_id = g.id
+      WHERE g.status IN ('running', 'paused', 'cancelled') AND m.status = 1 AND m.dispatched_at IS NOT NULL
+        AND (m.lease_until <= :now OR (m.lease_until IS NULL AND m.dispatched_at <= :lost_before))
+      ORDER BY m.id LIMIT :size FOR NO KEY UPDATE OF m SKIP LOCKED
+    ), rescued AS (
+      UPDATE message m SET dispatched_at = NULL FROM lost WHERE m.id = lost.id RETURNING m.mailing_id
+    )
+    SELECT mailing_id, count(*) FROM rescued GROUP BY mailing_id
+    """
+)
+
+_COUNTS = text("SELECT status, count(*) FROM message WHERE mailing_id = :mailing AND deleted_at IS NULL GROUP BY status")
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What one slice of planning did: clients looked at, rows made."""
+
+    clients: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneSlice:
+    """Where the planning of one zone of a mailing stands, and what its rows begin with."""
+
+    mailing_id: int
+    owner_id: int
+    time_zone: str
+    cursor: int
+    status: MessageStatus
+    not_before: datetime
+
+
+def plan_slice(connection: Connection, place: ZoneSlice, selection: Selection, size: int, now: datetime) -> Planned:
+    """Plans up to `size` selected clients of one zone beyond its cursor; the zone is planned when fewer than that were left."""
+    parameters = _selected(selection) | {
+        "mailing": place.mailing_id,
+        "owner": place.owner_id,
+        "zone": place.time_zone,
+        "cursor": place.cursor,
+        "status": int(place.status),
+        "not_before": place.not_before,
+        "size": size,
+        "now": now,
+    }
+    return Planned(*connection.execute(_PLAN, parameters).one())
+
+
+def catch_up(connection: Connection, mailing_id: int, owner_id: int, selection: Selection, now: datetime) -> int:
+    """Rows for selected clients that have none, over all zones of the mailing; how many were made."""
+    parameters = _selected(selection) | {"mailing": mailing_id, "owner": owner_id, "now": now}
+    return connection.execute(_CATCH_UP, parameters).rowcount
+
+
+def _selected(selection: Selection) -> dict[str, Any]:
+    return {"codes": list(selection.operator_codes), "tags": list(selection.tags)}
+
+
+def mark_dispatched(connection: Connection, mailing_id: int, size: int, now: datetime, deadline: timedelta) -> list[int]:
+    """Marks up to `size` due rows as handed to SQS, and returns their ids; call SQS after the commit."""
+    parameters = {"mailing": mailing_id, "size": size, "now": now, "answered_by": now + deadline}
+    return [row.id for row in connection.execute(_MARK_DISPATCHED, parameters)]
+
+
+def count_dispatched(connection: Connection, mailing_id: int) -> int:
+    """How many waiting rows SQS or a worker holds."""
+    return int(connection.execute(_COUNT_DISPATCHED, {"mailing": mailing_id}).scalar_one())
+
+
+def unmark(connection: Connection, ids: Sequence[int], mark: datetime) -> None:
+    """Takes back the mark of rows that SQS refused, unless a worker has them all the same."""
+    connection.execute(_UNMARK, {"ids": list(ids), "mark": mark})
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A worker's right to send one message. `attempts` counts the call to come; `unknown` tells of earlier ones."""
+
+    id: int
+    phone: str
+    claim_no: int
+    attempts: int
+    unknown: bool
+    attributes: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedChunk:
+    """The claims of one chunk, and the text they share."""
+
+    text: str
+    claims: list[Claim]
+
+
+def claim(
+    connection: Connection, mailing_id: int, ids: Sequence[int], *, now: datetime, lease: timedelta, deadline: timedelta
+) -> ClaimedChunk:
+    """Claims those of `ids` that may be sent now: waiting, due, in nobody's hands, mailing running, window open, end not too near."""
+    parameters = {
+        "mailing": mailing_id,
+        "ids": list(ids),
+        "now": now,
+        "lease_until": now + lease,
+        "answered_by": now + deadline,
+    }
+    rows = connection.execute(_CLAIM, parameters).all()
+    claims = [Claim(row.id, row.phone, row.claim_no, row.attempts, row.unknown, row.attributes) for row in rows]
+    return ClaimedChunk(rows[0].text if rows else "", claims)
+
+
+def release(connection: Connection, mailing_id: int, ids: Sequence[int], *, now: datetime, deadline: timedelta) -> int:
+    """Undispatches those of `ids` that may not be sent now; how many."""
+    parameters = {"mailing": mailing_id, "ids": list(ids), "now": now, "answered_by": now + deadline}
+    return connection.execute(_RELEASE, parameters).rowcount
+
+
+def give_back(connection: Connection, mailing_id: int, ids: Sequence[int]) -> int:
+    """Undispatches a chunk that this worker has no time for; how many."""
+    return connection.execute(_GIVE_BACK, {"mailing": mailing_id, "ids": list(ids)}).rowcount
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """How many verdicts the fence let through, and whether the mailing's next run was moved to an earlier moment."""
+
+    rows: int
+    woken: bool
+
+
+def record(connection: Connection, mailing_id: int, verdicts: Sequence[tuple[Claim, Verdict]], now: datetime) -> Recorded:
+    """Writes the verdicts of one chunk, each only if its claim is still the newest."""
+    parameters: dict[str, Any] = {
+        "mailing": mailing_id,
+        "now": now,
+        "ids": [claim.id for claim, _ in verdicts],
+        "claim_nos": [claim.claim_no for claim, _ in verdicts],
+        "statuses": [int(verdict.status) for _, verdict in verdicts],
+        "attempts": [verdict.attempts for _, verdict in verdicts],
+        "unknowns": [verdict.unknown for _, verdict in verdicts],
+        "not_befores": [verdict.not_before for _, verdict in verdicts],
+        "codes": [verdict.error_code and str(verdict.error_code) for _, verdict in verdicts],
+        "details": [verdict.error_detail and verdict.error_detail[:200] for _, verdict in verdicts],
+    }
+    return Recorded(*connection.execute(_RECORD, parameters).one())
+
+
+def expire(connection: Connection, mailing_id: int, zones: Sequence[str], size: int, now: datetime) -> int:
+    """Up to `size` waiting rows of these zones (their end is past) become 3, or 4 `unknown_outcome`; rows under a lease stay."""
+    parameters = {"mailing": mailing_id, "zones": list(zones), "size": size, "now": now, "status": int(MessageStatus.EXPIRED)}
+    return connection.execute(_EXPIRE, parameters).rowcount
+
+
+def cancel(connection: Connection, mailing_id: int, size: int, now: datetime) -> int:
+    """Up to `size` waiting rows become 5, or 4 `unknown_outcome`; rows under a lease stay."""
+    parameters = {"mailing": mailing_id, "size": size, "now": now, "status": int(MessageStatus.CANCELLED)}
+    return connection.execute(_CANCEL, parameters).rowcount
+
+
+def rescue_lost(connection: Connection, *, now: datetime, lost_before: datetime, size: int) -> dict[int, int]:
+    """Undispatches rows that got lost on the way, by mailing: how many."""
+    parameters = {"now": now, "lost_before": lost_before, "size": size}
+    return {row[0]: row[1] for row in connection.execute(_RESCUE_LOST, parameters)}
+
+
+def counts(connection: Connection, mailing_id: int) -> dict[str, int]:
+    """Messages of a mailing by status (`waiting`, `sent` …) and their `total`."""
+    found = {row[0]: row[1] for row in connection.execute(_COUNTS, {"mailing": mailing_id})}
+    by_key = {status.key: int(found.get(int(status), 0)) for status in MessageStatus}
+    return by_key | {"total": sum(by_key.values())}

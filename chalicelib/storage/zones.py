@@ -1,0 +1,117 @@
+"""Queries on mailing_zone: which zones a mailing has, and when each is open."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from chalicelib.domain.next_run import ZoneState
+from chalicelib.domain.window import SendingTimes
+
+FALLBACK_ZONE = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A row of mailing_zone."""
+
+    time_zone: str
+    opens_at: datetime
+    closes_at: datetime
+    expires_at: datetime
+    cursor: int
+    planned_at: datetime | None
+
+
+# The zones of an owner's clients that the mailing has not got. A loose index scan: one probe of (owner_id, time_zone, id) a zone,
+# where DISTINCT would read every client.
+_MISSING = text(
+    """
+    WITH RECURSIVE owners_zone AS (
+      (SELECT time_zone FROM client WHERE owner_id = :owner ORDER BY time_zone LIMIT 1)
+      UNION ALL
+      SELECT (SELECT c.time_zone FROM client c WHERE c.owner_id = :owner AND c.time_zone > z.time_zone ORDER BY c.time_zone LIMIT 1)
+      FROM owners_zone z WHERE z.time_zone IS NOT NULL
+    )
+    SELECT time_zone FROM owners_zone WHERE time_zone IS NOT NULL
+    EXCEPT SELECT time_zone FROM mailing_zone WHERE mailing_id = :mailing
+    """
+)
+
+_INSERT = text(
+    """
+    INSERT INTO mailing_zone (mailing_id, time_zone, opens_at, closes_at, expires_at)
+    SELECT :mailing, * FROM unnest(CAST(:zones AS text[]), CAST(:opens AS timestamptz[]), CAST(:closes AS timestamptz[]),
+                                   CAST(:expires AS timestamptz[]))
+    ON CONFLICT DO NOTHING
+    """
+)
+
+_REWRITE = text(
+    """
+    UPDATE mailing_zone z SET opens_at = d.opens_at, closes_at = d.closes_at, expires_at = d.expires_at
+    FROM unnest(CAST(:zones AS text[]), CAST(:opens AS timestamptz[]), CAST(:closes AS timestamptz[]), CAST(:expires AS timestamptz[]))
+         AS d (time_zone, opens_at, closes_at, expires_at)
+    WHERE z.mailing_id = :mailing AND z.time_zone = d.time_zone
+    """
+)
+
+_ALL = text(
+    "SELECT time_zone, opens_at, closes_at, expires_at, cursor, planned_at FROM mailing_zone"
+    " WHERE mailing_id = :mailing ORDER BY opens_at, time_zone"
+)
+
+_STATES = text(
+    """
+    SELECT z.opens_at, z.closes_at, z.expires_at, z.planned_at IS NOT NULL AS planned, first.not_before AS earliest
+    FROM mailing_zone z
+    LEFT JOIN LATERAL (
+      SELECT m.not_before FROM message m
+      WHERE m.mailing_id = z.mailing_id AND m.time_zone = z.time_zone AND m.status = 1 AND m.dispatched_at IS NULL
+      ORDER BY m.not_before LIMIT 1) first ON true
+    WHERE z.mailing_id = :mailing
+    """
+)
+
+
+def add_missing(connection: Connection, mailing_id: int, owner_id: int, times: SendingTimes, now: datetime) -> list[str]:
+    """Gives the mailing a row for each zone of its owner's clients that it lacks, and returns those zones.
+
+    A mailing whose owner has no clients gets the fallback zone, so that it starts and ends all the same.
+    """
+    parameters = {"mailing": mailing_id, "owner": owner_id}
+    missing = [row.time_zone for row in connection.execute(_MISSING, parameters)]
+    if not missing and not read(connection, mailing_id):
+        missing = [times.time_zone or FALLBACK_ZONE]
+    if missing:
+        connection.execute(_INSERT, _windows(mailing_id, missing, times, now))
+    return missing
+
+
+def rewrite(connection: Connection, mailing_id: int, zones: Sequence[str], times: SendingTimes, now: datetime) -> None:
+    """Sets the windows of these zones to what `times` says of them from `now` on."""
+    if zones:
+        connection.execute(_REWRITE, _windows(mailing_id, zones, times, now))
+
+
+def _windows(mailing_id: int, zones: Sequence[str], times: SendingTimes, now: datetime) -> dict[str, Any]:
+    intervals = [times.interval(zone, now) for zone in zones]
+    return {
+        "mailing": mailing_id,
+        "zones": list(zones),
+        "opens": [interval.opens_at for interval in intervals],
+        "closes": [interval.closes_at for interval in intervals],
+        "expires": [times.end(zone) for zone in zones],
+    }
+
+
+def read(connection: Connection, mailing_id: int) -> list[Zone]:
+    """The zones of a mailing, in the order in which they open."""
+    return [Zone(*row) for row in connection.execute(_ALL, {"mailing": mailing_id})]
+
+
+def states(connection: Connection, mailing_id: int) -> list[ZoneState]:
+    """What the rule for the next run wants to know of each zone."""
+    return [ZoneState(*row) for row in connection.execute(_STATES, {"mailing": mailing_id})]
