@@ -84,7 +84,7 @@ class PostgresServer:
         if self.running:
             return
         self._initialise()
-        self._clear_leftovers()
+        self.clear_leftovers()
         self._port = self._wanted_port or process.free_port()
         self._refuse_taken_port()
         deadline = time.monotonic() + START_SECONDS
@@ -150,7 +150,7 @@ class PostgresServer:
             shutil.rmtree(self.cluster, ignore_errors=True)
             raise LocalError(f"PostgreSQL could not make its folder {self.cluster}: {done.stderr.strip()}")
 
-    def _clear_leftovers(self) -> None:
+    def clear_leftovers(self) -> None:
         """Ends a server that outlived its launcher, and removes a pid file that no server stands behind."""
         pid_file = self.cluster / "postmaster.pid"
         with suppress(OSError, ValueError, IndexError, psutil.Error):

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -35,7 +36,7 @@ def _quiet(_step: str, _seconds: float) -> None:
 class Stack:
     """Everything in one state folder. As a context manager it runs inside the `with`, and nothing of it after.
 
-    With `endpoint`, that LocalStack-compatible endpoint is used in place of our own.
+    With `endpoint`, that LocalStack-compatible endpoint is used in place of our own; `fresh` starts from an empty folder.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Stack:
         ports: Ports,
         *,
         endpoint: str | None = None,
+        fresh: bool = False,
         durable: bool = True,
         stack_name: str = "mailing-api-local",
         environment: Mapping[str, str] | None = None,
@@ -56,6 +58,7 @@ class Stack:
         self.endpoint = endpoint.rstrip("/") if endpoint else f"http://127.0.0.1:{ports.aws}"
         self.deployment: Deployment | None = None
         self._ports = ports
+        self._fresh = fresh
         self._stack_name = stack_name
         self._environment = environment or {}
         self._report = report
@@ -84,6 +87,8 @@ class Stack:
 
     def start(self) -> None:
         self._take_state()
+        if self._fresh:
+            self._empty_state()
         if self.ministack is not None:
             os.environ.pop(aws.ENDPOINT, None)  # ours is the one
         with self._step("PostgreSQL"):
@@ -152,6 +157,13 @@ class Stack:
         if self.ministack is not None:
             parts["the AWS endpoint"] = self.ministack.running
         return [name for name, running in parts.items() if not running]
+
+    def _empty_state(self) -> None:
+        for part in (self.postgres, self.provider, self.ministack):
+            if part is not None:
+                part.clear_leftovers()
+        for folder in ("postgres", "provider", "ministack", "package"):
+            shutil.rmtree(self.state / folder, ignore_errors=True)
 
     @contextmanager
     def _step(self, name: str) -> Iterator[None]:

@@ -1,0 +1,40 @@
+"""The local provider as its tests and the demo see it: settings and ledger."""
+
+from typing import Any
+
+import requests
+
+
+class ProviderClient:
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def close(self) -> None:
+        self._session.close()
+
+    def summary(self) -> dict[str, Any]:
+        return self._call("GET", "/ledger")
+
+    def deliveries(self) -> dict[int, int]:
+        """How often each message was delivered."""
+        return {int(message_id): count for message_id, count in self._call("GET", "/deliveries").items()}
+
+    def history(self, message_id: int) -> list[dict[str, Any]]:
+        calls: list[dict[str, Any]] = self._call("GET", f"/ledger/{message_id}")["calls"]
+        return calls
+
+    def reset(self) -> None:
+        """Forgets all calls, and behaves as by default."""
+        self._call("DELETE", "/ledger")
+        self._call("PUT", "/settings", {})
+
+    def configure(self, **settings: Any) -> None:
+        self._call("PATCH", "/settings", settings)
+
+    def _call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        answer = self._session.request(method, self._url + path, json=body, timeout=30)
+        answer.raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found
