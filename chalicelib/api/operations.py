@@ -126,7 +126,7 @@ def operation(
     """Declares a handler. `errors` are those that this operation has beyond the ones that follow from its path and schemas."""
 
     def declare(function: _Handler) -> _Handler:
-        hints = get_type_hints(function)
+        hints = get_type_hints(function, include_extras=True)
         body, query = get_args(hints["call"])
         place = f"{function.__module__.rpartition('.')[2]}:{function.__name__}"
         description = (function.__doc__ or "").strip()
