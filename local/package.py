@@ -49,7 +49,7 @@ class Package:
 
 def package(stage: str, out: Path, *, bare: bool = False, environment: Mapping[str, str] | None = None) -> Package:
     """Packages the code as it is now; `environment` adds to the stage's environment variables."""
-    project = ROOT / ".local" / "build" / f"{stage}-{'bare' if bare else 'full'}"
+    project = project_folder(stage, bare=bare)
     project.mkdir(parents=True, exist_ok=True)
     with _locked(project.with_suffix(".lock")):
         _lay_out(project, stage, bare=bare, environment=environment or {})
@@ -59,6 +59,11 @@ def package(stage: str, out: Path, *, bare: bool = False, environment: Mapping[s
         (out / "template.json").write_text(json.dumps(template, indent=1))
         _add_bytecode(project / "out" / "deployment.zip", out / "deployment.zip")
     return Package(template, out / "deployment.zip")
+
+
+def project_folder(stage: str, *, bare: bool) -> Path:
+    """Where Chalice works for this stage."""
+    return ROOT / ".local" / "build" / f"{stage}-{'bare' if bare else 'full'}"
 
 
 @contextlib.contextmanager

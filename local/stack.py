@@ -124,8 +124,8 @@ class Stack:
             self._lock.close()
             self._lock = None
 
-    def deploy(self) -> None:
-        """Packages and deploys the code as it is now."""
+    def deploy(self, **environment: str) -> None:
+        """Packages and deploys the code as it is now; `environment` adds to the functions' own."""
         target = Target(
             endpoint=self.endpoint,
             database_url=self.database_url,
@@ -133,7 +133,7 @@ class Stack:
             provider_token=PROVIDER_TOKEN,
             stack=self._stack_name,
             bare=self.ministack is not None,
-            environment=self._environment,
+            environment={**self._environment, **environment},
         )
         self.deployment = deploy(target, self.state / "package")
 
