@@ -202,3 +202,60 @@ class Message(Base):
     error_code: Mapped[str | None] = mapped_column(String(32))
     error_detail: Mapped[str | None] = mapped_column(String(200))
     deleted_at: Mapped[datetime | None]
+
+
+class DoNotContact(Base):
+    """A phone that an owner's mailings leave alone, whether or not there is a client with it."""
+
+    __tablename__ = "do_not_contact"
+    __table_args__ = (UniqueConstraint("owner_id", "phone"), Index("ix_do_not_contact_owner_id_id", "owner_id", "id"))
+
+    id: Mapped[int] = _big_id()
+    owner_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
+    phone: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(String(200), server_default=sql_text("''"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class IdempotencyKey(Base):
+    """A POST that was made with an Idempotency-Key, and what it was answered (NULL: not answered yet, or broken off)."""
+
+    __tablename__ = "idempotency_key"
+    __table_args__ = (Index("ix_idempotency_key_created_at", "created_at"),)
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), primary_key=True)
+    method: Mapped[str] = mapped_column(String(8), primary_key=True)
+    path: Mapped[str] = mapped_column(String(200), primary_key=True)
+    key: Mapped[str] = mapped_column(String(200), primary_key=True)
+    body_sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    status: Mapped[int | None] = mapped_column(SmallInteger)
+    answer: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class LoginAttempt(Base):
+    """A login that failed or is being checked. `subject` is a hash: people type passwords into the field for names."""
+
+    __tablename__ = "login_attempt"
+    __table_args__ = (Index("ix_login_attempt_subject_at", "subject", "at"), Index("ix_login_attempt_at", "at"))
+
+    id: Mapped[int] = _big_id()
+    subject: Mapped[bytes] = mapped_column(LargeBinary)
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class History(Base):
+    """Who changed what, and when. Outlives what it tells of."""
+
+    __tablename__ = "history"
+    __table_args__ = (Index("ix_history_kind_object_id_id", "kind", "object_id", "id"),)
+
+    id: Mapped[int] = _big_id()
+    kind: Mapped[str] = mapped_column(String(16))
+    object_id: Mapped[int] = mapped_column(BigInteger)
+    owner_id: Mapped[int] = mapped_column(BigInteger)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id", ondelete="SET NULL"))
+    username: Mapped[str] = mapped_column(String(150))
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+    action: Mapped[str] = mapped_column(String(32))
+    changes: Mapped[dict[str, Any]] = mapped_column(server_default=sql_text("'{}'"))
