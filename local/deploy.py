@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from local import aws
 from local.errors import LocalError
 from local.package import Package, package
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
 
 STAGE = "local"
 BUCKET = "mailing-api-deployments"
@@ -69,6 +72,10 @@ def deploy_package(target: Target, made: Package) -> Deployment:
     return Deployment(target.endpoint, stack.outputs())
 
 
+def undeploy(endpoint: str, stack: str) -> None:
+    _delete(aws.client("cloudformation", endpoint), stack)
+
+
 def _keep_secret(target: Target) -> None:
     secrets = aws.client("secretsmanager", target.endpoint)
     value = json.dumps({"database_url": target.database_url, "provider_token": target.provider_token})
@@ -112,14 +119,10 @@ class _Stack:
         self._parameters: Any = [{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()]
 
     def describe(self) -> Any:
-        try:
-            return self._cloudformation.describe_stacks(StackName=self._name)["Stacks"][0]
-        except (ClientError, IndexError):
-            return None
+        return _describe(self._cloudformation, self._name)
 
     def status(self) -> str | None:
-        found = self.describe()
-        return None if found is None or found["StackStatus"] == "DELETE_COMPLETE" else str(found["StackStatus"])
+        return _status(self._cloudformation, self._name)
 
     def create(self) -> None:
         self._cloudformation.create_stack(
@@ -139,10 +142,7 @@ class _Stack:
         return self._settled() == "UPDATE_COMPLETE"
 
     def delete(self) -> None:
-        self._cloudformation.delete_stack(StackName=self._name)
-        deadline = time.monotonic() + PATIENCE
-        while self.status() not in (None, "DELETE_FAILED") and time.monotonic() < deadline:
-            time.sleep(0.2)
+        _delete(self._cloudformation, self._name)
 
     def outputs(self) -> dict[str, str]:
         return {output["OutputKey"]: output["OutputValue"] for output in self.describe()["Outputs"]}
@@ -164,3 +164,22 @@ class _Stack:
             if "FAILED" in event.get("ResourceStatus", "") and event.get("ResourceStatusReason")
         ]
         return "; ".join(reasons) or f"it is {self.status()}"
+
+
+def _describe(cloudformation: "CloudFormationClient", stack: str) -> Any:
+    try:
+        return cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+    except (ClientError, IndexError):
+        return None
+
+
+def _status(cloudformation: "CloudFormationClient", stack: str) -> str | None:
+    found = _describe(cloudformation, stack)
+    return None if found is None or found["StackStatus"] == "DELETE_COMPLETE" else str(found["StackStatus"])
+
+
+def _delete(cloudformation: "CloudFormationClient", stack: str) -> None:
+    cloudformation.delete_stack(StackName=stack)
+    deadline = time.monotonic() + PATIENCE
+    while _status(cloudformation, stack) not in (None, "DELETE_FAILED") and time.monotonic() < deadline:
+        time.sleep(0.2)

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import IO
 
 from local import aws
-from local.deploy import Deployment, Target, deploy
+from local.deploy import Deployment, Target, deploy, undeploy
 from local.errors import LocalError
 from local.front_door import FrontDoor
 from local.postgres import PostgresServer
@@ -136,6 +136,17 @@ class Stack:
             environment={**self._environment, **environment},
         )
         self.deployment = deploy(target, self.state / "package")
+
+    def undeploy(self) -> None:
+        """Removes the stack from an endpoint that is not ours; our own forgets it anyway."""
+        if self.ministack is None:
+            undeploy(self.endpoint, self._stack_name)
+
+    def output(self, name: str) -> str:
+        """An output of the deployed CloudFormation stack."""
+        if self.deployment is None:
+            raise LocalError("Nothing is deployed.")
+        return self.deployment.outputs[name]
 
     def manage(self, *arguments: str, **environment: str) -> str:
         """Runs a command of chalicelib.manage against the stack's database; returns what it printed."""

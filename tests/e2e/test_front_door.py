@@ -1,0 +1,100 @@
+"""The front door passes on what it gets, and says clearly when nothing is behind it."""
+
+import http.client
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+import pytest
+
+from local.front_door import FrontDoor
+from local.process import free_port
+
+
+class _Echo(BaseHTTPRequestHandler):
+    """Answers with what it was asked, in two cookies and JSON."""
+
+    protocol_version = "HTTP/1.1"
+
+    def _echo(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        seen = {"method": self.command, "path": self.path, "headers": dict(self.headers.items()), "body": body.decode("latin-1")}
+        answer = json.dumps(seen).encode()
+        self.send_response(201)
+        self.send_header("Set-Cookie", "a=1")
+        self.send_header("Set-Cookie", "b=2")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _echo  # noqa: N815 - what http.server calls
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def upstream() -> Iterator[list[str | None]]:
+    """A holder of the address behind the front door; tests may change it."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Echo)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    yield [f"http://127.0.0.1:{server.server_address[1]}/restapis/x/local/_user_request_"]
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def connection(upstream: list[str | None]) -> Iterator[http.client.HTTPConnection]:
+    door = FrontDoor(free_port(), lambda: upstream[0])
+    door.start()
+    connection = http.client.HTTPConnection(urlsplit(door.url).netloc, timeout=10)
+    yield connection
+    connection.close()
+    door.stop()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_method_path_body_and_headers_arrive_as_they_are(connection: http.client.HTTPConnection, method: str) -> None:
+    body = bytes(range(256))
+    headers = {"Host": "mailings.example", "Authorization": "Token x", "X-Own": "ä", "X-Forwarded-Host": "liar"}
+    connection.request(method, "/api/v1/client/?q=%D0%B0&q=2", body, headers)
+    answer = connection.getresponse()
+    seen = json.loads(answer.read())
+
+    assert answer.status == 201
+    assert answer.headers.get_all("Set-Cookie") == ["a=1", "b=2"]
+    assert (seen["method"], seen["path"]) == (method, "/restapis/x/local/_user_request_/api/v1/client/?q=%D0%B0&q=2")
+    assert seen["body"].encode("latin-1") == body
+    assert seen["headers"]["Host"] == "mailings.example"
+    assert seen["headers"]["X-Forwarded-Host"] == "mailings.example"
+    assert seen["headers"]["X-Forwarded-Proto"] == "http"
+    assert seen["headers"]["Authorization"] == "Token x"
+
+
+def test_head_keeps_the_length_and_the_connection(connection: http.client.HTTPConnection) -> None:
+    for _ in range(2):
+        connection.request("HEAD", "/health")
+        answer = connection.getresponse()
+        assert answer.status == 201
+        assert int(answer.headers["Content-Length"]) > 0
+        assert answer.read() == b""
+
+
+def test_nothing_deployed_yet_is_a_503(connection: http.client.HTTPConnection, upstream: list[str | None]) -> None:
+    upstream[0] = None
+    connection.request("GET", "/health")
+    answer = connection.getresponse()
+    assert (answer.status, json.loads(answer.read())["code"]) == (503, "unavailable")
+
+
+def test_an_endpoint_that_is_gone_is_a_502(connection: http.client.HTTPConnection, upstream: list[str | None]) -> None:
+    upstream[0] = f"http://127.0.0.1:{free_port()}"
+    connection.request("POST", "/api/v1/client", b"{}")
+    answer = connection.getresponse()
+    assert (answer.status, json.loads(answer.read())["code"]) == (502, "bad_gateway")
