@@ -2,12 +2,15 @@
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
 
-from chalicelib import config
+from chalicelib import aws, config
 from chalicelib.config import Settings, read_settings
 from chalicelib.manage import migrate
 from chalicelib.storage.engine import build_engine
@@ -61,3 +64,34 @@ def settings(engine: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch)
     process_engine().dispose()
     process_engine.cache_clear()
     config.settings.cache_clear()
+
+
+@dataclass
+class AwsCalls:
+    """What was asked of SQS and EventBridge Scheduler."""
+
+    sent: list[tuple[str, dict[str, Any], int]] = field(default_factory=list)
+    """Queue, body, seconds of delay."""
+    schedules: set[str] = field(default_factory=set)
+
+
+@pytest.fixture
+def aws_calls(monkeypatch: pytest.MonkeyPatch) -> AwsCalls:
+    """Stands in for SQS and Scheduler where only what is asked of them matters."""
+    calls = AwsCalls()
+
+    def send(queue_url: str, body: dict[str, Any], *, delay_seconds: int = 0) -> None:
+        calls.sent.append((queue_url, body, delay_seconds))
+
+    def create_schedule(target: aws.ScheduleTarget, mailing_id: int, moment: datetime, body: dict[str, Any]) -> None:
+        del target, body
+        calls.schedules.add(aws.schedule_name(mailing_id, moment))
+
+    def delete_schedule_named(target: aws.ScheduleTarget, name: str) -> None:
+        del target
+        calls.schedules.discard(name)
+
+    monkeypatch.setattr(aws, "send", send)
+    monkeypatch.setattr(aws, "create_schedule", create_schedule)
+    monkeypatch.setattr(aws, "delete_schedule_named", delete_schedule_named)
+    return calls

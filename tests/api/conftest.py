@@ -14,6 +14,7 @@ from app import app
 from chalicelib.auth.passwords import hash_password
 from chalicelib.config import Settings
 from chalicelib.storage.models import User
+from tests.conftest import AwsCalls
 
 PASSWORD = "correct horse battery"
 _HASH = hash_password(PASSWORD)
@@ -56,9 +57,9 @@ def make_user(engine: Engine, username: str, *, superuser: bool = False, active:
 
 
 @pytest.fixture
-def api(settings: Settings) -> Api:
+def api(settings: Settings, aws_calls: AwsCalls) -> Api:
     """An anonymous caller."""
-    del settings
+    del settings, aws_calls
     return Api(Client(app))
 
 
