@@ -51,7 +51,7 @@ def reconcile(event: CloudWatchEvent) -> dict[str, Any]:
 
 
 @app.lambda_function()
-def manage(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def manage(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Migrations and superusers, from inside the network of the database."""
     from chalicelib.manage import handle
 

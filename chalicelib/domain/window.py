@@ -49,17 +49,21 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class SendingTimes:
-    """What a mailing says about time: wall times, the zone they are meant in (None: each client's own), daily sending hours."""
+    """What a mailing says about time: wall times, the zone they are meant in (None: each client's own), daily sending hours.
+
+    `start_now_at` (UTC) is set once a person started the mailing by hand: it then starts at that instant in every zone.
+    """
 
     starts_at: datetime
     ends_at: datetime
     time_zone: str | None = None
     send_from: time | None = None
     send_until: time | None = None
+    start_now_at: datetime | None = None
 
     def start(self, client_zone: str) -> datetime:
         """The instant (UTC) at which the mailing starts for clients in `client_zone`."""
-        return instant(self.starts_at, self.time_zone or client_zone)
+        return self.start_now_at or instant(self.starts_at, self.time_zone or client_zone)
 
     def end(self, client_zone: str) -> datetime:
         """The instant (UTC) from which nothing may be delivered to clients in `client_zone`."""

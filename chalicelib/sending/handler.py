@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from chalicelib import aws
 from chalicelib.config import settings
 from chalicelib.observability import log_exception, warn
-from chalicelib.sending.providers import HttpProvider
+from chalicelib.providers import HttpProvider
 from chalicelib.sending.worker import PoisonError, WorkerTools, give_back, parse_chunk, send_chunk
 from chalicelib.storage.engine import engine
 

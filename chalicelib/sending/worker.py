@@ -16,7 +16,7 @@ from chalicelib.domain.outcome import Attempt, Outcome, OutcomeKind, RetryRules,
 from chalicelib.domain.personal_text import MissingValueError, render
 from chalicelib.domain.status import MessageStatus, StartSource
 from chalicelib.observability import log, warn
-from chalicelib.sending.providers import Provider
+from chalicelib.providers import Provider
 from chalicelib.services import schedules
 from chalicelib.storage import messages
 from chalicelib.storage.clock import Clock, database_clock

@@ -76,3 +76,13 @@ def _move_schedule(source: Engine, mailing_id: int, known: datetime | None, mome
         return
     with autocommit(source) as connection:
         mailings.confirm_schedule(connection, mailing_id, known, moment)
+
+
+def forget(mailing_id: int, known: datetime | None) -> None:
+    """Removes the schedule of a mailing that was deleted; one that stays finds no mailing, and reconcile removes it."""
+    if known is None:
+        return
+    try:
+        aws.delete_schedule(target(settings()), mailing_id, known)
+    except aws.AwsError as error:
+        warn("schedule_failed", mailing_id=mailing_id, error=type(error).__name__)

@@ -25,7 +25,8 @@ class RunMailing:
 
 
 _COLUMNS = (
-    "id, owner_id, status, starts_at, ends_at, time_zone, send_from, send_until, filter_operator_codes, filter_tags, rate_limit"
+    "id, owner_id, status, starts_at, ends_at, time_zone, send_from, send_until, start_now_at,"
+    " filter_operator_codes, filter_tags, rate_limit"
 )
 
 # next_run_at <= now makes a second chain of runs die out: whoever comes after the moment was moved finds nothing due.
@@ -108,7 +109,7 @@ def _run_mailing(row: Row[Any]) -> RunMailing:
         id=row.id,
         owner_id=row.owner_id,
         status=MailingStatus(row.status),
-        times=SendingTimes(starts_at, ends_at, row.time_zone, send_from, send_until),
+        times=SendingTimes(starts_at, ends_at, row.time_zone, send_from, send_until, row.start_now_at),
         selection=Selection(tuple(row.filter_operator_codes), tuple(row.filter_tags)),
         rate_limit=row.rate_limit,
     )

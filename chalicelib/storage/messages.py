@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 from chalicelib.domain.outcome import Verdict
 from chalicelib.domain.selection import Selection
 from chalicelib.domain.status import MessageStatus
+from chalicelib.storage.mailing_reads import by_key
 
 _SELECTED = """
     (cardinality(CAST(:codes AS text[])) = 0 OR c.operator_code = ANY(CAST(:codes AS text[])))
@@ -354,6 +355,4 @@ def rescue_lost(connection: Connection, *, now: datetime, lost_before: datetime,
 
 def counts(connection: Connection, mailing_id: int) -> dict[str, int]:
     """Messages of a mailing by status (`waiting`, `sent` …) and their `total`."""
-    found = {row[0]: row[1] for row in connection.execute(_COUNTS, {"mailing": mailing_id})}
-    by_key = {status.key: int(found.get(int(status), 0)) for status in MessageStatus}
-    return by_key | {"total": sum(by_key.values())}
+    return by_key({row[0]: row[1] for row in connection.execute(_COUNTS, {"mailing": mailing_id})})

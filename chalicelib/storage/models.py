@@ -134,6 +134,7 @@ class Mailing(Base):
     next_run_at: Mapped[datetime | None]
     schedule_at: Mapped[datetime | None]
     run_lease_until: Mapped[datetime | None]
+    start_now_at: Mapped[datetime | None]
     started_by: Mapped[str | None] = mapped_column(String(16))
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]

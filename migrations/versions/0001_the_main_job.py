@@ -70,6 +70,7 @@ def upgrade() -> None:
         sa.Column("next_run_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("schedule_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("run_lease_until", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("start_now_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("started_by", sa.String(length=16), nullable=True),
         sa.Column("started_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("finished_at", postgresql.TIMESTAMP(timezone=True), nullable=True),

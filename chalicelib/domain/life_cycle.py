@@ -1,0 +1,77 @@
+"""What may be done to a mailing in which state."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from chalicelib.domain.errors import ConflictError, FieldError
+from chalicelib.domain.personal_text import TextError, placeholders
+from chalicelib.domain.status import MailingStatus
+from chalicelib.domain.window import SendingTimes
+from chalicelib.domain.zones import time_zones
+
+BEFORE_THE_FIRST_RUN = frozenset({"filter_operator_codes", "filter_tags", "starts_at", "time_zone", "draft", "owner_id"})
+"""Fields that decide who gets the mailing and from when: fixed once a run has planned anyone."""
+ALWAYS_EDITABLE = frozenset({"name"})
+
+STARTABLE = (MailingStatus.DRAFT, MailingStatus.SCHEDULED)
+PAUSABLE = (MailingStatus.SCHEDULED, MailingStatus.RUNNING)
+RESUMABLE = (MailingStatus.PAUSED,)
+CANCELLABLE = (MailingStatus.DRAFT, MailingStatus.SCHEDULED, MailingStatus.RUNNING, MailingStatus.PAUSED)
+DELETABLE = (MailingStatus.DRAFT, MailingStatus.SCHEDULED, MailingStatus.FINISHED, MailingStatus.CANCELLED)
+RETRYABLE = (MailingStatus.RUNNING, MailingStatus.PAUSED, MailingStatus.FINISHED)
+ADDABLE = (MailingStatus.SCHEDULED, MailingStatus.RUNNING, MailingStatus.PAUSED)
+
+
+def require(action: str, status: MailingStatus, allowed: Collection[MailingStatus]) -> None:
+    """Raises ConflictError, which names the states that allow `action`, in any other."""
+    if status not in allowed:
+        raise ConflictError(f"a {status} mailing cannot be {action}: it must be {_either(allowed)}")
+
+
+def require_editable(status: MailingStatus, *, has_run: bool, fields: Collection[str]) -> None:
+    """Raises ConflictError where one of `fields` may not change now, and says when it may."""
+    if not set(fields) - ALWAYS_EDITABLE:
+        return
+    if has_run and (fixed := sorted(set(fields) & BEFORE_THE_FIRST_RUN)):
+        raise ConflictError(f"{', '.join(fixed)} can change only before the mailing's first run")
+    require("edited", status, (MailingStatus.DRAFT, MailingStatus.SCHEDULED, MailingStatus.PAUSED))
+
+
+def _either(states: Collection[MailingStatus]) -> str:
+    names = [str(state) for state in MailingStatus if state in states]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def problems(times: SendingTimes, text: str, text_limit: int) -> list[FieldError]:
+    """What is wrong with a mailing as written, by field; an empty list if nothing is."""
+    return [*_time_problems(times), *_text_problems(text, text_limit)]
+
+
+def _time_problems(times: SendingTimes) -> list[FieldError]:
+    found = []
+    if times.time_zone is not None and times.time_zone not in time_zones():
+        found.append(FieldError("time_zone", "not the IANA name of a time zone, like Europe/Moscow"))
+    if times.ends_at <= times.starts_at:
+        found.append(FieldError("ends_at", "must be after starts_at"))
+    if (times.send_from is None) != (times.send_until is None):
+        missing = "send_from" if times.send_from is None else "send_until"
+        found.append(FieldError(missing, "send_from and send_until are given together or not at all"))
+    elif times.send_from is not None and times.send_from == times.send_until:
+        found.append(FieldError("send_until", "must differ from send_from; leave both out to send all day"))
+    return found
+
+
+def _text_problems(text: str, limit: int) -> list[FieldError]:
+    found = []
+    if len(text) > limit:
+        found.append(FieldError("text", f"has {len(text)} characters, at most {limit} are allowed"))
+    try:
+        placeholders(text)
+    except TextError as error:
+        found.append(FieldError("text", str(error)))
+    return found
+
+
+def past_in_every_zone(ends: Collection[datetime], now: datetime) -> bool:
+    """Is the end past for everybody? Such a mailing would send nothing, and is refused when written."""
+    return all(end <= now for end in ends)

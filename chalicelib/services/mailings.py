@@ -1,0 +1,239 @@
+"""Use cases around mailings: write, read, edit, and the life cycle.
+
+Whatever changes when a mailing may run locks its row first, commits, and then lets queue and schedule follow.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, time
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from chalicelib.config import settings
+from chalicelib.domain import life_cycle
+from chalicelib.domain.access import Principal
+from chalicelib.domain.errors import FieldError, InvalidInputError, NotFoundError
+from chalicelib.domain.paging import Slice
+from chalicelib.domain.status import MailingStatus, StartSource
+from chalicelib.domain.window import SendingTimes
+from chalicelib.services import schedules
+from chalicelib.services.ownership import owner_of_new
+from chalicelib.storage import mailing_reads, zones
+from chalicelib.storage.clock import Clock, database_clock
+from chalicelib.storage.engine import autocommit
+from chalicelib.storage.mailing_reads import MailingFilter, MailingRecord
+from chalicelib.storage.paging import AnyRow
+
+__all__ = ["MailingRecord", "NewMailing"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewMailing:
+    """What is said of a mailing. Wall times are naive; without `owner_id` it is the asker's."""
+
+    name: str
+    text: str
+    starts_at: datetime
+    ends_at: datetime
+    filter_operator_codes: tuple[str, ...] = ()
+    filter_tags: tuple[str, ...] = ()
+    time_zone: str | None = None
+    send_from: time | None = None
+    send_until: time | None = None
+    rate_limit: int | None = None
+    draft: bool = False
+    owner_id: int | None = None
+
+    @property
+    def times(self) -> SendingTimes:
+        """The part that is about time."""
+        return SendingTimes(self.starts_at, self.ends_at, self.time_zone, self.send_from, self.send_until)
+
+
+def create(source: Engine, principal: Principal, new: NewMailing, *, clock: Clock = database_clock) -> MailingRecord:
+    """Writes a mailing, and unless it is a draft lets it start by itself. Raises InvalidInputError."""
+    _refuse_wrong(new.times, new.text)
+    with source.begin() as connection:
+        values = asdict(new) | {
+            "owner_id": owner_of_new(connection, principal, new.owner_id),
+            "filter_operator_codes": list(new.filter_operator_codes),
+            "filter_tags": list(new.filter_tags),
+            "status": str(MailingStatus.DRAFT),
+        }
+        del values["draft"]
+        mailing_id = mailing_reads.add(connection, values)
+        if not new.draft:
+            _schedule(connection, mailing_id, values["owner_id"], new.times, clock(connection))
+    return _arranged(source, principal, mailing_id, clock)
+
+
+def get(source: Engine, principal: Principal, mailing_id: int) -> MailingRecord:
+    """The mailing. Raises NotFoundError, also for another's."""
+    with autocommit(source) as connection:
+        found = mailing_reads.find(connection, principal.owner_filter, mailing_id)
+    if found is None:
+        raise NotFoundError("mailing")
+    return found
+
+
+def page(
+    source: Engine,
+    principal: Principal,
+    part: Slice,
+    *,
+    status: MailingStatus | None = None,
+    starts_before: datetime | None = None,
+    starts_after: datetime | None = None,
+) -> list[MailingRecord]:
+    """A slice of the asker's mailings (a superuser's: everyone's) that pass the filter."""
+    chosen = MailingFilter(principal.owner_filter, status, starts_before, starts_after)
+    with autocommit(source) as connection:
+        return mailing_reads.page(connection, chosen, part)
+
+
+def edit(
+    source: Engine, principal: Principal, mailing_id: int, changes: Mapping[str, Any], *, clock: Clock = database_clock
+) -> MailingRecord:
+    """Changes fields of NewMailing by name; those that stay as they are may be named too.
+
+    Raises NotFoundError, InvalidInputError, or ConflictError that says which states allow the change.
+    """
+    with source.begin() as connection:
+        row = _locked(connection, principal, mailing_id)
+        changed = _changed(row, changes)
+        if changed:
+            status = MailingStatus(row.status)
+            life_cycle.require_editable(status, has_run=row.started_at is not None, fields=changed)
+            if "owner_id" in changed:
+                changed["owner_id"] = owner_of_new(connection, principal, changed["owner_id"])
+            _apply(connection, row, changed, clock(connection))
+    return _arranged(source, principal, mailing_id, clock)
+
+
+def _changed(row: AnyRow, changes: Mapping[str, Any]) -> dict[str, Any]:
+    now = {**row._mapping, "draft": row.status == MailingStatus.DRAFT}
+    lists = {name: list(value) if isinstance(value, tuple) else value for name, value in changes.items()}
+    return {name: value for name, value in lists.items() if now[name] != value}
+
+
+def _apply(connection: Connection, row: AnyRow, changed: dict[str, Any], now: datetime) -> None:
+    draft = changed.pop("draft", row.status == MailingStatus.DRAFT)
+    after = {**row._mapping, **changed}
+    times = _times(after)
+    _refuse_wrong(times, after["text"])
+    if changed:
+        mailing_reads.change(connection, row.id, changed)
+    if draft and row.status in (MailingStatus.DRAFT, MailingStatus.SCHEDULED):
+        mailing_reads.change(connection, row.id, {"status": str(MailingStatus.DRAFT), "next_run_at": None})
+    elif row.status in (MailingStatus.DRAFT, MailingStatus.SCHEDULED):
+        _schedule(connection, row.id, after["owner_id"], times, now)
+    elif row.status == MailingStatus.PAUSED:
+        _rewrite_windows(connection, row.id, times, now)
+        mailing_reads.change(connection, row.id, {"next_run_at": now})
+
+
+def start(source: Engine, principal: Principal, mailing_id: int, *, clock: Clock = database_clock) -> MailingRecord:
+    """Starts a draft or scheduled mailing now, in every zone; one that has started already is left as it is.
+
+    Raises NotFoundError, or ConflictError for one that is over, or whose end is past.
+    """
+    with source.begin() as connection:
+        row = _locked(connection, principal, mailing_id)
+        if row.status != MailingStatus.RUNNING:
+            life_cycle.require("started", MailingStatus(row.status), life_cycle.STARTABLE)
+            now = clock(connection)
+            mailing_reads.change(connection, mailing_id, {"start_now_at": now})
+            times = _times({**row._mapping, "start_now_at": now})
+            _schedule(connection, mailing_id, row.owner_id, times, now)
+    return _arranged(source, principal, mailing_id, clock)
+
+
+def pause(source: Engine, principal: Principal, mailing_id: int, *, clock: Clock = database_clock) -> MailingRecord:
+    """Stops a mailing where it is: no call starts later than a few seconds after. Raises NotFoundError, ConflictError."""
+    return _move(source, principal, mailing_id, "paused", life_cycle.PAUSABLE, MailingStatus.PAUSED, clock)
+
+
+def cancel(source: Engine, principal: Principal, mailing_id: int, *, clock: Clock = database_clock) -> MailingRecord:
+    """Ends a mailing for good: what waits becomes 5, what is at the provider is answered. Raises NotFoundError, ConflictError."""
+    return _move(source, principal, mailing_id, "cancelled", life_cycle.CANCELLABLE, MailingStatus.CANCELLED, clock)
+
+
+def _move(
+    source: Engine,
+    principal: Principal,
+    mailing_id: int,
+    action: str,
+    allowed: tuple[MailingStatus, ...],
+    goal: MailingStatus,
+    clock: Clock,
+) -> MailingRecord:
+    """Only the status changes at once; the next run, wanted now, sees to the rows."""
+    with source.begin() as connection:
+        row = _locked(connection, principal, mailing_id)
+        if row.status != goal:
+            life_cycle.require(action, MailingStatus(row.status), allowed)
+            mailing_reads.change(connection, mailing_id, {"status": str(goal), "next_run_at": clock(connection)})
+    return _arranged(source, principal, mailing_id, clock)
+
+
+def resume(source: Engine, principal: Principal, mailing_id: int, *, clock: Clock = database_clock) -> MailingRecord:
+    """Lets a paused mailing continue where it was. Raises NotFoundError, ConflictError."""
+    with source.begin() as connection:
+        row = _locked(connection, principal, mailing_id)
+        if row.status not in (MailingStatus.RUNNING, MailingStatus.SCHEDULED):
+            life_cycle.require("resumed", MailingStatus(row.status), life_cycle.RESUMABLE)
+            now = clock(connection)
+            if row.started_at is None:
+                _schedule(connection, mailing_id, row.owner_id, _times({**row._mapping}), now)
+            else:
+                mailing_reads.change(connection, mailing_id, {"status": str(MailingStatus.RUNNING), "next_run_at": now})
+    return _arranged(source, principal, mailing_id, clock)
+
+
+def delete(source: Engine, principal: Principal, mailing_id: int) -> None:
+    """Deletes a mailing with its messages, unless it runs or is paused. Raises NotFoundError, ConflictError."""
+    with source.begin() as connection:
+        row = _locked(connection, principal, mailing_id)
+        life_cycle.require("deleted", MailingStatus(row.status), life_cycle.DELETABLE)
+        mailing_reads.remove(connection, mailing_id)
+    schedules.forget(mailing_id, row.schedule_at)
+
+
+def _locked(connection: Connection, principal: Principal, mailing_id: int) -> AnyRow:
+    row = mailing_reads.lock_owned(connection, principal.owner_filter, mailing_id)
+    if row is None:
+        raise NotFoundError("mailing")
+    return row
+
+
+def _times(row: Mapping[str, Any]) -> SendingTimes:
+    return SendingTimes(
+        row["starts_at"], row["ends_at"], row["time_zone"], row["send_from"], row["send_until"], row["start_now_at"]
+    )
+
+
+def _refuse_wrong(times: SendingTimes, text: str) -> None:
+    found = life_cycle.problems(times, text, settings().text_limit)
+    if found:
+        raise InvalidInputError(*found)
+
+
+def _schedule(connection: Connection, mailing_id: int, owner_id: int, times: SendingTimes, now: datetime) -> None:
+    """Gives a mailing that has not run yet its zones and windows, and the moment of its first run."""
+    zones.add_missing(connection, mailing_id, owner_id, times, now)
+    _rewrite_windows(connection, mailing_id, times, now)
+    found = zones.read(connection, mailing_id)
+    if life_cycle.past_in_every_zone([zone.expires_at for zone in found], now):
+        raise InvalidInputError(FieldError("ends_at", "is past in every time zone of the clients"))
+    first = max(min(zone.opens_at for zone in found), now)
+    mailing_reads.change(connection, mailing_id, {"status": str(MailingStatus.SCHEDULED), "next_run_at": first})
+
+
+def _rewrite_windows(connection: Connection, mailing_id: int, times: SendingTimes, now: datetime) -> None:
+    zones.rewrite(connection, mailing_id, [zone.time_zone for zone in zones.read(connection, mailing_id)], times, now)
+
+
+def _arranged(source: Engine, principal: Principal, mailing_id: int, clock: Clock) -> MailingRecord:
+    schedules.arrange(source, mailing_id, woken_by=StartSource.API, clock=clock)
+    return get(source, principal, mailing_id)

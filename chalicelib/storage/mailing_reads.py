@@ -1,0 +1,141 @@
+"""Mailings as people read and write them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from chalicelib.domain.paging import Slice
+from chalicelib.domain.status import MessageStatus
+from chalicelib.storage.models import Mailing, Message
+from chalicelib.storage.paging import AnyRow, AnySelect, rows_of
+
+
+@dataclass(frozen=True, slots=True)
+class MailingRecord:
+    """A mailing with its counts by status and their total."""
+
+    id: int
+    owner: int
+    name: str
+    text: str
+    filter_operator_codes: Sequence[str]
+    filter_tags: Sequence[str]
+    starts_at: datetime
+    ends_at: datetime
+    time_zone: str | None
+    send_from: time | None
+    send_until: time | None
+    rate_limit: int | None
+    status: str
+    next_run_at: datetime | None
+    started_by: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    created_at: datetime
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class MailingFilter:
+    """Which mailings a list is about; None asks for nothing."""
+
+    owner_id: int | None = None
+    status: str | None = None
+    starts_before: datetime | None = None
+    starts_after: datetime | None = None
+
+
+_COLUMNS = (
+    Mailing.id,
+    Mailing.owner_id,
+    Mailing.name,
+    Mailing.text,
+    Mailing.filter_operator_codes,
+    Mailing.filter_tags,
+    Mailing.starts_at,
+    Mailing.ends_at,
+    Mailing.time_zone,
+    Mailing.send_from,
+    Mailing.send_until,
+    Mailing.rate_limit,
+    Mailing.status,
+    Mailing.next_run_at,
+    Mailing.started_by,
+    Mailing.started_at,
+    Mailing.finished_at,
+    Mailing.created_at,
+)
+
+
+def add(connection: Connection, values: Mapping[str, Any]) -> int:
+    """Inserts a mailing and returns its id."""
+    return connection.execute(insert(Mailing).values(values).returning(Mailing.id)).scalar_one()
+
+
+def change(connection: Connection, mailing_id: int, values: Mapping[str, Any]) -> None:
+    """Writes columns of a mailing."""
+    connection.execute(update(Mailing).where(Mailing.id == mailing_id).values(values))
+
+
+def remove(connection: Connection, mailing_id: int) -> None:
+    """Deletes a mailing, with its zones and messages."""
+    connection.execute(delete(Mailing).where(Mailing.id == mailing_id))
+
+
+def find(connection: Connection, owner_id: int | None, mailing_id: int) -> MailingRecord | None:
+    """The mailing, if the owner (None: anyone) has it."""
+    statement = _owned(select(*_COLUMNS, Mailing.final_counts).where(Mailing.id == mailing_id), owner_id)
+    found = _with_counts(connection, list(connection.execute(statement)))
+    return found[0] if found else None
+
+
+def page(connection: Connection, chosen: MailingFilter, part: Slice) -> list[MailingRecord]:
+    """A slice of the mailings that pass the filter."""
+    statement = _owned(select(*_COLUMNS, Mailing.final_counts), chosen.owner_id)
+    if chosen.status is not None:
+        statement = statement.where(Mailing.status == chosen.status)
+    if chosen.starts_before is not None:
+        statement = statement.where(Mailing.starts_at < chosen.starts_before)
+    if chosen.starts_after is not None:
+        statement = statement.where(Mailing.starts_at > chosen.starts_after)
+    return _with_counts(connection, rows_of(connection, statement, Mailing.id, part))
+
+
+def lock_owned(connection: Connection, owner_id: int | None, mailing_id: int) -> AnyRow | None:
+    """All columns of the mailing, if the owner (None: anyone) has it, its row locked until the transaction ends."""
+    statement = _owned(select(*Mailing.__table__.columns).where(Mailing.id == mailing_id), owner_id)
+    return connection.execute(statement.with_for_update(key_share=True)).one_or_none()
+
+
+def _owned(statement: AnySelect, owner_id: int | None) -> AnySelect:
+    return statement if owner_id is None else statement.where(Mailing.owner_id == owner_id)
+
+
+def _with_counts(connection: Connection, rows: Sequence[AnyRow]) -> list[MailingRecord]:
+    """Counts of what is still moving are counted; those of a finished mailing were kept."""
+    moving = [row.id for row in rows if row.final_counts is None]
+    counted: dict[int, dict[int, int]] = {}
+    if moving:
+        statement = (
+            select(Message.mailing_id, Message.status, func.count())
+            .where(Message.mailing_id.in_(moving), Message.deleted_at.is_(None))
+            .group_by(Message.mailing_id, Message.status)
+        )
+        for mailing_id, status, number in connection.execute(statement):
+            counted.setdefault(mailing_id, {})[status] = number
+    return [_record(row, row.final_counts or by_key(counted.get(row.id, {}))) for row in rows]
+
+
+def _record(row: AnyRow, counts: Mapping[str, int]) -> MailingRecord:
+    values = {**row._mapping, "owner": row.owner_id, "counts": counts}
+    del values["owner_id"], values["final_counts"]
+    return MailingRecord(**values)
+
+
+def by_key(numbers: Mapping[int, int]) -> dict[str, int]:
+    """Counts by status number as counts by the status's name, and their total."""
+    counts = {status.key: numbers.get(int(status), 0) for status in MessageStatus}
+    return counts | {"total": sum(counts.values())}
