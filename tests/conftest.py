@@ -12,11 +12,13 @@ from sqlalchemy import Engine, text
 
 from chalicelib import aws, config
 from chalicelib.config import Settings, read_settings
+from chalicelib.domain.access import Principal
 from chalicelib.manage import migrate
 from chalicelib.storage.engine import build_engine
 from chalicelib.storage.engine import engine as process_engine
 from chalicelib.storage.models import Base
 from local.postgres import PostgresServer
+from tests.world import FakeAws, World
 
 POOL = 10
 
@@ -95,3 +97,18 @@ def aws_calls(monkeypatch: pytest.MonkeyPatch) -> AwsCalls:
     monkeypatch.setattr(aws, "create_schedule", create_schedule)
     monkeypatch.setattr(aws, "delete_schedule_named", delete_schedule_named)
     return calls
+
+
+@pytest.fixture
+def world(engine: Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Real PostgreSQL, with AWS, the provider and the clock in the test's hands."""
+    fake = FakeAws()
+    for name in ("send", "send_many", "create_schedule", "delete_schedule", "delete_schedule_named", "schedule_names"):
+        monkeypatch.setattr(aws, name, getattr(fake, name))
+    with engine.begin() as connection:
+        user_id = connection.execute(
+            text("""INSERT INTO "user" (username, password_hash) VALUES ('olga', '-') RETURNING id""")
+        ).scalar_one()
+    made = World(engine, settings, fake, Principal(user_id, "olga", is_superuser=False))
+    yield made
+    made.pool.shutdown()

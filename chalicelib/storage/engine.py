@@ -23,7 +23,7 @@ def _connect_arguments(chosen: Settings) -> dict[str, Any]:
 
 def build_engine(chosen: Settings, *, pool_size: int = 1) -> Engine:
     """An engine for `chosen.database_url`; a function instance handles one event at a time and needs one connection."""
-    return create_engine(
+    made = create_engine(
         chosen.database_url.get_secret_value(),
         pool_size=pool_size,
         max_overflow=0,
@@ -31,6 +31,22 @@ def build_engine(chosen: Settings, *, pool_size: int = 1) -> Engine:
         pool_recycle=900,
         connect_args=_connect_arguments(chosen),
     )
+    made.dialect.do_ping = _ping  # type: ignore[method-assign]
+    return made
+
+
+def _ping(connection: Any) -> bool:
+    """Is the connection alive? Asked outside any transaction.
+
+    SQLAlchemy's own ping for pg8000 leaves a BEGIN behind it: a later switch to autocommit then has no effect, and what was written
+    "at once" is rolled back when the connection returns to the pool.
+    """
+    connection.autocommit = True
+    try:
+        connection.cursor().execute("SELECT 1")
+    finally:
+        connection.autocommit = False
+    return True
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,173 @@
+"""A small world for tests of runs and workers: real PostgreSQL, a clock and a provider that the test owns."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from random import Random
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import Connection, Engine, text
+
+from chalicelib import aws
+from chalicelib.config import Settings
+from chalicelib.domain.access import Principal
+from chalicelib.domain.outcome import Outcome, OutcomeKind
+from chalicelib.domain.status import StartSource
+from chalicelib.scheduling.reconcile import Repairs, reconcile
+from chalicelib.scheduling.run import RunFigures, RunTools, advance_mailing
+from chalicelib.sending.worker import Chunk, ChunkFigures, WorkerTools, send_chunk
+from chalicelib.services import mailings
+from chalicelib.services.mailings import MailingRecord, NewMailing
+
+START = datetime(2026, 6, 1, 12, 0)  # noqa: DTZ001 - a wall time
+NOW = START.replace(tzinfo=UTC)
+ACCEPTED = Outcome(OutcomeKind.ACCEPTED)
+
+
+@dataclass
+class OwnClock:
+    """A clock that stands until it is moved."""
+
+    now: datetime = NOW
+
+    def __call__(self, _connection: Connection) -> datetime:
+        return self.now
+
+    def advance(self, **duration: float) -> None:
+        self.now += timedelta(**duration)
+
+    def monotonic(self) -> float:
+        return self.now.timestamp()
+
+
+@dataclass
+class Ledger:
+    """A provider in memory: every call is kept; `answer` says what becomes of one."""
+
+    answer: Callable[[int], Outcome] = lambda _message_id: ACCEPTED
+    calls: list[int] = field(default_factory=list)
+    texts: dict[int, str] = field(default_factory=dict)
+    phones: dict[int, str] = field(default_factory=dict)
+    lock: Lock = field(default_factory=Lock)
+
+    def send(self, message_id: int, phone: str, text: str) -> Outcome:
+        with self.lock:
+            self.calls.append(message_id)
+            self.texts[message_id], self.phones[message_id] = text, phone
+        return self.answer(message_id)
+
+
+class FakeAws:
+    """SQS and Scheduler in memory, put under `chalicelib.aws`: queues as lists, schedules as a dict."""
+
+    def __init__(self) -> None:
+        self.runs: list[tuple[dict[str, Any], int]] = []
+        self.chunks: list[dict[str, Any]] = []
+        self.schedules: dict[str, dict[str, Any]] = {}
+        self.refuse: Callable[[int], bool] = lambda _position: False
+        self.down = False
+
+    def send(self, _queue_url: str, body: dict[str, Any], *, delay_seconds: int = 0) -> None:
+        self._check()
+        self.runs.append((body, delay_seconds))
+
+    def send_many(self, _queue_url: str, bodies: Sequence[dict[str, Any]]) -> list[int]:
+        refused = [position for position in range(len(bodies)) if self.down or self.refuse(position)]
+        self.chunks += [body for position, body in enumerate(bodies) if position not in refused]
+        return refused
+
+    def create_schedule(self, _target: aws.ScheduleTarget, mailing_id: int, moment: datetime, body: dict[str, Any]) -> None:
+        self._check()
+        self.schedules.setdefault(aws.schedule_name(mailing_id, moment), body)
+
+    def delete_schedule(self, target: aws.ScheduleTarget, mailing_id: int, moment: datetime) -> None:
+        self.delete_schedule_named(target, aws.schedule_name(mailing_id, moment))
+
+    def delete_schedule_named(self, _target: aws.ScheduleTarget, name: str) -> None:
+        self._check()
+        self.schedules.pop(name, None)
+
+    def schedule_names(self, _target: aws.ScheduleTarget) -> list[str]:
+        self._check()
+        return list(self.schedules)
+
+    def _check(self) -> None:
+        if self.down:
+            raise aws.ClientError({"Error": {"Code": "ServiceUnavailable"}}, "anything")
+
+
+@dataclass
+class World:
+    """Everything a scenario needs, with short names for what it does."""
+
+    engine: Engine
+    settings: Settings
+    aws: FakeAws
+    owner: Principal
+    clock: OwnClock = field(default_factory=OwnClock)
+    provider: Ledger = field(default_factory=Ledger)
+    pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8))
+
+    @property
+    def run_tools(self) -> RunTools:
+        return RunTools(self.engine, self.settings, self.clock, self.aws.send_many, self.clock.monotonic)
+
+    @property
+    def worker_tools(self) -> WorkerTools:
+        return WorkerTools(self.engine, self.settings, self.provider, self.pool, self.clock, self.clock.monotonic, Random(1))
+
+    def add_clients(self, number: int, *, zone: str = "UTC", first: int = 0, tags: Iterable[str] = (), **attributes: Any) -> None:
+        """`number` clients of the owner with phones +7 910 …, counted from `first`."""
+        self.sql(
+            "INSERT INTO client (owner_id, phone, operator_code, tags, time_zone, attributes)"
+            " SELECT :owner, '+7910' || lpad(n::text, 7, '0'), '910', CAST(:tags AS text[]), :zone, CAST(:attributes AS jsonb)"
+            " FROM generate_series(CAST(:first AS int), CAST(:last AS int)) n",
+            owner=self.owner.user_id,
+            tags=list(tags),
+            zone=zone,
+            first=first,
+            last=first + number - 1,
+            attributes=json.dumps(attributes),
+        )
+
+    def write(self, **fields: Any) -> MailingRecord:
+        """A mailing in UTC from START for a day, unless `fields` say otherwise."""
+        given = {"name": "sale", "text": "hello", "starts_at": START, "ends_at": START + timedelta(days=1), "time_zone": "UTC"}
+        return mailings.create(self.engine, self.owner, NewMailing(**{**given, **fields}), clock=self.clock)
+
+    def mailing(self, mailing_id: int) -> MailingRecord:
+        return mailings.get(self.engine, self.owner, mailing_id)
+
+    def run(self, mailing_id: int, source: StartSource = StartSource.SCHEDULE) -> RunFigures | None:
+        return advance_mailing(self.run_tools, mailing_id, source)
+
+    def work(self, chunks: Sequence[Mapping[str, Any]] | None = None) -> list[ChunkFigures]:
+        """Works through these chunks, or through all that are queued."""
+        if chunks is None:
+            chunks, self.aws.chunks = self.aws.chunks, []
+        return [send_chunk(self.worker_tools, Chunk(chunk["mailing_id"], list(chunk["message_ids"]))) for chunk in chunks]
+
+    def reconcile(self) -> Repairs:
+        return reconcile(self.run_tools)
+
+    def finish(self, mailing_id: int, *, turns: int = 200) -> MailingRecord:
+        """Runs and works, moving the clock to the next run's moment, until the mailing is over."""
+        for _ in range(turns):
+            record = self.mailing(mailing_id)
+            if record.next_run_at is None:
+                return record
+            self.clock.now = max(self.clock.now, record.next_run_at)
+            self.run(mailing_id)
+            self.work()
+        raise AssertionError(f"not finished after {turns} turns: {self.mailing(mailing_id)}")
+
+    def sql(self, statement: str, **parameters: Any) -> list[Any]:
+        with self.engine.begin() as connection:
+            result = connection.execute(text(statement), parameters)
+            return list(result) if result.returns_rows else []
+
+    def statuses(self, mailing_id: int) -> dict[str, int]:
+        return {name: number for name, number in self.mailing(mailing_id).counts.items() if number}
