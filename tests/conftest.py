@@ -1,5 +1,6 @@
 """Fixtures for every kind of test; none costs anything until it is asked for."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from sqlalchemy import Engine, text
 
@@ -21,6 +23,11 @@ from local.postgres import PostgresServer
 from tests.world import FakeAws, World
 
 POOL = 10
+
+# The same examples on every machine: a test that fails only sometimes is broken. `HYPOTHESIS_PROFILE=explore` looks further.
+hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None, database=None)
+hypothesis.settings.register_profile("explore", deadline=None, max_examples=2_000)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 
 @pytest.fixture(scope="session")

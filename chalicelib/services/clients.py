@@ -1,8 +1,9 @@
 """Use cases around clients."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from dataclasses import replace as revised
+from typing import Any, TypedDict
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -12,6 +13,8 @@ from chalicelib.domain.errors import ConflictError, FieldError, InvalidInputErro
 from chalicelib.domain.paging import Slice
 from chalicelib.domain.phone import PhoneError, operator_code, parse_phone
 from chalicelib.domain.zones import time_zones
+from chalicelib.services import history
+from chalicelib.services.history import Change, Kind
 from chalicelib.services.ownership import owner_of_new
 from chalicelib.storage import clients
 from chalicelib.storage.clients import ClientFilter, ClientRow
@@ -30,12 +33,23 @@ class NewClient:
     owner_id: int | None = None
 
 
+class ClientChanges(TypedDict, total=False):
+    """Fields of NewClient that are to change."""
+
+    phone: str
+    time_zone: str
+    operator_code: str | None
+    tags: tuple[str, ...]
+    attributes: Mapping[str, str | int]
+    owner_id: int | None
+
+
 def create(source: Engine, principal: Principal, new: NewClient) -> ClientRow:
     """Adds a client. Raises InvalidInputError, or ConflictError if the owner has the phone already."""
     _refuse_wrong(_problems(new))
     with source.begin() as connection:
         owner_id = owner_of_new(connection, principal, new.owner_id)
-        return _add(connection, [_values(new, owner_id)])[0]
+        return _add(connection, principal, [_values(new, owner_id)])[0]
 
 
 def create_many(source: Engine, principal: Principal, new: Sequence[NewClient]) -> list[ClientRow]:
@@ -45,7 +59,7 @@ def create_many(source: Engine, principal: Principal, new: Sequence[NewClient]) 
         owners = {each.owner_id: owner_of_new(connection, principal, each.owner_id) for each in new}
         rows = [_values(each, owners[each.owner_id]) for each in new]
         _refuse_wrong(_phones_taken(connection, rows))
-        return _add(connection, rows)
+        return _add(connection, principal, rows)
 
 
 def get(source: Engine, principal: Principal, client_id: int) -> ClientRow:
@@ -61,6 +75,59 @@ def page(source: Engine, chosen: ClientFilter, part: Slice) -> list[ClientRow]:
     """A slice of the clients that pass the filter, whose `owner_id` says whose are seen."""
     with autocommit(source) as connection:
         return clients.page(connection, chosen, part)
+
+
+def replace(source: Engine, principal: Principal, client_id: int, new: NewClient) -> ClientRow:
+    """Writes a client anew. Raises NotFoundError, InvalidInputError, ConflictError."""
+    _refuse_wrong(_problems(new))
+    with source.begin() as connection:
+        return _rewrite(connection, principal, _locked(connection, principal, client_id), new)
+
+
+def change(source: Engine, principal: Principal, client_id: int, changes: ClientChanges) -> ClientRow:
+    """Changes what is named; a new phone without an operator code has it derived. Raises like `replace`."""
+    with source.begin() as connection:
+        row = _locked(connection, principal, client_id)
+        kept_code = row.operator_code if changes.get("phone", row.phone) == row.phone else None
+        new = revised(NewClient(row.phone, row.time_zone, kept_code, tuple(row.tags), row.attributes), **changes)
+        _refuse_wrong(_problems(new))
+        return _rewrite(connection, principal, row, new)
+
+
+def delete(source: Engine, principal: Principal, client_id: int) -> None:
+    """Deletes a client; its waiting messages become 4 `client_deleted`. Raises NotFoundError."""
+    with source.begin() as connection:
+        row = _locked(connection, principal, client_id)
+        clients.remove(connection, [client_id])
+        history.note(connection, principal, Change(Kind.CLIENT, client_id, row.owner, "delete"))
+
+
+def _locked(connection: Connection, principal: Principal, client_id: int) -> ClientRow:
+    row = clients.lock(connection, principal.owner_filter, client_id)
+    if row is None:
+        raise NotFoundError("client")
+    return row
+
+
+def _rewrite(connection: Connection, principal: Principal, row: ClientRow, new: NewClient) -> ClientRow:
+    owner_id = row.owner if new.owner_id in (None, row.owner) else owner_of_new(connection, principal, new.owner_id)
+    if owner_id != row.owner and clients.has_messages(connection, row.id):
+        raise ConflictError("the owner of a client changes only while it has no messages")
+    values = _values(new, owner_id)
+    changes = history.differences(_shown(row), values)
+    if not changes:
+        return row
+    try:
+        changed = clients.change(connection, row.id, values)
+    except DBAPIError as error:
+        raise _taken(error) from None
+    history.note(connection, principal, Change(Kind.CLIENT, row.id, owner_id, "update", changes))
+    return changed
+
+
+def _shown(row: ClientRow) -> dict[str, Any]:
+    values = asdict(row)
+    return {**values, "owner_id": values["owner"]}
 
 
 def _values(new: NewClient, owner_id: int) -> dict[str, Any]:
@@ -110,10 +177,16 @@ def _phones_taken(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> 
     return found
 
 
-def _add(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[ClientRow]:
+def _add(connection: Connection, principal: Principal, rows: Sequence[dict[str, Any]]) -> list[ClientRow]:
     try:
-        return clients.add(connection, rows)
+        added = clients.add(connection, rows)
     except DBAPIError as error:
-        if sqlstate(error) == UNIQUE_VIOLATION:
-            raise ConflictError("the owner has a client with this phone already") from None
-        raise
+        raise _taken(error) from None
+    history.note(connection, principal, *(Change(Kind.CLIENT, row.id, row.owner, "create") for row in added))
+    return added
+
+
+def _taken(error: DBAPIError) -> Exception:
+    if sqlstate(error) == UNIQUE_VIOLATION:
+        return ConflictError("the owner has a client with this phone already")
+    return error

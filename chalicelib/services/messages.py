@@ -1,15 +1,27 @@
-"""Use cases around messages."""
+"""Use cases around messages: read, count, add by hand, try again, delete."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, null
+from sqlalchemy.exc import DBAPIError
 
+from chalicelib.domain import life_cycle
 from chalicelib.domain.access import Principal
+from chalicelib.domain.errors import ConflictError, FieldError, InvalidInputError, NotFoundError
 from chalicelib.domain.paging import Slice
-from chalicelib.domain.status import MessageStatus
-from chalicelib.storage import message_reads
-from chalicelib.storage.engine import autocommit
+from chalicelib.domain.requeue import Candidate, require_requeueable
+from chalicelib.domain.status import ErrorCode, MailingStatus, MessageStatus, StartSource
+from chalicelib.services import schedules
+from chalicelib.storage import clients, do_not_contact, mailing_reads, mailings, message_edits, message_reads, zones
+from chalicelib.storage import messages as message_storage
+from chalicelib.storage.clients import ClientRow
+from chalicelib.storage.clock import Clock, database_clock
+from chalicelib.storage.engine import UNIQUE_VIOLATION, autocommit, sqlstate
+from chalicelib.storage.mailings import RunMailing
+from chalicelib.storage.message_edits import LockedMessage
 from chalicelib.storage.message_reads import MessageFilter, MessageRow
+from chalicelib.storage.zones import Zone
 
 
 def page(source: Engine, chosen: MessageFilter, part: Slice) -> list[MessageRow]:
@@ -23,3 +35,124 @@ def counts(source: Engine, principal: Principal) -> Mapping[MessageStatus, int]:
     with autocommit(source) as connection:
         found = message_reads.counts(connection, principal.owner_filter)
     return {status: found.get(status, 0) for status in MessageStatus}
+
+
+def get(source: Engine, principal: Principal, message_id: int) -> MessageRow:
+    """The message. Raises NotFoundError, also for another's and for a deleted one."""
+    with autocommit(source) as connection:
+        found = message_reads.find(connection, principal.owner_filter, message_id)
+    if found is None:
+        raise NotFoundError("message")
+    return found
+
+
+def add(source: Engine, principal: Principal, mailing_id: int, client_id: int, *, clock: Clock = database_clock) -> MessageRow:
+    """Adds one client to a mailing by hand: it ignores the selection, and nothing else.
+
+    Raises NotFoundError, InvalidInputError for a client of another owner, ConflictError for a mailing that is not scheduled,
+    running or paused, and for a client who has a message of it.
+    """
+    with source.begin() as connection:
+        mailing = _locked_mailing(connection, principal, mailing_id)
+        client = clients.lock(connection, principal.owner_filter, client_id)
+        if client is None:
+            raise NotFoundError("client")
+        if client.owner != mailing.owner_id:
+            raise InvalidInputError(FieldError("client", "belongs to another owner than the mailing"))
+        life_cycle.require("added to", mailing.status, life_cycle.ADDABLE)
+        message_id = _added(connection, mailing, client, clock(connection))
+    schedules.arrange(source, mailing_id, woken_by=StartSource.API, clock=clock)
+    return get(source, principal, message_id)
+
+
+def _added(connection: Connection, mailing: RunMailing, client: ClientRow, now: datetime) -> int:
+    zones.add_missing(connection, mailing.id, mailing.owner_id, mailing.times, now)
+    zone = _zone(connection, mailing.id, client.time_zone)
+    status, code, moment = MessageStatus.WAITING, None, max(zone.opens_at, now)
+    if zone.expires_at <= now:
+        status = MessageStatus.EXPIRED
+    elif do_not_contact.listed(connection, client.owner, client.phone):
+        status, code = MessageStatus.FAILED, ErrorCode.DO_NOT_CONTACT
+    try:
+        message_id = message_edits.add(connection, mailing.id, client, status, moment, code)
+    except DBAPIError as error:
+        if sqlstate(error) == UNIQUE_VIOLATION:
+            raise ConflictError("this client, or this phone, has a message of this mailing already") from None
+        raise
+    mailings.lower_next_run(connection, mailing.id, moment)
+    return message_id
+
+
+def requeue(
+    source: Engine, principal: Principal, message_id: int, *, honours_key: bool, clock: Clock = database_clock
+) -> MessageRow:
+    """Has a failed or expired message tried again, under its old key; one that waits is left as it is.
+
+    Raises NotFoundError, or ConflictError where another try is not possible or could become a second delivery.
+    """
+    with source.begin() as connection:
+        mailing, message = _locked(connection, principal, message_id)
+        if message.status != MessageStatus.WAITING:
+            _requeue(connection, mailing, message, honours_key, clock(connection))
+    schedules.arrange(source, mailing.id, woken_by=StartSource.API, clock=clock)
+    return get(source, principal, message_id)
+
+
+def _requeue(connection: Connection, mailing: RunMailing, message: LockedMessage, honours_key: bool, now: datetime) -> None:
+    life_cycle.require("tried again", mailing.status, life_cycle.RETRYABLE)
+    zone = _zone(connection, mailing.id, message.time_zone)
+    candidate = Candidate(
+        status=MessageStatus(message.status),
+        error_code=ErrorCode(message.error_code) if message.error_code else None,
+        client_deleted=message.client is None,
+        do_not_contact=do_not_contact.listed(connection, message.owner, message.phone),
+        end_is_past=zone.expires_at <= now,
+    )
+    require_requeueable(candidate, honours_key=honours_key)
+    message_edits.requeue(connection, message.id, max(zone.opens_at, now))
+    if mailing.status is MailingStatus.FINISHED:
+        again = {"status": str(MailingStatus.RUNNING), "finished_at": None, "final_counts": null()}
+        mailing_reads.change(connection, mailing.id, again)
+    mailings.lower_next_run(connection, mailing.id, now)
+
+
+def delete(source: Engine, principal: Principal, message_id: int, *, clock: Clock = database_clock) -> None:
+    """Takes a message out of sight; a waiting one is cancelled first.
+
+    Raises NotFoundError, or ConflictError while it is being sent and while nobody can tell whether it was delivered.
+    """
+    with source.begin() as connection:
+        mailing, message = _locked(connection, principal, message_id)
+        waits = message.status == MessageStatus.WAITING
+        if waits and (message.lease_until is not None or message.unknown):
+            raise ConflictError("it is being sent, or may have been delivered: its fate is not known yet")
+        status = MessageStatus.CANCELLED if waits else MessageStatus(message.status)
+        message_edits.hide(connection, message_id, status, clock(connection))
+        message_edits.recount(connection, mailing.id, message_storage.counts(connection, mailing.id))
+        if waits:  # it may have been the last one
+            mailings.lower_next_run(connection, mailing.id, clock(connection))
+    if waits:
+        schedules.arrange(source, mailing.id, woken_by=StartSource.API, clock=clock)
+
+
+def _locked_mailing(connection: Connection, principal: Principal, mailing_id: int) -> RunMailing:
+    visible = mailing_reads.lock_owned(connection, principal.owner_filter, mailing_id)
+    found = mailings.lock(connection, mailing_id) if visible is not None else None
+    if found is None:
+        raise NotFoundError("mailing")
+    return found
+
+
+def _locked(connection: Connection, principal: Principal, message_id: int) -> tuple[RunMailing, LockedMessage]:
+    """The mailing first, as everywhere; then the message, read again behind the locks."""
+    seen = message_reads.find(connection, principal.owner_filter, message_id)
+    if seen is not None:
+        mailing = mailings.lock(connection, seen.mailing)
+        message = message_edits.lock(connection, message_id)
+        if mailing is not None and message is not None:
+            return mailing, message
+    raise NotFoundError("message")
+
+
+def _zone(connection: Connection, mailing_id: int, name: str) -> Zone:
+    return next(zone for zone in zones.read(connection, mailing_id) if zone.time_zone == name)

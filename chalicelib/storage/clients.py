@@ -1,16 +1,16 @@
 """Queries on clients."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, literal, select, text
-from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+from sqlalchemy import Connection, delete, exists, func, literal, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, TEXT
 
 from chalicelib.domain.paging import Slice
-from chalicelib.storage.models import Client
+from chalicelib.storage.models import Client, Message
 from chalicelib.storage.paging import AnySelect, rows_of
 
 
@@ -80,6 +80,50 @@ def find(connection: Connection, owner_id: int | None, client_id: int) -> Client
     """The client, if the owner (None: anyone) has it."""
     row = connection.execute(_owned(select(*_COLUMNS).where(Client.id == client_id), owner_id)).one_or_none()
     return ClientRow(*row) if row is not None else None
+
+
+def lock(connection: Connection, owner_id: int | None, client_id: int) -> ClientRow | None:
+    """The same, its row locked until the transaction ends: planning, which holds it FOR KEY SHARE, waits or is waited for."""
+    row = connection.execute(_owned(select(*_COLUMNS).where(Client.id == client_id), owner_id).with_for_update()).one_or_none()
+    return ClientRow(*row) if row is not None else None
+
+
+def change(connection: Connection, client_id: int, values: Mapping[str, Any]) -> ClientRow:
+    """Writes columns of a client."""
+    changed = update(Client).where(Client.id == client_id).values(values).returning(*_COLUMNS)
+    return ClientRow(*connection.execute(changed).one())
+
+
+def has_messages(connection: Connection, client_id: int) -> bool:
+    """Was any mailing ever planned for this client?"""
+    return bool(connection.execute(select(exists().where(Message.client_id == client_id))).scalar_one())
+
+
+def remove(connection: Connection, client_ids: Sequence[int]) -> int:
+    """Deletes clients whose rows are locked, after closing their waiting messages; returns how many."""
+    connection.execute(_CLOSE_MESSAGES, {"clients": list(client_ids)})
+    return connection.execute(delete(Client).where(Client.id == func.any(literal(list(client_ids), ARRAY(BIGINT))))).rowcount
+
+
+def lock_some(connection: Connection, limit: int) -> list[int]:
+    """Ids of up to `limit` clients of whomever, locked."""
+    return list(connection.execute(select(Client.id).order_by(Client.id).limit(limit).with_for_update()).scalars())
+
+
+# What is at the provider now (a live lease) is left to finish. A lease that ran out belonged to a worker that died, and what became of
+# its call nobody knows: of such a message "the client was deleted" would not be true.
+_CLOSE_MESSAGES = text(
+    """
+    WITH waiting AS (
+      SELECT id FROM message
+      WHERE client_id = ANY(CAST(:clients AS bigint[])) AND status = 1 AND (lease_until IS NULL OR lease_until <= clock_timestamp())
+      ORDER BY id FOR NO KEY UPDATE
+    )
+    UPDATE message m SET status = 4, lease_until = NULL, unknown = m.unknown OR m.lease_until IS NOT NULL,
+      error_code = CASE WHEN m.unknown OR m.lease_until IS NOT NULL THEN 'unknown_outcome' ELSE 'client_deleted' END
+    FROM waiting WHERE m.id = waiting.id
+    """
+)
 
 
 def page(connection: Connection, chosen: ClientFilter, part: Slice) -> list[ClientRow]:

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, func, insert, or_, select, text, update
+from sqlalchemy import Connection, and_, delete, func, insert, or_, select, text, update
 
+from chalicelib.domain.paging import Slice
 from chalicelib.storage.models import ApiToken, User
+from chalicelib.storage.paging import rows_of
 
 _USE_NOTED_EVERY = text("interval '1 minute'")
 
@@ -45,6 +47,37 @@ def with_user(connection: Connection, token_id: int) -> TokenOfUser | None:
 def note_use(connection: Connection, token_id: int) -> None:
     """Writes down that the token was used now."""
     connection.execute(update(ApiToken).where(ApiToken.id == token_id).values(last_used_at=func.now()))
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """What can be shown of a token: not its text, which is not known here."""
+
+    id: int
+    name: str
+    prefix: str
+    created_at: datetime
+    expires_at: datetime
+    last_used_at: datetime | None
+
+
+_SHOWN = (ApiToken.id, ApiToken.name, ApiToken.prefix, ApiToken.created_at, ApiToken.expires_at, ApiToken.last_used_at)
+
+
+def find(connection: Connection, token_id: int) -> TokenRow:
+    """A token that is known to be there."""
+    return TokenRow(*connection.execute(select(*_SHOWN).where(ApiToken.id == token_id)).one())
+
+
+def page(connection: Connection, user_id: int, part: Slice) -> list[TokenRow]:
+    """A slice of a user's tokens, expired ones too."""
+    return [TokenRow(*row) for row in rows_of(connection, select(*_SHOWN).where(ApiToken.user_id == user_id), ApiToken.id, part)]
+
+
+def remove(connection: Connection, user_id: int, token_id: int) -> str | None:
+    """Deletes a user's token and returns its name; None if the user has no such token."""
+    gone = delete(ApiToken).where(ApiToken.id == token_id, ApiToken.user_id == user_id).returning(ApiToken.name)
+    return connection.execute(gone).scalar_one_or_none()
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,26 @@ class ClientIn(Schema):
         )
 
 
+class ClientPatch(Schema):
+    """What is to change of a client: what is not named stays."""
+
+    phone: Phone = UNNAMED
+    time_zone: ZoneName = UNNAMED
+    operator_code: OperatorCode | None = Field(default=None, description="null: taken from the phone")
+    tags: list[Tag] = Field(default=UNNAMED, max_length=50)
+    attributes: dict[AttributeName, AttributeValue] = Field(default=UNNAMED, max_length=50)
+    owner: Id = UNNAMED
+
+    def to_changes(self) -> ClientChanges:
+        """The same for the service."""
+        named: dict[str, Any] = {name: getattr(self, name) for name in self.model_fields_set}
+        if "tags" in named:
+            named["tags"] = tuple(dict.fromkeys(named["tags"]))
+        if "owner" in named:
+            named["owner_id"] = named.pop("owner")
+        return cast(ClientChanges, named)
+
+
 class ClientsIn(Schema):
     """Many clients to be added, all or none."""
 

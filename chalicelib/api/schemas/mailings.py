@@ -113,7 +113,7 @@ def show(record: MailingRecord) -> MailingOut:
         rate_limit=record.rate_limit,
         status=MailingStatus(record.status),
         next_run_at=record.next_run_at,
-        started_by=record.started_by and StartSource(record.started_by),
+        started_by=StartSource(record.started_by) if record.started_by else None,
         started_at=record.started_at,
         finished_at=record.finished_at,
         created_at=record.created_at,

@@ -1,0 +1,92 @@
+"""What got lost is found."""
+
+from datetime import timedelta
+
+from chalicelib.domain.status import StartSource
+from chalicelib.services import mailings
+from tests.world import NOW, START, World
+
+LATER = START + timedelta(hours=1)
+
+
+def test_a_schedule_that_never_fires(world: World) -> None:
+    world.add_clients(3)
+    mailing = world.write(starts_at=LATER)
+    world.clock.now = NOW + timedelta(hours=1, seconds=59)
+    assert world.reconcile().runs_woken == 0, "the schedule may still fire"
+    world.clock.advance(seconds=2)
+    world.aws.runs.clear()
+    assert world.reconcile().runs_woken == 1
+    assert world.aws.runs == [({"mailing_id": mailing.id, "source": "reconcile", "hop": 0}, 0)]
+    world.run(mailing.id, StartSource.RECONCILE)
+    assert world.mailing(mailing.id).started_by == "reconcile"
+    assert world.finish(mailing.id).counts["sent"] == 3
+
+
+def test_chunks_that_sqs_lost_are_dispatched_again(world: World) -> None:
+    world.add_clients(30)
+    mailing = world.write()
+    world.run(mailing.id)
+    world.aws.chunks.clear()
+    world.clock.advance(seconds=539)
+    assert world.reconcile().messages_rescued == 0
+    world.clock.advance(seconds=2)
+    assert world.reconcile().messages_rescued == 30
+    assert world.finish(mailing.id).counts["sent"] == 30
+
+
+def test_a_run_that_died_with_its_lease(world: World) -> None:
+    world.add_clients(3)
+    mailing = world.write()
+    world.sql("UPDATE mailing SET status = 'running', run_lease_until = :until", until=NOW + timedelta(seconds=100))
+    world.clock.advance(seconds=99)
+    assert world.reconcile().runs_woken == 0
+    world.clock.advance(seconds=2)
+    assert world.reconcile().runs_woken == 1
+    assert world.finish(mailing.id).counts["sent"] == 3
+
+
+def test_schedules_come_to_agree_with_what_mailings_want(world: World) -> None:
+    world.aws.down = True
+    mailing = world.write(starts_at=LATER)
+    assert not world.aws.schedules
+    world.aws.down = False
+    assert world.reconcile().schedules_moved == 1
+    wanted = f"mailing-{mailing.id}-{(NOW + timedelta(hours=1)).timestamp():.0f}"
+    assert list(world.aws.schedules) == [wanted]
+
+    world.aws.schedules["mailing-99-1"] = {}
+    assert world.reconcile().schedules_orphaned == 1
+    world.aws.schedules.clear()
+    assert world.reconcile().schedules_remade == 1
+    assert list(world.aws.schedules) == [wanted]
+    repairs = world.reconcile()
+    assert (repairs.schedules_moved, repairs.schedules_orphaned, repairs.schedules_remade) == (0, 0, 0)
+
+
+def test_a_zone_new_to_the_clients_joins_the_mailing(world: World) -> None:
+    world.add_clients(1, zone="America/Los_Angeles")
+    mailing = world.write(time_zone=None, starts_at=LATER, ends_at=LATER + timedelta(days=2))
+    world.add_clients(1, first=1, zone="Asia/Tokyo")
+    assert world.reconcile().zones_added == 1
+    assert world.mailing(mailing.id).next_run_at == NOW, "one o'clock has struck in Tokyo"
+    assert world.finish(mailing.id).counts["sent"] == 2
+
+
+def test_a_paused_mailing_still_expires(world: World) -> None:
+    world.add_clients(30)
+    mailing = world.write(ends_at=START + timedelta(hours=2))
+    world.run(mailing.id)
+    mailings.pause(world.engine, world.owner, mailing.id, clock=world.clock)
+    done = world.finish(mailing.id)
+    assert world.clock.now >= NOW + timedelta(hours=2)
+    assert (done.status, done.counts["expired"]) == ("finished", 30)
+    assert not world.provider.calls
+
+
+def test_a_mailing_that_wants_no_run_though_it_has_work(world: World) -> None:
+    world.add_clients(3)
+    mailing = world.write()
+    world.sql("UPDATE mailing SET next_run_at = NULL")
+    assert world.reconcile().mailings_stranded == 1
+    assert world.finish(mailing.id).counts["sent"] == 3
