@@ -133,7 +133,7 @@ class Stack:
             provider_token=PROVIDER_TOKEN,
             stack=self._stack_name,
             bare=self.ministack is not None,
-            environment={**self._environment, **environment},
+            environment={"PUBLIC_URL": self.url, **self._environment, **environment},
         )
         self.deployment = deploy(target, self.state / "package")
 
