@@ -1,5 +1,6 @@
 """The way of one request: who asks, what is asked, the handler, the answer. Nothing but JSON leaves here, whatever goes wrong."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -12,16 +13,19 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from chalicelib.api.errors import ApiError, body_of, invalid, of_service
-from chalicelib.api.operations import Call, NoBody, Operation, Reply, declared
+from chalicelib.api.operations import Call, NoBody, Operation, Reply, declared, takes_key
 from chalicelib.api.reading import read_body, read_query
 from chalicelib.api.routes import Route
 from chalicelib.auth.tokens import Bearer, authenticate
 from chalicelib.config import Settings, settings
 from chalicelib.domain.errors import FieldError, ServiceError
 from chalicelib.observability import log_exception
+from chalicelib.services import idempotency
 from chalicelib.storage.engine import engine
+from chalicelib.storage.idempotency import KeyPlace
 
 _CORS_HEADERS = "Authorization, Content-Type, Idempotency-Key"
+_MAX_KEY = 200
 _JSON_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 
 
@@ -67,7 +71,44 @@ def _answered(request: Request, route: Route, path_values: Mapping[str, str]) ->
         raise ApiError(HTTPStatus.METHOD_NOT_ALLOWED, message, headers={"Allow": ", ".join(route.methods)})
     chosen = declared(place)
     call = _call(request, chosen, bearer, path_values)
-    return _replied(chosen, chosen.function(call))
+    place_of_key = _key(request, route, chosen, bearer)
+    if place_of_key is None:
+        return _done(chosen, call)
+    return _done_once(request, chosen, call, place_of_key)
+
+
+def _done(chosen: Operation, call: Call[Any, Any]) -> Reply:
+    given = chosen.function(call)
+    if isinstance(given, Reply):
+        return given
+    if given is None:
+        return Reply(HTTPStatus.NO_CONTENT, "", {})
+    body: BaseModel = given
+    return Reply(chosen.status, body.model_dump_json(), {})
+
+
+def _key(request: Request, route: Route, chosen: Operation, bearer: Bearer | None) -> KeyPlace | None:
+    """The Idempotency-Key of a call that can be repeated by it."""
+    key = request.headers.get(idempotency.HEADER)
+    if key is None or bearer is None or not takes_key(route, request.method, chosen):
+        return None
+    if not (0 < len(key) <= _MAX_KEY and key.isascii() and key.isprintable() and " " not in key):
+        raise invalid(FieldError(idempotency.HEADER, f"1 to {_MAX_KEY} visible ASCII characters"))
+    return KeyPlace(bearer.principal.user_id, request.method, _own_path(request), key)
+
+
+def _done_once(request: Request, chosen: Operation, call: Call[Any, Any], place: KeyPlace) -> Reply:
+    kept = idempotency.begin(call.engine, place, hashlib.sha256(_raw(request)).digest())
+    if kept is not None:
+        return Reply(HTTPStatus(kept.status), kept.body, {"Idempotent-Replayed": "true"})
+    try:
+        reply = _done(chosen, call)
+    except (ServiceError, ApiError):
+        idempotency.abandon(call.engine, place)
+        raise
+    body = reply.body if isinstance(reply.body, str) else json.dumps(reply.body)
+    idempotency.finish(call.engine, place, idempotency.KeptAnswer(int(reply.status), body))
+    return reply
 
 
 def _bearer(request: Request) -> Bearer:
@@ -100,10 +141,12 @@ def _call(request: Request, chosen: Operation, bearer: Bearer | None, path_value
 def _body(request: Request, chosen: Operation) -> Any:
     if chosen.body is NoBody:
         return NoBody()
+    return read_body(_raw(request), request.headers.get("content-type", ""), chosen.body, form=chosen.form)
+
+
+def _raw(request: Request) -> bytes:
     raw = request.raw_body or b""
-    return read_body(
-        raw if isinstance(raw, bytes) else raw.encode(), request.headers.get("content-type", ""), chosen.body, form=chosen.form
-    )
+    return raw if isinstance(raw, bytes) else raw.encode()
 
 
 def _query_values(request: Request) -> dict[str, str]:
@@ -130,15 +173,6 @@ def base_url(request: Request, current: Settings) -> str:
     prefix = whole.removesuffix(_own_path(request).rstrip("/")) if whole else ""
     scheme = request.headers.get("x-forwarded-proto", "http")
     return f"{scheme}://{request.headers.get('host', 'localhost')}{prefix.rstrip('/')}"
-
-
-def _replied(chosen: Operation, given: Any) -> Reply:
-    if isinstance(given, Reply):
-        return given
-    if given is None:
-        return Reply(HTTPStatus.NO_CONTENT, "", {})
-    body: BaseModel = given
-    return Reply(chosen.status, body.model_dump(mode="json"), {})
 
 
 def _cors(request: Request) -> dict[str, str]:

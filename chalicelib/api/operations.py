@@ -10,9 +10,11 @@ from http import HTTPStatus
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import PydanticUndefined
 from sqlalchemy import Engine
 
 from chalicelib.api.errors import ApiError
+from chalicelib.api.routes import Route
 from chalicelib.auth.tokens import Bearer
 from chalicelib.config import Settings
 from chalicelib.domain.access import Principal
@@ -25,6 +27,26 @@ class Schema(BaseModel):
     """What all schemas share: unknown fields are refused, and a number is not taken for a text or the other way round."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """The fields that the request named, with their values."""
+        return {name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set}
+
+
+_Partial = TypeVar("_Partial", bound=Schema)
+
+
+def partial(schema: type[_Partial]) -> type[_Partial]:
+    """Of a schema: nothing need be named, and `named` tells what was. So PATCH has PUT's rules without repeating them."""
+    for field in schema.model_fields.values():
+        field.default, field.default_factory = PydanticUndefined, _unnamed
+    schema.model_rebuild(force=True)
+    return schema
+
+
+def _unnamed() -> None:
+    return None
 
 
 class NoBody(Schema):
@@ -108,6 +130,12 @@ class Operation:
     answer: Any
     form: bool
     """Is a body also taken as an HTML form?"""
+    secret: bool
+    """Does the answer hold a secret? Then it is never stored, and an Idempotency-Key has no effect."""
+    media: str
+    """What the answer is, if not JSON."""
+    hidden: bool
+    """Is it left out of the OpenAPI document?"""
     description: str
 
 
@@ -122,6 +150,9 @@ def operation(
     status: HTTPStatus = HTTPStatus.OK,
     errors: tuple[HTTPStatus, ...] = (),
     form: bool = False,
+    secret: bool = False,
+    media: str = "application/json",
+    hidden: bool = False,
 ) -> Callable[[_Handler], _Handler]:
     """Declares a handler. `errors` are those that this operation has beyond the ones that follow from its path and schemas."""
 
@@ -130,7 +161,9 @@ def operation(
         body, query = get_args(hints["call"])
         place = f"{function.__module__.rpartition('.')[2]}:{function.__name__}"
         description = (function.__doc__ or "").strip()
-        _DECLARED[place] = Operation(function, summary, tag, status, errors, body, query, hints["return"], form, description)
+        _DECLARED[place] = Operation(
+            function, summary, tag, status, errors, body, query, hints["return"], form, secret, media, hidden, description
+        )
         return function
 
     return declare
@@ -143,3 +176,8 @@ def declared(place: str) -> Operation:
 
         import_module(f"chalicelib.api.handlers.{place.partition(':')[0]}")
     return _DECLARED[place]
+
+
+def takes_key(route: Route, method: str, chosen: Operation) -> bool:
+    """Does an Idempotency-Key make this operation's retry safe? Answers that hold a secret are not kept."""
+    return method == "POST" and not chosen.secret and not route.is_public(method)

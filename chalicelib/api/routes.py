@@ -32,15 +32,38 @@ class Route:
 
 
 _ALL = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+_POST_ONLY = ("start", "pause", "resume", "cancel")
+
+
+def _one(kind: str, module: str, *, history: str | None = None) -> tuple[Route, ...]:
+    """A list, one of its things, and the thing's history."""
+    whole = {"GET": f"{module}:get", "PUT": f"{module}:replace", "PATCH": f"{module}:change", "DELETE": f"{module}:delete"}
+    found = (
+        Route(f"{V1}/{kind}", {"GET": f"{module}:page", "POST": f"{module}:create"}),
+        Route(f"{V1}/{kind}/{{id}}", whole),
+    )
+    return (*found, Route(f"{V1}/{kind}/{{id}}/history", {"GET": f"histories:{history}"})) if history else found
+
 
 ROUTES: Final = (
     Route("/health", {"GET": "service:health"}, public=_ALL),
-    Route("/add-users", {"POST": "users:add_test_clients"}),
-    Route(f"{V1}/auth-rest/login", {"POST": "logins:login"}, public=_ALL),
-    Route(f"{V1}/client", {"GET": "clients:page", "POST": "clients:create"}),
-    Route(f"{V1}/client/{{id}}", {"GET": "clients:get"}),
-    Route(f"{V1}/mailing", {"GET": "mailings:page", "POST": "mailings:create"}),
-    Route(f"{V1}/mailing/{{id}}", {"GET": "mailings:get"}),
+    Route("/openapi.json", {"GET": "docs:document"}, public=_ALL),
+    Route("/docs", {"GET": "docs:page"}, public=_ALL),
+    Route("/docs/{file}", {"GET": "docs:asset"}, public=_ALL),
+    Route("/add-users", {"GET": "users:to_admin", "POST": "users:add_test_clients"}, public=frozenset({"GET"})),
+    Route("/del-users", {"GET": "users:to_admin", "POST": "users:delete_all_clients"}, public=frozenset({"GET"})),
+    Route(V1, {"GET": "service:routes"}, public=_ALL),
+    Route(f"{V1}/auth-rest/login", {"GET": "logins:login_page", "POST": "logins:login"}, public=_ALL),
+    Route(f"{V1}/auth-rest/logout", {"POST": "logins:logout"}),
+    Route(f"{V1}/token", {"GET": "tokens:page", "POST": "tokens:create"}),
+    Route(f"{V1}/token/{{id}}", {"DELETE": "tokens:revoke"}),
+    *_one("client", "clients", history="client"),
+    *_one("mailing", "mailings", history="mailing"),
+    *(Route(f"{V1}/mailing/{{id}}/{verb}", {"POST": f"mailings:{verb}"}) for verb in _POST_ONLY),
+    *_one("message", "messages"),
+    Route(f"{V1}/do-not-contact", {"GET": "do_not_contact:page", "POST": "do_not_contact:put"}),
+    Route(f"{V1}/do-not-contact/{{id}}", {"GET": "do_not_contact:get", "DELETE": "do_not_contact:remove"}),
+    Route(f"{V1}/user/{{id}}/history", {"GET": "histories:user"}),
     Route(f"{V1}/statistic-messages", {"GET": "statistics:all_statuses"}),
     Route(f"{V1}/statistic-messages/{{status}}", {"GET": "statistics:one_status"}),
     Route(f"{V1}/messages-in-mailing/{{id}}", {"GET": "statistics:one_mailing"}),

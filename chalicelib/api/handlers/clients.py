@@ -5,7 +5,7 @@ from http import HTTPStatus
 from chalicelib.api import pages
 from chalicelib.api.operations import Call, NoBody, NoQuery, operation
 from chalicelib.api.pages import Page
-from chalicelib.api.schemas.clients import ClientIn, ClientOut, ClientQuery, ClientsOut, OneOrMany, show
+from chalicelib.api.schemas.clients import ClientIn, ClientOut, ClientPatch, ClientQuery, ClientsOut, OneOrMany, show
 from chalicelib.services import clients
 from chalicelib.storage.clients import ClientFilter
 
@@ -40,3 +40,21 @@ def create(call: Call[OneOrMany, NoQuery]) -> ClientOut | ClientsOut:
 def get(call: Call[NoBody, NoQuery]) -> ClientOut:
     """One client by id."""
     return show(clients.get(call.engine, call.principal, call.id_of("client")))
+
+
+@operation("Write a client anew", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
+def replace(call: Call[ClientIn, NoQuery]) -> ClientOut:
+    """Every field is replaced; what is left out gets its default."""
+    return show(clients.replace(call.engine, call.principal, call.id_of("client"), call.body.to_new()))
+
+
+@operation("Change a client", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
+def change(call: Call[ClientPatch, NoQuery]) -> ClientOut:
+    """What is named changes. A new phone without an operator code has it taken from the phone."""
+    return show(clients.change(call.engine, call.principal, call.id_of("client"), call.body.to_changes()))
+
+
+@operation("Delete a client", tag=_TAG)
+def delete(call: Call[NoBody, NoQuery]) -> None:
+    """Its waiting messages become 4 `client_deleted`; what was sent stays in the statistics."""
+    clients.delete(call.engine, call.principal, call.id_of("client"))

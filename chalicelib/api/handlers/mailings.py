@@ -5,7 +5,7 @@ from http import HTTPStatus
 from chalicelib.api import pages
 from chalicelib.api.operations import Call, NoBody, NoQuery, operation
 from chalicelib.api.pages import Page
-from chalicelib.api.schemas.mailings import MailingIn, MailingOut, MailingQuery, show
+from chalicelib.api.schemas.mailings import MailingIn, MailingOut, MailingPatch, MailingQuery, show
 from chalicelib.services import mailings
 
 _TAG = "mailings"
@@ -36,3 +36,45 @@ def create(call: Call[MailingIn, NoQuery]) -> MailingOut:
 def get(call: Call[NoBody, NoQuery]) -> MailingOut:
     """One mailing by id, with its counts."""
     return show(mailings.get(call.engine, call.principal, call.id_of("mailing")))
+
+
+@operation("Write a mailing anew", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
+def replace(call: Call[MailingIn, NoQuery]) -> MailingOut:
+    """Every field is replaced; what is left out gets its default. 409 where a field may not change any more."""
+    return show(mailings.edit(call.engine, call.principal, call.id_of("mailing"), call.body.to_changes()))
+
+
+@operation("Change a mailing", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
+def change(call: Call[MailingPatch, NoQuery]) -> MailingOut:
+    """Text, end, sending hours and rate may change before the first run and while paused; start, zone and selection only before."""
+    return show(mailings.edit(call.engine, call.principal, call.id_of("mailing"), call.body.to_changes()))
+
+
+@operation("Delete a mailing", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
+def delete(call: Call[NoBody, NoQuery]) -> None:
+    """With its messages. Not while it runs or is paused: cancel it first."""
+    mailings.delete(call.engine, call.principal, call.id_of("mailing"))
+
+
+@operation("Start a mailing now", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
+def start(call: Call[NoBody, NoQuery]) -> MailingOut:
+    """A draft or scheduled mailing starts now, in every time zone."""
+    return show(mailings.start(call.engine, call.principal, call.id_of("mailing")))
+
+
+@operation("Pause a mailing", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
+def pause(call: Call[NoBody, NoQuery]) -> MailingOut:
+    """No message starts later than a few seconds after; its end still counts."""
+    return show(mailings.pause(call.engine, call.principal, call.id_of("mailing")))
+
+
+@operation("Resume a mailing", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
+def resume(call: Call[NoBody, NoQuery]) -> MailingOut:
+    """A paused mailing goes on where it was."""
+    return show(mailings.resume(call.engine, call.principal, call.id_of("mailing")))
+
+
+@operation("Cancel a mailing", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
+def cancel(call: Call[NoBody, NoQuery]) -> MailingOut:
+    """For good: messages that wait become 5, what is at the provider is still answered."""
+    return show(mailings.cancel(call.engine, call.principal, call.id_of("mailing")))

@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from chalicelib.api.operations import Call, NoBody, NoQuery, Schema, operation
+from chalicelib.api.operations import Call, NoBody, NoQuery, Reply, Schema, operation
 from chalicelib.services import demo_clients
 
 _TAG = "test clients"
@@ -11,8 +11,17 @@ _TAG = "test clients"
 class TestClientsAdded(Schema):
     """What was missing and was made."""
 
+    __test__ = False
+
     created: int
     total: int
+    message: str
+
+
+class ClientsDeleted(Schema):
+    """How many clients there were."""
+
+    deleted: int
     message: str
 
 
@@ -23,3 +32,16 @@ def add_test_clients(call: Call[NoBody, NoQuery]) -> TestClientsAdded:
     there = added.total - added.created
     message = f"{added.created} test clients made" + (f", {there} were there already" if there else "")
     return TestClientsAdded(created=added.created, total=added.total, message=message)
+
+
+@operation("Delete all clients", tag=_TAG, errors=(HTTPStatus.FORBIDDEN,))
+def delete_all_clients(call: Call[NoBody, NoQuery]) -> ClientsDeleted:
+    """Everyone's, and their waiting messages become 4 `client_deleted`. For superusers."""
+    deleted = demo_clients.remove_all(call.engine, call.principal, enabled=call.settings.test_clients_enabled)
+    return ClientsDeleted(deleted=deleted, message=f"{deleted} clients deleted")
+
+
+@operation("To the button in the admin panel", tag=_TAG, status=HTTPStatus.SEE_OTHER)
+def to_admin(call: Call[NoBody, NoQuery]) -> Reply:
+    """A link that is followed changes nothing; the button does."""
+    return Reply(HTTPStatus.SEE_OTHER, "", {"Location": f"{call.base_url}/admin/"})

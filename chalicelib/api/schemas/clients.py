@@ -1,15 +1,15 @@
 """Clients."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import Discriminator, Field
 from pydantic import Tag as Branch
 
-from chalicelib.api.operations import Schema
+from chalicelib.api.operations import Schema, partial
 from chalicelib.api.pages import PageQuery
 from chalicelib.api.schemas.fields import Id, Moment, OperatorCode, Phone, Tag, ZoneName
 from chalicelib.domain.personal_text import ATTRIBUTE_NAME
-from chalicelib.services.clients import NewClient
+from chalicelib.services.clients import ClientChanges, NewClient
 from chalicelib.storage.clients import ClientRow
 
 MAX_AT_ONCE = 1_000
@@ -19,8 +19,8 @@ AttributeName = Annotated[str, Field(max_length=64, pattern=f"^{ATTRIBUTE_NAME}$
 AttributeValue = Annotated[str, Field(max_length=500)] | Annotated[int, Field(ge=-_SAFE, le=_SAFE)]
 
 
-class ClientIn(Schema):
-    """A client to be written."""
+class ClientFields(Schema):
+    """What can be written of a client."""
 
     phone: Phone
     time_zone: ZoneName
@@ -30,9 +30,14 @@ class ClientIn(Schema):
         default={},
         max_length=50,
         description="For personal texts: `${name}` in a mailing's text",
+        json_schema_extra={"additionalProperties": False},
         examples=[{"name": "Анна"}],
     )
     owner: Id | None = Field(default=None, description="Superusers may name another user")
+
+
+class ClientIn(ClientFields):
+    """A client to be written."""
 
     def to_new(self) -> NewClient:
         """The same for the service."""
@@ -46,24 +51,18 @@ class ClientIn(Schema):
         )
 
 
-class ClientPatch(Schema):
+@partial
+class ClientPatch(ClientFields):
     """What is to change of a client: what is not named stays."""
-
-    phone: Phone = UNNAMED
-    time_zone: ZoneName = UNNAMED
-    operator_code: OperatorCode | None = Field(default=None, description="null: taken from the phone")
-    tags: list[Tag] = Field(default=UNNAMED, max_length=50)
-    attributes: dict[AttributeName, AttributeValue] = Field(default=UNNAMED, max_length=50)
-    owner: Id = UNNAMED
 
     def to_changes(self) -> ClientChanges:
         """The same for the service."""
-        named: dict[str, Any] = {name: getattr(self, name) for name in self.model_fields_set}
-        if "tags" in named:
-            named["tags"] = tuple(dict.fromkeys(named["tags"]))
-        if "owner" in named:
-            named["owner_id"] = named.pop("owner")
-        return cast(ClientChanges, named)
+        changes = self.named
+        if "tags" in changes:
+            changes["tags"] = tuple(dict.fromkeys(self.tags))
+        if "owner" in changes:
+            changes["owner_id"] = changes.pop("owner")
+        return cast(ClientChanges, changes)
 
 
 class ClientsIn(Schema):

@@ -1,10 +1,12 @@
 """Mailings."""
 
-from typing import Annotated
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from chalicelib.api.operations import Schema
+from chalicelib.api.operations import Schema, partial
 from chalicelib.api.pages import PageQuery
 from chalicelib.api.schemas.fields import Id, Moment, OperatorCode, Tag, TimeOfDay, WallTime, ZoneName
 from chalicelib.domain.status import MailingStatus, MessageStatus, StartSource
@@ -14,8 +16,8 @@ MAX_TEXT = 10_000
 MAX_RATE = 100_000
 
 
-class MailingIn(Schema):
-    """A mailing to be written."""
+class MailingFields(Schema):
+    """What can be written of a mailing."""
 
     name: Annotated[str, Field(min_length=1, max_length=200, examples=["May sale"])]
     text: Annotated[str, Field(min_length=1, max_length=MAX_TEXT, examples=["Hello, ${name|dear client}!"])]
@@ -34,22 +36,36 @@ class MailingIn(Schema):
     draft: bool = Field(default=False, description="true: nothing is sent until the mailing is started")
     owner: Id | None = Field(default=None, description="Superusers may name another user")
 
+    def _values(self, names: Iterable[str]) -> dict[str, Any]:
+        """Fields as the service calls them and likes them."""
+        values = {name: getattr(self, name) for name in names}
+        for name in ("filter_operator_codes", "filter_tags"):
+            if name in values:
+                values[name] = tuple(dict.fromkeys(values[name]))
+        if "owner" in values:
+            values["owner_id"] = values.pop("owner")
+        return values
+
+
+class MailingIn(MailingFields):
+    """A mailing to be written."""
+
     def to_new(self) -> NewMailing:
         """The same for the service."""
-        return NewMailing(
-            name=self.name,
-            text=self.text,
-            filter_operator_codes=tuple(dict.fromkeys(self.filter_operator_codes)),
-            filter_tags=tuple(dict.fromkeys(self.filter_tags)),
-            starts_at=self.starts_at,
-            ends_at=self.ends_at,
-            time_zone=self.time_zone,
-            send_from=self.send_from,
-            send_until=self.send_until,
-            rate_limit=self.rate_limit,
-            draft=self.draft,
-            owner_id=self.owner,
-        )
+        return NewMailing(**self._values(type(self).model_fields))
+
+    def to_changes(self) -> dict[str, Any]:
+        """Every field, as a change of a mailing; its owner only if one is named."""
+        return {name: value for name, value in asdict(self.to_new()).items() if name != "owner_id" or value is not None}
+
+
+@partial
+class MailingPatch(MailingFields):
+    """What is to change of a mailing: what is not named stays."""
+
+    def to_changes(self) -> dict[str, Any]:
+        """The same for the service."""
+        return {name: value for name, value in self._values(self.named).items() if name != "owner_id" or value is not None}
 
 
 class Counts(Schema):

@@ -1,6 +1,6 @@
 """Messages, and what became of them."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -31,6 +31,33 @@ class MessageOut(Schema):
     attempts: int
     error_code: str | None
     error_detail: str | None
+
+
+class MessageIn(Schema):
+    """One client to be added to one mailing."""
+
+    mailing: Id
+    client: Id
+
+
+class MessagePut(MessageIn):
+    """A message to be written anew."""
+
+    status: StatusNumber
+
+
+class MessagePatch(Schema):
+    """What is to change of a message."""
+
+    status: Literal[1] | None = Field(default=None, description="1: try it again")
+
+
+class MessageQuery(PageQuery):
+    """Which messages."""
+
+    mailing: Id | None = None
+    client: Id | None = None
+    status: StatusNumber | None = None
 
 
 class StatusStatistics(Schema):

@@ -1,0 +1,48 @@
+"""Phones that are left alone."""
+
+from http import HTTPStatus
+
+from chalicelib.api import pages
+from chalicelib.api.operations import Call, NoBody, NoQuery, operation
+from chalicelib.api.pages import Page
+from chalicelib.api.schemas.do_not_contact import (
+    DoNotContactIn,
+    DoNotContactOut,
+    DoNotContactQuery,
+    DoNotContactsOut,
+    OneOrMany,
+    show,
+)
+from chalicelib.services import do_not_contact
+
+_TAG = "do not contact"
+_KIND = "do-not-contact entry"
+
+
+@operation("List the phones to be left alone", tag=_TAG)
+def page(call: Call[NoBody, DoNotContactQuery]) -> Page[DoNotContactOut]:
+    """Your list by page; a superuser sees everyone's."""
+    part = pages.wanted(call)
+    return pages.shown(call, part, do_not_contact.page(call.engine, call.principal, call.query.phone, part), show)
+
+
+@operation("Leave a phone alone, or many", tag=_TAG, status=HTTPStatus.CREATED)
+def put(call: Call[OneOrMany, NoQuery]) -> DoNotContactOut | DoNotContactsOut:
+    """One phone, or `{"phones": […]}` with up to 1,000. A phone that is on the list stays there once, with the newer reason."""
+    if isinstance(call.body, DoNotContactIn):
+        return show(do_not_contact.put(call.engine, call.principal, [call.body.to_new()])[0])
+    entries = [each.to_new() for each in call.body.phones]
+    made = do_not_contact.put(call.engine, call.principal, entries, prefix="phones.{place}.")
+    return DoNotContactsOut(results=[show(row) for row in made])
+
+
+@operation("Read an entry of the list", tag=_TAG)
+def get(call: Call[NoBody, NoQuery]) -> DoNotContactOut:
+    """One entry by id."""
+    return show(do_not_contact.get(call.engine, call.principal, call.id_of(_KIND)))
+
+
+@operation("Take a phone off the list", tag=_TAG)
+def remove(call: Call[NoBody, NoQuery]) -> None:
+    """It may be sent messages again."""
+    do_not_contact.remove(call.engine, call.principal, call.id_of(_KIND))

@@ -1,0 +1,67 @@
+"""Single messages."""
+
+from http import HTTPStatus
+
+from chalicelib.api import pages
+from chalicelib.api.operations import Call, NoBody, NoQuery, operation
+from chalicelib.api.pages import Page
+from chalicelib.api.schemas.messages import MessageIn, MessageOut, MessagePatch, MessagePut, MessageQuery, show
+from chalicelib.domain.errors import ConflictError
+from chalicelib.services import messages
+from chalicelib.storage.message_reads import MessageFilter, MessageRow
+
+_TAG = "messages"
+
+
+@operation("List messages", tag=_TAG)
+def page(call: Call[NoBody, MessageQuery]) -> Page[MessageOut]:
+    """Messages of your mailings by page; a superuser sees everyone's."""
+    query, part = call.query, pages.wanted(call)
+    chosen = MessageFilter(call.principal.owner_filter, query.mailing, query.client, query.status)
+    return pages.shown(call, part, messages.page(call.engine, chosen, part), show)
+
+
+@operation(
+    "Add a client to a mailing by hand", tag=_TAG, status=HTTPStatus.CREATED, errors=(HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND)
+)
+def create(call: Call[MessageIn, NoQuery]) -> MessageOut:
+    """It ignores the mailing's selection, and nothing else. The mailing must be scheduled, running or paused."""
+    return show(messages.add(call.engine, call.principal, call.body.mailing, call.body.client))
+
+
+@operation("Read a message", tag=_TAG)
+def get(call: Call[NoBody, NoQuery]) -> MessageOut:
+    """One message by id."""
+    return show(messages.get(call.engine, call.principal, call.id_of("message")))
+
+
+@operation("Try a message again", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
+def change(call: Call[MessagePatch, NoQuery]) -> MessageOut:
+    """Status 1 for a failed (4) or expired (3) message, where that cannot become a second delivery."""
+    if call.body.status is None:
+        return show(messages.get(call.engine, call.principal, call.id_of("message")))
+    return show(_requeued(call))
+
+
+@operation("Write a message anew", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
+def replace(call: Call[MessagePut, NoQuery]) -> MessageOut:
+    """Its mailing and client are what they are; status 1 tries it again, the status it has changes nothing."""
+    row = messages.get(call.engine, call.principal, call.id_of("message"))
+    if (row.mailing, row.client) != (call.body.mailing, call.body.client):
+        raise ConflictError("a message keeps its mailing and its client")
+    if call.body.status == row.status:
+        return show(row)
+    if call.body.status != 1:
+        raise ConflictError("only status 1 (try again) can be asked for: the others are what became of it")
+    return show(_requeued(call))
+
+
+@operation("Delete a message", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
+def delete(call: Call[NoBody, NoQuery]) -> None:
+    """A waiting one is cancelled first. Its client is not sent this mailing again."""
+    messages.delete(call.engine, call.principal, call.id_of("message"))
+
+
+def _requeued(call: Call[object, NoQuery]) -> MessageRow:
+    honours_key = call.settings.provider_honours_key
+    return messages.requeue(call.engine, call.principal, call.id_of("message"), honours_key=honours_key)

@@ -1,0 +1,71 @@
+"""API tokens. Everyone manages their own."""
+
+from datetime import timedelta
+from http import HTTPStatus
+
+from pydantic import Field
+
+from chalicelib.api import pages
+from chalicelib.api.operations import Call, NoBody, NoQuery, Schema, operation
+from chalicelib.api.pages import Page, PageQuery
+from chalicelib.api.schemas.fields import Id, Moment
+from chalicelib.services import tokens
+from chalicelib.storage.tokens import TokenRow
+
+_TAG = "tokens"
+_MAX_DAYS = 3_650
+
+
+class TokenIn(Schema):
+    """A token to be made."""
+
+    name: str = Field(min_length=1, max_length=100, examples=["nightly import"])
+    days: int | None = Field(
+        default=None, ge=1, le=_MAX_DAYS, description="How long it is good for; the service's usual if not said"
+    )
+
+
+class TokenOut(Schema):
+    """What can be shown of a token."""
+
+    id: Id
+    name: str
+    prefix: str = Field(description="How its text begins", examples=["mlg_12_x7Qz"])
+    created_at: Moment
+    expires_at: Moment
+    last_used_at: Moment | None = Field(description="To the minute")
+
+
+class NewTokenOut(TokenOut):
+    """A token with its text, which is told this once."""
+
+    token: str
+
+
+def _fields(row: TokenRow) -> dict[str, object]:
+    return {name: getattr(row, name) for name in TokenOut.model_fields}
+
+
+def _show(row: TokenRow) -> TokenOut:
+    return TokenOut.model_validate(_fields(row))
+
+
+@operation("List your tokens", tag=_TAG)
+def page(call: Call[NoBody, PageQuery]) -> Page[TokenOut]:
+    """Yours by page, expired ones too."""
+    part = pages.wanted(call)
+    return pages.shown(call, part, tokens.page(call.engine, call.principal, part), _show)
+
+
+@operation("Make a token", tag=_TAG, status=HTTPStatus.CREATED, secret=True)
+def create(call: Call[TokenIn, NoQuery]) -> NewTokenOut:
+    """Its text is told in this answer and never again; we keep only a hash of it."""
+    lifetime = timedelta(days=call.body.days or call.settings.token_days)
+    row, issued = tokens.create(call.engine, call.principal, call.body.name, lifetime)
+    return NewTokenOut.model_validate({**_fields(row), "token": issued.token})
+
+
+@operation("Revoke a token", tag=_TAG)
+def revoke(call: Call[NoBody, NoQuery]) -> None:
+    """It is worthless at once."""
+    tokens.revoke(call.engine, call.principal, call.id_of("token"))

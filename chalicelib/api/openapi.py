@@ -1,0 +1,264 @@
+"""The OpenAPI 3.1 document, made of the routes, the handlers' declarations and the schemas: nothing is said a second time.
+
+`python -m chalicelib.api.openapi` writes `openapi.json`.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from functools import lru_cache, reduce
+from http import HTTPStatus
+from operator import or_
+from pathlib import Path
+from types import UnionType
+from typing import Any, get_args
+
+from pydantic import TypeAdapter
+
+from chalicelib.api.errors import Problem
+from chalicelib.api.operations import NoBody, NoQuery, Operation, Reply, declared, takes_key
+from chalicelib.api.routes import ROUTES, Route
+
+_REF = "#/components/schemas/{model}"
+_JSON = "application/json"
+_FORM = "application/x-www-form-urlencoded"
+_TAGS = {
+    "logging in": "A token for a name and a password",
+    "clients": "People who may be sent messages",
+    "mailings": "Texts, whom they are for and when they go out",
+    "messages": "One mailing to one client each",
+    "statistics": "What became of messages",
+    "do not contact": "Phones that are left alone",
+    "tokens": "Keys to this API",
+    "users": "What users did",
+    "test clients": "For trying out",
+    "service": "The service itself",
+}
+_DESCRIPTION = """Individual messages to many clients, each in their own local time.
+
+Log in (`POST /api/v1/auth-rest/login`) and send the token with every request: `Authorization: Token <token>`. You see what is yours; a
+superuser sees everything. Lists come by page: follow `next` and `previous`. Every GET also answers HEAD, every path OPTIONS. A trailing
+slash makes no difference. Errors have one form: `code`, `message` and, where fields are wrong, `errors`."""
+# How schemas are called here, and there: `ClientOut` is `Client`, a page of them `ClientPage`.
+_NAMES = ((r"Page_(\w+)Out_", r"\1Page"), (r"([A-Z]\w+)Out", r"\1"))
+_ERROR_WORDS = {
+    HTTPStatus.BAD_REQUEST: "The body cannot be read",
+    HTTPStatus.UNAUTHORIZED: "No valid token, or no such name and password",
+    HTTPStatus.FORBIDDEN: "Not for this user",
+    HTTPStatus.NOT_FOUND: "No such thing, or another user's",
+    HTTPStatus.CONFLICT: "Not in this state; the message says in which",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is of another type",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Fields cannot be taken as they are",
+    HTTPStatus.TOO_MANY_REQUESTS: "Too often; `Retry-After` says when again",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Our mistake",
+    HTTPStatus.SERVICE_UNAVAILABLE: "The database does not answer",
+}
+_PATH_SCHEMAS = {
+    "id": {"type": "integer", "format": "int64", "minimum": 1, "maximum": 2**63 - 1},
+    "status": {"type": "integer", "minimum": 1, "maximum": 5},
+}
+_KEY_PARAMETER = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same key with the same body gives the same answer for 24 hours, and does nothing twice",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
+}
+
+
+@lru_cache(maxsize=1)
+def document() -> dict[str, Any]:
+    """The whole document."""
+    whole = json.dumps(_document(), ensure_ascii=False)
+    for pattern, name in _NAMES:
+        whole = re.sub(rf'(?<=["/]){pattern}(?=")', name, whole)
+    found: dict[str, Any] = json.loads(whole)
+    return found
+
+
+def _document() -> dict[str, Any]:
+    shown = [
+        (route, method, operation)
+        for route in ROUTES
+        for method, place in route.handlers.items()
+        if not (operation := declared(place)).hidden
+    ]
+    schemas = _Schemas([operation for _, _, operation in shown])
+    paths: dict[str, dict[str, Any]] = {}
+    for route, method, operation in shown:
+        paths.setdefault(route.path, {})[method.lower()] = _operation(route, method, operation, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "mailing-api",
+            "version": "1.0.0",
+            "description": _DESCRIPTION,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"token": []}],
+        "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
+        "paths": paths,
+        "components": {
+            "schemas": schemas.definitions,
+            "responses": {_response_name(status): _error_response(status) for status in _ERROR_WORDS},
+            "securitySchemes": {
+                "token": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "Authorization",
+                    "description": "`Token <token>`, from `POST /api/v1/auth-rest/login`",
+                }
+            },
+        },
+    }
+
+
+class _Schemas:
+    """The JSON schemas of all bodies, queries and answers, with their shared definitions."""
+
+    def __init__(self, operations: list[Operation]) -> None:
+        wanted: dict[tuple[Any, Any], TypeAdapter[Any]] = {}
+        for each in operations:
+            wanted[(each.body, "validation")] = TypeAdapter(each.body)
+            wanted[(each.query, "validation")] = TypeAdapter(each.query)
+            if (answer := _answer(each)) is not None:
+                wanted[(answer, "serialization")] = TypeAdapter(answer)
+        wanted[(Problem, "validation")] = TypeAdapter(Problem)
+        inputs = [(key, mode, adapter) for (key, mode), adapter in wanted.items()]
+        self._found, definitions = TypeAdapter.json_schemas(inputs, ref_template=_REF)
+        self.definitions: dict[str, Any] = _tidy(definitions["$defs"])
+        for unused in ("NoBody", "NoQuery", *(each.query.__name__ for each in operations)):
+            self.definitions.pop(unused, None)
+        self._all = _tidy(definitions["$defs"])
+
+    def of(self, kind: Any, mode: Any) -> dict[str, Any]:
+        """The schema, by reference where it has a name."""
+        return dict(_tidy(self._found[(kind, mode)]))
+
+    def properties(self, query: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Each query parameter with its schema."""
+        found = self.of(query, "validation")
+        whole = self._all[found["$ref"].rpartition("/")[2]] if "$ref" in found else found
+        yield from whole.get("properties", {}).items()
+
+
+def _answer(operation: Operation) -> Any:
+    """The schema of what is answered in JSON; None if nothing is."""
+    given = operation.answer
+    kinds = get_args(given) if isinstance(given, UnionType) else (given,)
+    schemas = [kind for kind in kinds if kind not in (Reply, type(None))]
+    return reduce(or_, schemas) if schemas else None
+
+
+def _operation(route: Route, method: str, operation: Operation, schemas: _Schemas) -> dict[str, Any]:
+    module, _, name = route.handlers[method].partition(":")
+    found: dict[str, Any] = {
+        "operationId": f"{module}_{name}",
+        "summary": operation.summary,
+        "description": operation.description,
+        "tags": [operation.tag],
+        "parameters": [*_path_parameters(route), *_query_parameters(operation, schemas)],
+        "responses": _responses(route, method, operation, schemas),
+    }
+    if route.is_public(method):
+        found["security"] = []
+    if takes_key(route, method, operation):
+        found["parameters"].append(_KEY_PARAMETER)
+    if operation.body is not NoBody:
+        body = schemas.of(operation.body, "validation")
+        kinds = [_JSON, _FORM] if operation.form else [_JSON]
+        found["requestBody"] = {"required": True, "content": {kind: {"schema": body} for kind in kinds}}
+    return found
+
+
+def _path_parameters(route: Route) -> list[dict[str, Any]]:
+    names = re.findall(r"{(\w+)}", route.path)
+    return [{"name": name, "in": "path", "required": True, "schema": _PATH_SCHEMAS[name]} for name in names]
+
+
+def _query_parameters(operation: Operation, schemas: _Schemas) -> list[dict[str, Any]]:
+    found = []
+    for name, schema in schemas.properties(operation.query) if operation.query is not NoQuery else ():
+        choices = [each for each in schema.pop("anyOf", []) if each != {"type": "null"}]
+        schema |= choices[0] if choices else {}
+        if schema.get("default", "") is None:
+            del schema["default"]
+        parameter = {"name": name, "in": "query", "required": False}
+        if "description" in schema:
+            parameter["description"] = schema.pop("description")
+        found.append({**parameter, "schema": schema})
+    return found
+
+
+def _responses(route: Route, method: str, operation: Operation, schemas: _Schemas) -> dict[str, Any]:
+    good: dict[str, Any] = {"description": operation.status.phrase}
+    status = operation.status
+    if operation.answer is type(None):
+        status, good = HTTPStatus.NO_CONTENT, {"description": "Done"}
+    elif (answer := _answer(operation)) is not None:
+        good["content"] = {_JSON: {"schema": schemas.of(answer, "serialization")}}
+        if operation.form:
+            good["content"]["text/html"] = {"schema": {"type": "string"}}
+    elif status is HTTPStatus.SEE_OTHER:
+        good["headers"] = {"Location": {"schema": {"type": "string"}}}
+    else:
+        good["content"] = {operation.media: {"schema": {"type": "string"}}}
+    errors = {error: {"$ref": f"#/components/responses/{_response_name(error)}"} for error in errors_of(route, method, operation)}
+    return {str(int(key)): value for key, value in sorted({status: good, **errors}.items())}
+
+
+def errors_of(route: Route, method: str, operation: Operation) -> set[HTTPStatus]:
+    """Every status with which an operation may refuse."""
+    found = {*operation.errors, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE}
+    if not route.is_public(method):
+        found.add(HTTPStatus.UNAUTHORIZED)
+    if "{" in route.path:
+        found.add(HTTPStatus.NOT_FOUND)
+    if operation.body is not NoBody:
+        found |= {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE}
+    if takes_key(route, method, operation):
+        found.add(HTTPStatus.CONFLICT)
+    return found
+
+
+def _response_name(status: HTTPStatus) -> str:
+    return "".join(word.capitalize() for word in re.findall(r"[a-z]+", status.phrase.lower()))
+
+
+def _error_response(status: HTTPStatus) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "description": _ERROR_WORDS[status],
+        "content": {_JSON: {"schema": {"$ref": _REF.format(model="Problem")}}},
+    }
+    if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+        found["headers"] = {"Retry-After": {"schema": {"type": "string"}, "description": "Seconds"}}
+    return found
+
+
+def _tidy(value: Any) -> Any:
+    """Without the titles that pydantic makes of field names: they say nothing that the names do not."""
+    if isinstance(value, dict):
+        return {
+            key: _tidy(inner)
+            for key, inner in value.items()
+            if not (key == "title" and isinstance(inner, str)) and key != "discriminator"
+        }
+    return [_tidy(each) for each in value] if isinstance(value, list) else value
+
+
+def text() -> str:
+    """The document as it is committed."""
+    return json.dumps(document(), ensure_ascii=False, indent=2) + "\n"
+
+
+def main() -> None:
+    """Writes `openapi.json` beside app.py, or to the path that is given."""
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parents[2] / "openapi.json"
+    path.write_text(text(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Phones that are left alone."""
+
+from typing import Annotated, Any
+
+from pydantic import Discriminator, Field
+from pydantic import Tag as Branch
+
+from chalicelib.api.operations import Schema
+from chalicelib.api.pages import PageQuery
+from chalicelib.api.schemas.fields import Id, Moment, Phone
+from chalicelib.services.do_not_contact import NewEntry
+from chalicelib.storage.do_not_contact import DoNotContactRow
+
+MAX_AT_ONCE = 1_000
+
+
+class DoNotContactIn(Schema):
+    """A phone to be left alone, whether or not there is a client with it."""
+
+    phone: Phone
+    reason: str = Field(default="", max_length=200, examples=["asked by letter"])
+    owner: Id | None = Field(default=None, description="Superusers may name another user")
+
+    def to_new(self) -> NewEntry:
+        """The same for the service."""
+        return NewEntry(self.phone, self.reason, self.owner)
+
+
+class DoNotContactsIn(Schema):
+    """Many phones, all or none."""
+
+    phones: list[DoNotContactIn] = Field(min_length=1, max_length=MAX_AT_ONCE)
+
+
+def _branch(value: Any) -> str:
+    return "many" if isinstance(value, DoNotContactsIn) or (isinstance(value, dict) and "phones" in value) else "one"
+
+
+OneOrMany = Annotated[
+    Annotated[DoNotContactIn, Branch("one")] | Annotated[DoNotContactsIn, Branch("many")], Discriminator(_branch)
+]
+
+
+class DoNotContactOut(Schema):
+    """One phone on one owner's list."""
+
+    id: Id
+    owner: Id
+    phone: Phone
+    reason: str
+    created_at: Moment
+
+
+class DoNotContactsOut(Schema):
+    """The entries, each phone once."""
+
+    results: list[DoNotContactOut]
+
+
+class DoNotContactQuery(PageQuery):
+    """Which entries."""
+
+    phone: Phone | None = Field(default=None, description="Is this phone on the list? (`+` is `%2B` in a URL)")
+
+
+def show(row: DoNotContactRow) -> DoNotContactOut:
+    """An entry as the API shows it."""
+    return DoNotContactOut(id=row.id, owner=row.owner, phone=row.phone, reason=row.reason, created_at=row.created_at)

@@ -1,0 +1,77 @@
+"""Queries on the list of phones that are left alone."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, select, text
+
+from chalicelib.domain.paging import Slice
+from chalicelib.storage.models import DoNotContact
+from chalicelib.storage.paging import AnySelect, rows_of
+
+
+@dataclass(frozen=True, slots=True)
+class DoNotContactRow:
+    """One phone on one owner's list."""
+
+    id: int
+    owner: int
+    phone: str
+    reason: str
+    created_at: datetime
+
+
+_COLUMNS = (DoNotContact.id, DoNotContact.owner_id, DoNotContact.phone, DoNotContact.reason, DoNotContact.created_at)
+
+# A phone that is on the list already stays there once, with the newer reason.
+_PUT = text(
+    """
+    INSERT INTO do_not_contact (owner_id, phone, reason)
+    SELECT owner_id, phone, reason
+    FROM ROWS FROM (jsonb_to_recordset(CAST(:rows AS jsonb)) AS (owner_id bigint, phone text, reason text))
+      WITH ORDINALITY AS new (owner_id, phone, reason, place)
+    ORDER BY place
+    ON CONFLICT (owner_id, phone) DO UPDATE SET reason = excluded.reason
+    RETURNING id, owner_id, phone, reason, created_at
+    """
+)
+
+
+def put(connection: Connection, entries: Sequence[Mapping[str, Any]]) -> list[DoNotContactRow]:
+    """Puts phones on lists, each once, and returns them in the same order."""
+    return [DoNotContactRow(*row) for row in connection.execute(_PUT, {"rows": json.dumps(list(entries))})]
+
+
+def find(connection: Connection, owner_id: int | None, entry_id: int) -> DoNotContactRow | None:
+    """The entry, if the owner (None: anyone) has it."""
+    row = connection.execute(_owned(select(*_COLUMNS).where(DoNotContact.id == entry_id), owner_id)).one_or_none()
+    return DoNotContactRow(*row) if row is not None else None
+
+
+def page(connection: Connection, owner_id: int | None, phone: str | None, part: Slice) -> list[DoNotContactRow]:
+    """A slice of the list, or of the lists of everyone; with `phone`, whether it is on them."""
+    statement = _owned(select(*_COLUMNS), owner_id)
+    if phone is not None:
+        statement = statement.where(DoNotContact.phone == phone)
+    return [DoNotContactRow(*row) for row in rows_of(connection, statement, DoNotContact.id, part)]
+
+
+def remove(connection: Connection, owner_id: int | None, entry_id: int) -> bool:
+    """Takes an entry off the owner's (None: anyone's) list; False if it is not there."""
+    statement = delete(DoNotContact).where(DoNotContact.id == entry_id)
+    if owner_id is not None:
+        statement = statement.where(DoNotContact.owner_id == owner_id)
+    return connection.execute(statement).rowcount == 1
+
+
+def listed(connection: Connection, owner_id: int, phone: str) -> bool:
+    """Is the phone on the owner's list?"""
+    wanted = select(DoNotContact.id).where(DoNotContact.owner_id == owner_id, DoNotContact.phone == phone)
+    return connection.execute(wanted).one_or_none() is not None
+
+
+def _owned(statement: AnySelect, owner_id: int | None) -> AnySelect:
+    return statement if owner_id is None else statement.where(DoNotContact.owner_id == owner_id)

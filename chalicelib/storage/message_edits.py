@@ -1,0 +1,98 @@
+"""What people do to single messages: add by hand, try again, hide. The mailing's row is locked before."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select, update
+
+from chalicelib.domain.status import ErrorCode, MessageStatus
+from chalicelib.storage.clients import ClientRow
+from chalicelib.storage.models import Mailing, Message
+from chalicelib.storage.paging import AnySelect
+
+
+@dataclass(frozen=True, slots=True)
+class LockedMessage:
+    """A message whose row is locked until the transaction ends."""
+
+    id: int
+    mailing: int
+    owner: int
+    client: int | None
+    phone: str
+    time_zone: str
+    status: int
+    error_code: str | None
+    lease_until: datetime | None
+    unknown: bool
+
+
+_COLUMNS = (
+    Message.id,
+    Message.mailing_id,
+    Message.owner_id,
+    Message.client_id,
+    Message.phone,
+    Message.time_zone,
+    Message.status,
+    Message.error_code,
+    Message.lease_until,
+    Message.unknown,
+)
+
+
+def lock(connection: Connection, message_id: int) -> LockedMessage | None:
+    """The message as it stands, unless it was deleted."""
+    wanted: AnySelect = (
+        select(*_COLUMNS).where(Message.id == message_id, Message.deleted_at.is_(None)).with_for_update(key_share=True)
+    )
+    row = connection.execute(wanted).one_or_none()
+    return LockedMessage(*row) if row is not None else None
+
+
+def add(
+    connection: Connection,
+    mailing_id: int,
+    client: ClientRow,
+    status: MessageStatus,
+    not_before: datetime,
+    error_code: ErrorCode | None = None,
+) -> int:
+    """A message of a mailing to a client; the unique keys refuse a second one."""
+    values = {
+        "mailing_id": mailing_id,
+        "owner_id": client.owner,
+        "client_id": client.id,
+        "phone": client.phone,
+        "time_zone": client.time_zone,
+        "status": int(status),
+        "not_before": not_before,
+        "error_code": error_code and str(error_code),
+    }
+    return connection.execute(insert(Message).values(values).returning(Message.id)).scalar_one()
+
+
+def requeue(connection: Connection, message_id: int, not_before: datetime) -> None:
+    """Lets a message wait again, its budget of attempts full. claim_no stays: it only grows. So does what is said of unknown fates."""
+    waiting = {
+        "status": int(MessageStatus.WAITING),
+        "attempts": 0,
+        "not_before": not_before,
+        "dispatched_at": None,
+        "lease_until": None,
+        "error_code": None,
+        "error_detail": None,
+    }
+    connection.execute(update(Message).where(Message.id == message_id).values(waiting))
+
+
+def hide(connection: Connection, message_id: int, status: MessageStatus, now: datetime) -> None:
+    """Takes a message out of sight; its row goes on refusing a second one to the same client."""
+    connection.execute(update(Message).where(Message.id == message_id).values(status=int(status), deleted_at=now))
+
+
+def recount(connection: Connection, mailing_id: int, counts: Mapping[str, int]) -> None:
+    """Corrects the counts that a finished mailing keeps."""
+    finished = update(Mailing).where(Mailing.id == mailing_id, Mailing.finished_at.is_not(None))
+    connection.execute(finished.values(final_counts=dict(counts)))
