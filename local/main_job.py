@@ -95,7 +95,7 @@ def show(console: Console, outcome: Outcome, ledger: dict[str, Any]) -> None:
     figures = Table("figure", "value", title="How it went")
     figures.columns[1].justify = "right"
     figures.add_row("started by", f"{outcome.mailing['started_by']}, {outcome.late:.1f} s after its moment")
-    figures.add_row("from the start of the run to the last status", f"{outcome.seconds:.1f} s")
+    figures.add_row("run start to last status", f"{outcome.seconds:.1f} s")
     figures.add_row("messages a second", f"{outcome.rate:,.0f}")
     figures.add_row(
         "the provider's ledger", f"{ledger['calls']:,} calls, {ledger['accepted']:,} accepted, {ledger['duplicates']} twice"
