@@ -55,6 +55,15 @@ class Settings(BaseModel):
     visibility_seconds: Seconds = 540
     """Visibility timeout of the messages queue; a row dispatched longer ago than this counts as lost."""
 
+    breaker_failures: Count = 20
+    """Failed calls in a row, over all workers, that open the provider's breaker."""
+    probe_seconds: Seconds = 20
+    """How often a provider whose breaker is open is called, to see whether it is back."""
+    provider_rate: Annotated[int, Field(ge=0)] = 0
+    """Calls a second over all mailings; 0: as many as the workers make."""
+    rate_burst_seconds: Seconds = 1
+    """How much of a rate may come at once, after a stall or at the start."""
+
     run_budget_seconds: Seconds = 20
     run_lease_seconds: Seconds = 100
     """Longer than the function's timeout: who holds the lease is dead when it ends."""

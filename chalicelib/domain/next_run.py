@@ -25,6 +25,8 @@ class MailingState:
     status: MailingStatus
     zones: Sequence[ZoneState]
     dispatched: int
+    held_until: datetime | None = None
+    """While the provider's breaker is open: the moment of its next probe."""
 
 
 def next_run(state: MailingState, *, now: datetime, pause: timedelta, deadline: timedelta) -> datetime | None:
@@ -33,7 +35,7 @@ def next_run(state: MailingState, *, now: datetime, pause: timedelta, deadline: 
     `pause` is the least distance from `now` (zero for a run that stopped at its budget), `deadline` a provider call's: a row that
     could not be answered before the end waits for the end, to expire there.
     """
-    moments = [moment for zone in state.zones if (moment := _zone_moment(zone, state.status, now, deadline)) is not None]
+    moments = [moment for zone in state.zones if (moment := _zone_moment(zone, state, now, deadline)) is not None]
     if state.dispatched:
         moments.append(now)
     if not moments:
@@ -41,16 +43,16 @@ def next_run(state: MailingState, *, now: datetime, pause: timedelta, deadline: 
     return max(min(moments), now + pause)
 
 
-def _zone_moment(zone: ZoneState, status: MailingStatus, now: datetime, deadline: timedelta) -> datetime | None:
-    if status is MailingStatus.CANCELLED:
+def _zone_moment(zone: ZoneState, state: MailingState, now: datetime, deadline: timedelta) -> datetime | None:
+    if state.status is MailingStatus.CANCELLED:
         return now if zone.earliest else None
-    if status is MailingStatus.PAUSED:
+    if state.status is MailingStatus.PAUSED:
         return zone.expires_at if zone.earliest or not zone.planned else None
     if not zone.planned:
         return zone.opens_at
     if zone.earliest is None:
         return None
-    return _first_chance(zone, zone.earliest, deadline)
+    return _first_chance(zone, max(zone.earliest, state.held_until or zone.earliest), deadline)
 
 
 def _first_chance(zone: ZoneState, earliest: datetime, deadline: timedelta) -> datetime:

@@ -1,6 +1,6 @@
 """What a provider's answer means for a message."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -22,8 +22,8 @@ class OutcomeKind(StrEnum):
     """Nobody can tell whether it was delivered."""
     NOT_CALLED = "not_called"
     """The call was never made: too little of the lease was left."""
-    MISSING_VALUE = "missing_value"
-    """The text could not be rendered for this client; no call was made."""
+    WITHHELD = "withheld"
+    """This message must not be sent, for a reason of ours that `code` names; no call was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class Outcome:
     kind: OutcomeKind
     detail: str = ""
     retry_after: float | None = None
+    code: ErrorCode | None = None
 
 
 _REFUSALS = frozenset({400, 413, 422})
@@ -60,6 +61,29 @@ def classify(status: int, body: object, retry_after: float | None = None) -> Out
     if 400 <= status < 500:
         return Outcome(OutcomeKind.REFUSED, detail)
     return Outcome(OutcomeKind.UNKNOWN, detail)
+
+
+ALIVE = frozenset({OutcomeKind.ACCEPTED, OutcomeKind.REFUSED})
+FAILING = frozenset({OutcomeKind.NOT_DELIVERED, OutcomeKind.UNKNOWN})
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a chunk's outcomes say of the provider: did it answer anyone, how many calls failed, does it blame our configuration."""
+
+    alive: bool
+    failures: int
+    misconfigured: bool
+
+
+def health(outcomes: Iterable[Outcome]) -> Health:
+    """The provider's health as seen in one chunk."""
+    kinds = [outcome.kind for outcome in outcomes]
+    return Health(
+        alive=any(kind in ALIVE for kind in kinds),
+        failures=sum(kind in FAILING for kind in kinds),
+        misconfigured=OutcomeKind.MISCONFIGURED in kinds,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +127,8 @@ def decide(outcome: Outcome, attempt: Attempt, rules: RetryRules, *, now: dateti
         return _later(outcome, attempt, now, delay, spent=False)
     if kind is OutcomeKind.MISCONFIGURED:
         return _later(outcome, attempt, now, delay, spent=False, code=ErrorCode.MISCONFIGURED)
-    if kind is OutcomeKind.MISSING_VALUE:
-        return _failed(outcome, Attempt(attempt.attempts - 1, attempt.unknown), ErrorCode.MISSING_VALUE)
+    if kind is OutcomeKind.WITHHELD:
+        return _failed(outcome, Attempt(attempt.attempts - 1, attempt.unknown), outcome.code or ErrorCode.REFUSED)
     if kind is OutcomeKind.REFUSED:
         return _failed(outcome, attempt, ErrorCode.REFUSED)
     if kind is OutcomeKind.UNKNOWN:

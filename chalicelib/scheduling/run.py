@@ -13,12 +13,14 @@ from chalicelib.domain.next_run import MailingState, next_run
 from chalicelib.domain.status import MailingStatus, MessageStatus, StartSource
 from chalicelib.observability import log
 from chalicelib.services import schedules
-from chalicelib.storage import mailings, messages, zones
+from chalicelib.storage import gates, mailings, messages, zones
 from chalicelib.storage.clock import Clock, database_clock
 from chalicelib.storage.engine import autocommit
 from chalicelib.storage.mailings import RunMailing, RunTimes
 
 CHUNK_VERSION = 1
+_SECONDS_AHEAD = 3
+"""How far ahead of a rate the queue is filled: a run comes every second or two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +139,30 @@ class Run:
         """Hands one batch of due rows to SQS; True if there may be more and the queue has room."""
         chosen, mailing_id = self._settings, self._mailing.id
         with autocommit(self._tools.engine) as connection:
-            room = chosen.max_dispatched - messages.count_dispatched(connection, mailing_id)
-            size = min(room, chosen.dispatch_batch)
+            now = self._tools.clock(connection)
+            size = min(self._room(connection, now), chosen.dispatch_batch)
             if size <= 0:
                 return False
-            now = self._tools.clock(connection)
             ids = messages.mark_dispatched(connection, mailing_id, size, now, self._deadline)
         sent = self._send(ids, now)
         self.figures.dispatched += sent
         return len(ids) == size and sent == len(ids)
+
+    def _room(self, connection: Connection, now: datetime) -> int:
+        """How many more rows may be in the queue: few if the mailing or the provider is slow, one if the breaker wants a probe."""
+        chosen = self._settings
+        held = messages.count_dispatched(connection, self._mailing.id)
+        probe_at = gates.probe_at(connection, chosen.provider_name)
+        if probe_at is not None:
+            return 1 - held if probe_at <= now else 0
+        most = chosen.max_dispatched
+        if self._mailing.rate_limit:
+            most = min(most, self._mailing.rate_limit * _SECONDS_AHEAD)
+        if chosen.provider_rate:
+            # Mailings that run side by side share it: a huge one does not fill the queue ahead of a small one.
+            share = chosen.provider_rate * _SECONDS_AHEAD / max(mailings.count_running(connection), 1)
+            most = min(most, max(round(share), 1))
+        return most - held
 
     def _send(self, ids: list[int], mark: datetime) -> int:
         """Marked first, sent after the commit; what SQS refuses is unmarked. A crash in between leaves marks that reconcile finds."""
@@ -185,7 +202,9 @@ class Run:
         states = zones.states(connection, self._mailing.id)
         dispatched = messages.count_dispatched(connection, self._mailing.id)
         pause = timedelta(seconds=0 if self.figures.out_of_time else self._settings.chain_seconds)
-        return next_run(MailingState(status, states, dispatched), now=now, pause=pause, deadline=self._deadline)
+        held_until = gates.probe_at(connection, self._settings.provider_name)
+        state = MailingState(status, states, dispatched, held_until)
+        return next_run(state, now=now, pause=pause, deadline=self._deadline)
 
 
 def advance_mailing(

@@ -8,22 +8,21 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from chalicelib.config import Settings
 from chalicelib.domain.backoff import delay
 from chalicelib.domain.outcome import Attempt, Outcome, OutcomeKind, RetryRules, Verdict, decide
 from chalicelib.domain.personal_text import MissingValueError, render
-from chalicelib.domain.status import MessageStatus, StartSource
-from chalicelib.observability import log, warn
+from chalicelib.domain.status import ErrorCode, MessageStatus, StartSource
+from chalicelib.observability import log
 from chalicelib.providers import Provider
+from chalicelib.sending.gate import Admission, admit, learn, refund
 from chalicelib.services import schedules
-from chalicelib.storage import messages
+from chalicelib.storage import mailings, messages
 from chalicelib.storage.clock import Clock, database_clock
-from chalicelib.storage.engine import autocommit
-from chalicelib.storage.messages import Claim
-
-_MISCONFIGURED_PAUSE = 20.0  # seconds
+from chalicelib.storage.engine import autocommit, retried
+from chalicelib.storage.messages import Claim, ClaimedChunk
 
 
 class PoisonError(ValueError):
@@ -78,29 +77,38 @@ class ChunkFigures:
 def send_chunk(tools: WorkerTools, chunk: Chunk) -> ChunkFigures:
     """Sends what of the chunk may be sent now, and records it. Raises DBAPIError if claim or record could not reach the database."""
     chosen = tools.settings
-    deadline = timedelta(seconds=chosen.provider_deadline_seconds)
     # Before the claim: the lease begins in the database somewhat later, so that this clock never believes it longer than it is.
-    begun = tools.monotonic()
+    last_call = tools.monotonic() + chosen.lease_seconds - chosen.provider_deadline_seconds
     figures = ChunkFigures()
     with autocommit(tools.engine) as connection:
         now = tools.clock(connection)
-        claimed = messages.claim(
-            connection,
-            chunk.mailing_id,
-            chunk.message_ids,
-            now=now,
-            lease=timedelta(seconds=chosen.lease_seconds),
-            deadline=deadline,
-        )
-        figures.claimed = len(claimed.claims)
-        if figures.claimed < len(chunk.message_ids):
-            figures.released = messages.release(connection, chunk.mailing_id, chunk.message_ids, now=now, deadline=deadline)
+        admission = admit(connection, chosen, chunk.mailing_id, len(chunk.message_ids), now)
+        claimed = _claim(tools, connection, chunk, admission, now, figures)
     if claimed.claims:
-        last_call = begun + chosen.lease_seconds - chosen.provider_deadline_seconds
         outcomes = list(tools.pool.map(lambda claim: _send_one(tools, claim, claimed.text, last_call), claimed.claims))
-        _record(tools, chunk, claimed.claims, outcomes, figures)
+        _record(tools, chunk, claimed.claims, outcomes, admission, figures)
     _log(chunk, figures)
     return figures
+
+
+def _claim(
+    tools: WorkerTools, connection: Connection, chunk: Chunk, admission: Admission, now: datetime, figures: ChunkFigures
+) -> ClaimedChunk:
+    """Claims what was admitted; what stays unclaimed goes back to the runs, unless another worker has it."""
+    chosen = tools.settings
+    lease, deadline = timedelta(seconds=chosen.lease_seconds), timedelta(seconds=chosen.provider_deadline_seconds)
+    mailing_id, ids = chunk.mailing_id, chunk.message_ids
+    claimed = ClaimedChunk("", [])
+    if admission.permits != 0:
+        claimed = messages.claim(connection, mailing_id, ids, now=now, lease=lease, deadline=deadline, permits=admission.permits)
+    figures.claimed = len(claimed.claims)
+    refund(connection, chosen, mailing_id, admission, figures.claimed)
+    if figures.claimed < len(ids):
+        if admission.permits is None:
+            figures.released = messages.release(connection, mailing_id, ids, now=now, deadline=deadline)
+        else:
+            figures.released = messages.hold(connection, mailing_id, ids, admission.until)
+    return claimed
 
 
 def _send_one(tools: WorkerTools, claim: Claim, text: str, last_call: float) -> Outcome:
@@ -109,10 +117,12 @@ def _send_one(tools: WorkerTools, claim: Claim, text: str, last_call: float) -> 
         return Outcome(OutcomeKind.UNKNOWN, "the worker that held it died")
     if tools.monotonic() > last_call:
         return Outcome(OutcomeKind.NOT_CALLED)
+    if claim.barred:
+        return Outcome(OutcomeKind.WITHHELD, code=ErrorCode.DO_NOT_CONTACT)
     try:
         rendered = render(text, claim.attributes or {})
     except MissingValueError as error:
-        return Outcome(OutcomeKind.MISSING_VALUE, error.name)
+        return Outcome(OutcomeKind.WITHHELD, error.name, code=ErrorCode.MISSING_VALUE)
     return tools.provider.send(claim.id, claim.phone, rendered)
 
 
@@ -122,26 +132,38 @@ def _given_up(chosen: Settings, claim: Claim) -> bool:
 
 
 def _record(
-    tools: WorkerTools, chunk: Chunk, claims: Sequence[Claim], outcomes: Sequence[Outcome], figures: ChunkFigures
+    tools: WorkerTools,
+    chunk: Chunk,
+    claims: Sequence[Claim],
+    outcomes: Sequence[Outcome],
+    admission: Admission,
+    figures: ChunkFigures,
 ) -> None:
-    with autocommit(tools.engine) as connection:
-        now = tools.clock(connection)
-        verdicts = [(claim, _verdict(tools, claim, outcome, now)) for claim, outcome in zip(claims, outcomes, strict=True)]
-        recorded = messages.record(connection, chunk.mailing_id, verdicts, now)
+    def write() -> tuple[messages.Recorded, list[Verdict], bool]:
+        with autocommit(tools.engine) as connection:
+            now = tools.clock(connection)
+            verdicts = [_verdict(tools, claim, outcome, now) for claim, outcome in zip(claims, outcomes, strict=True)]
+            recorded = messages.record(connection, chunk.mailing_id, list(zip(claims, verdicts, strict=True)), now)
+            resumed = learn(connection, tools.settings, admission, outcomes, now)
+            if resumed:
+                mailings.lower_next_run(connection, chunk.mailing_id, now)
+            return recorded, verdicts, resumed
+
+    # Safe to repeat: whatever the first try wrote before its answer was lost, the fence keeps from being written again.
+    recorded, verdicts, resumed = retried(write)
     figures.fenced = len(verdicts) - recorded.rows
-    for _, verdict in verdicts:
+    for verdict in verdicts:
         figures.sent += verdict.status is MessageStatus.SENT
         figures.failed += verdict.status is MessageStatus.FAILED
         figures.deferred += verdict.status is MessageStatus.WAITING
-    if recorded.woken:
+    if recorded.woken or resumed:
         schedules.arrange(tools.engine, chunk.mailing_id, woken_by=StartSource.CHAIN, clock=tools.clock)
 
 
 def _verdict(tools: WorkerTools, claim: Claim, outcome: Outcome, now: datetime) -> Verdict:
     chosen = tools.settings
     if outcome.kind is OutcomeKind.MISCONFIGURED:
-        wait = _MISCONFIGURED_PAUSE
-        warn("provider_misconfigured", detail=outcome.detail)
+        wait = chosen.probe_seconds
     elif outcome.kind is OutcomeKind.NOT_CALLED:
         wait = 0.0
     else:
@@ -161,7 +183,7 @@ def _verdict(tools: WorkerTools, claim: Claim, outcome: Outcome, now: datetime) 
 def give_back(tools: WorkerTools, chunk: Chunk) -> None:
     """Hands a chunk back to the runs untouched: less of the function's time is left than a lease lasts."""
     with autocommit(tools.engine) as connection:
-        messages.give_back(connection, chunk.mailing_id, chunk.message_ids)
+        messages.hold(connection, chunk.mailing_id, chunk.message_ids, tools.clock(connection))
 
 
 def _log(chunk: Chunk, figures: ChunkFigures) -> None:

@@ -1,10 +1,11 @@
 """The connection to PostgreSQL, one a function instance."""
 
 import ssl
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
@@ -12,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from chalicelib.config import Settings, settings
 
 UNIQUE_VIOLATION = "23505"
+_Result = TypeVar("_Result")
 FOREIGN_KEY_VIOLATION = "23503"
 
 
@@ -31,7 +33,7 @@ def build_engine(chosen: Settings, *, pool_size: int = 1) -> Engine:
         pool_recycle=900,
         connect_args=_connect_arguments(chosen),
     )
-    made.dialect.do_ping = _ping  # type: ignore[method-assign]
+    made.dialect.do_ping = _ping  # type: ignore[method-assign, assignment]
     return made
 
 
@@ -69,3 +71,31 @@ def sqlstate(error: DBAPIError) -> str | None:
     """
     details = error.orig.args[0] if error.orig is not None and error.orig.args else None
     return details.get("C") if isinstance(details, dict) else None
+
+
+_TRANSIENT = frozenset({"40001", "40P01", "57P01", "57P02", "57P03", "53300"})
+"""Serialization failure, deadlock, shutdown by an administrator, crash, starting up, too many connections."""
+_PAUSES = (0.05, 0.5, 2.0)
+
+
+def transient(error: Exception) -> bool:
+    """May the same statement succeed on another try, perhaps on another connection?"""
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, OSError)  # pg8000's socket timeout comes bare
+    code = sqlstate(error)
+    return code is None or code in _TRANSIENT or code.startswith("08")
+
+
+def retried(work: Callable[[], _Result]) -> _Result:
+    """The result of `work`, tried again after transient database trouble: only for what is safe to repeat.
+
+    A COMMIT whose answer was lost may have happened; `work` must not mind.
+    """
+    for pause in _PAUSES:
+        try:
+            return work()
+        except (DBAPIError, OSError) as error:
+            if not transient(error):
+                raise
+            time.sleep(pause)
+    return work()

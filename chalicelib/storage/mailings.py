@@ -86,6 +86,7 @@ _STRANDED = text(
     RETURNING g.id
     """
 )
+_COUNT_RUNNING = text("SELECT count(*) FROM mailing WHERE next_run_at IS NOT NULL AND status = 'running'")
 _OVERDUE = text(
     """
     SELECT id FROM mailing
@@ -172,6 +173,11 @@ def active(connection: Connection) -> list[RunMailing]:
 def rescue_stranded(connection: Connection, now: datetime) -> list[int]:
     """Mailings that have work and want no run: makes them want one now."""
     return [row.id for row in connection.execute(_STRANDED, {"now": now})]
+
+
+def count_running(connection: Connection) -> int:
+    """How many mailings are in the middle of being sent."""
+    return int(connection.execute(_COUNT_RUNNING).scalar_one())
 
 
 def overdue(connection: Connection, now: datetime, due: datetime) -> list[int]:

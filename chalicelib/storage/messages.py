@@ -22,12 +22,15 @@ _SELECTED = """
 _PLAN = text(
     f"""
     WITH slice AS (
-      SELECT c.id, c.phone FROM client c
+      SELECT c.id, c.phone, EXISTS (SELECT 1 FROM do_not_contact d WHERE d.owner_id = c.owner_id AND d.phone = c.phone) AS barred
+      FROM client c
       WHERE c.owner_id = :owner AND c.time_zone = :zone AND c.id > :cursor AND {_SELECTED}
       ORDER BY c.id LIMIT :size FOR KEY SHARE
     ), planned AS (
-      INSERT INTO message (mailing_id, owner_id, client_id, phone, time_zone, status, not_before)
-      SELECT :mailing, :owner, id, phone, :zone, :status, :not_before FROM slice
+      INSERT INTO message (mailing_id, owner_id, client_id, phone, time_zone, not_before, status, error_code)
+      SELECT :mailing, :owner, id, phone, :zone, :not_before,
+        CASE WHEN barred AND :status = 1 THEN 4 ELSE :status END, CASE WHEN barred AND :status = 1 THEN 'do_not_contact' END
+      FROM slice
       ON CONFLICT DO NOTHING RETURNING 1
     ), seen AS (
       SELECT count(*) AS clients, max(id) AS last FROM slice
@@ -43,10 +46,12 @@ _PLAN = text(
 # All zones at once and no cursor: whoever came into the selection, or moved to a zone that was already planned, and has no row.
 _CATCH_UP = text(
     f"""
-    INSERT INTO message (mailing_id, owner_id, client_id, phone, time_zone, status, not_before)
-    SELECT z.mailing_id, c.owner_id, c.id, c.phone, c.time_zone,
-      CASE WHEN z.expires_at <= :now THEN 3 ELSE 1 END, greatest(z.opens_at, :now)
+    INSERT INTO message (mailing_id, owner_id, client_id, phone, time_zone, not_before, status, error_code)
+    SELECT z.mailing_id, c.owner_id, c.id, c.phone, c.time_zone, greatest(z.opens_at, :now),
+      CASE WHEN z.expires_at <= :now THEN 3 WHEN d.id IS NOT NULL THEN 4 ELSE 1 END,
+      CASE WHEN z.expires_at > :now AND d.id IS NOT NULL THEN 'do_not_contact' END
     FROM client c JOIN mailing_zone z ON z.mailing_id = :mailing AND z.time_zone = c.time_zone
+    LEFT JOIN do_not_contact d ON d.owner_id = c.owner_id AND d.phone = c.phone
     WHERE c.owner_id = :owner AND {_SELECTED}
       AND NOT EXISTS (SELECT 1 FROM message m WHERE m.mailing_id = :mailing AND m.client_id = c.id)
       AND NOT EXISTS (SELECT 1 FROM message m WHERE m.mailing_id = :mailing AND m.phone = c.phone)
@@ -99,14 +104,15 @@ _CLAIM = text(
     WITH due AS (
       SELECT m.id, m.unknown OR m.lease_until IS NOT NULL AS unknown {_WITH_WINDOW}
         AND (m.lease_until IS NULL OR m.lease_until <= :now) AND {_OPEN}
-      ORDER BY m.id FOR NO KEY UPDATE OF m SKIP LOCKED
+      ORDER BY m.id LIMIT :permits FOR NO KEY UPDATE OF m SKIP LOCKED
     ), claimed AS (
       UPDATE message m SET claim_no = m.claim_no + 1, attempts = m.attempts + 1, lease_until = :lease_until,
         unknown = due.unknown, dispatched_at = coalesce(m.dispatched_at, CAST(:now AS timestamptz))
       FROM due WHERE m.id = due.id
-      RETURNING m.id, m.phone, m.claim_no, m.attempts, m.unknown, m.client_id
+      RETURNING m.id, m.phone, m.claim_no, m.attempts, m.unknown, m.client_id, m.owner_id
     )
     SELECT c.id, c.phone, c.claim_no, c.attempts, c.unknown,
+      EXISTS (SELECT 1 FROM do_not_contact d WHERE d.owner_id = c.owner_id AND d.phone = c.phone) AS barred,
       CASE WHEN position('${{' IN g.text) > 0 THEN k.attributes END AS attributes,
       CASE WHEN c.id = (SELECT min(id) FROM claimed) THEN g.text END AS text
     FROM claimed c JOIN mailing g ON g.id = :mailing LEFT JOIN client k ON k.id = c.client_id
@@ -124,9 +130,9 @@ _RELEASE = text(
     UPDATE message m SET dispatched_at = NULL FROM closed WHERE m.id = closed.id
     """  # noqa: S608
 )
-_GIVE_BACK = text(
+_HOLD = text(
     """
-    UPDATE message SET dispatched_at = NULL
+    UPDATE message SET dispatched_at = NULL, not_before = greatest(not_before, :until)
     WHERE id = ANY(CAST(:ids AS bigint[])) AND mailing_id = :mailing AND status = 1 AND lease_until IS NULL AND dispatched_at IS NOT NULL
     """
 )
@@ -272,6 +278,8 @@ class Claim:
     claim_no: int
     attempts: int
     unknown: bool
+    barred: bool
+    """On the owner's do-not-contact list."""
     attributes: dict[str, Any] | None
 
 
@@ -284,18 +292,29 @@ class ClaimedChunk:
 
 
 def claim(
-    connection: Connection, mailing_id: int, ids: Sequence[int], *, now: datetime, lease: timedelta, deadline: timedelta
+    connection: Connection,
+    mailing_id: int,
+    ids: Sequence[int],
+    *,
+    now: datetime,
+    lease: timedelta,
+    deadline: timedelta,
+    permits: int | None = None,
 ) -> ClaimedChunk:
-    """Claims those of `ids` that may be sent now: waiting, due, in nobody's hands, mailing running, window open, end not too near."""
+    """Claims those of `ids` that may be sent now: waiting, due, in nobody's hands, mailing running, window open, end not too near.
+
+    `permits` bounds how many; None: all.
+    """
     parameters = {
         "mailing": mailing_id,
         "ids": list(ids),
         "now": now,
         "lease_until": now + lease,
         "answered_by": now + deadline,
+        "permits": permits,
     }
     rows = connection.execute(_CLAIM, parameters).all()
-    claims = [Claim(row.id, row.phone, row.claim_no, row.attempts, row.unknown, row.attributes) for row in rows]
+    claims = [Claim(row.id, row.phone, row.claim_no, row.attempts, row.unknown, row.barred, row.attributes) for row in rows]
     return ClaimedChunk(rows[0].text if rows else "", claims)
 
 
@@ -305,9 +324,9 @@ def release(connection: Connection, mailing_id: int, ids: Sequence[int], *, now:
     return connection.execute(_RELEASE, parameters).rowcount
 
 
-def give_back(connection: Connection, mailing_id: int, ids: Sequence[int]) -> int:
-    """Undispatches a chunk that this worker has no time for; how many."""
-    return connection.execute(_GIVE_BACK, {"mailing": mailing_id, "ids": list(ids)}).rowcount
+def hold(connection: Connection, mailing_id: int, ids: Sequence[int], until: datetime) -> int:
+    """Undispatches what of a chunk nobody has claimed, not to go out before `until`; how many."""
+    return connection.execute(_HOLD, {"mailing": mailing_id, "ids": list(ids), "until": until}).rowcount
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,12 +134,26 @@ class Mailing(Base):
     next_run_at: Mapped[datetime | None]
     schedule_at: Mapped[datetime | None]
     run_lease_until: Mapped[datetime | None]
+    rate_tat: Mapped[datetime | None]
     start_now_at: Mapped[datetime | None]
     started_by: Mapped[str | None] = mapped_column(String(16))
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     final_counts: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ProviderState(Base):
+    """What all workers know of a provider together: its breaker, and how much of its rate is spent."""
+
+    __tablename__ = "provider_state"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    failures: Mapped[int] = mapped_column(Integer, server_default=sql_text("0"))
+    opened_at: Mapped[datetime | None]
+    probe_at: Mapped[datetime | None]
+    reason: Mapped[str | None] = mapped_column(String(200))
+    rate_tat: Mapped[datetime | None]
 
 
 class MailingZone(Base):

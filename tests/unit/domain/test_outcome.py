@@ -67,7 +67,7 @@ def test_a_message_waits_until_a_moment_or_is_final_without_one(
     else:
         assert verdict.not_before is None
     spent = attempt.attempts - verdict.attempts
-    free = (OutcomeKind.NOT_CALLED, OutcomeKind.MISCONFIGURED, OutcomeKind.MISSING_VALUE)
+    free = (OutcomeKind.NOT_CALLED, OutcomeKind.MISCONFIGURED, OutcomeKind.WITHHELD)
     assert spent == (1 if outcome.kind in free else 0), "only a call costs an attempt"
 
 
