@@ -9,6 +9,7 @@ from random import Random
 from threading import Lock
 from typing import Any
 
+from botocore.exceptions import ClientError
 from sqlalchemy import Connection, Engine, text
 
 from chalicelib import aws
@@ -96,7 +97,7 @@ class FakeAws:
 
     def _check(self) -> None:
         if self.down:
-            raise aws.ClientError({"Error": {"Code": "ServiceUnavailable"}}, "anything")
+            raise ClientError({"Error": {"Code": "ServiceUnavailable"}}, "anything")
 
 
 @dataclass
