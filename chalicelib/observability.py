@@ -7,7 +7,8 @@ import traceback
 from datetime import UTC, datetime
 from typing import Any
 
-_logger = logging.getLogger("mailing-api")
+# Not the name of the app: Chalice has put a handler with a format of its own on that logger.
+_logger = logging.getLogger("mailing-api.events")
 
 
 class _JsonLines(logging.Formatter):
