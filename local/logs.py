@@ -1,0 +1,76 @@
+"""The functions' logs, readable: `make logs`, `make logs MAILING=7`, `make logs MESSAGE=123`, `make logs FOLLOW=1`."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from local import aws, state
+from local.console import guarded
+
+PREFIX = "/aws/lambda/mailing-api-local-"
+NOISE = ("START RequestId", "END RequestId", "REPORT RequestId", "INIT_START")
+STYLES = {"warning": "yellow", "error": "red", "critical": "red"}
+
+
+def show(console: Console) -> int:
+    parser = argparse.ArgumentParser(prog="python -m local.logs", description=__doc__)
+    parser.add_argument("--mailing", type=int)
+    parser.add_argument("--message", type=int)
+    parser.add_argument("--follow", action="store_true")
+    chosen = parser.parse_args()
+    logs = aws.client("logs", state.Addresses.of_running().aws)
+    since = 0
+    while True:
+        for stamp, function, line in sorted(_lines(logs, since)):
+            since = max(since, stamp + 1)
+            if _wanted(line, chosen.mailing, chosen.message):
+                console.print(_readable(stamp, function, line), soft_wrap=True)
+        if not chosen.follow:
+            return 0
+        time.sleep(1)
+
+
+def _lines(logs: Any, since: int) -> Iterator[tuple[int, str, str]]:
+    for group in logs.describe_log_groups(logGroupNamePrefix=PREFIX)["logGroups"]:
+        function = group["logGroupName"].removeprefix(PREFIX).rsplit("-", 1)[0]
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"], startTime=since)
+        for event in (event for page in pages for event in page["events"]):
+            for line in event["message"].splitlines():
+                if line.strip() and not line.startswith(NOISE):
+                    yield event["timestamp"], function, line
+
+
+def _wanted(line: str, mailing: int | None, message: int | None) -> bool:
+    if mailing is None and message is None:
+        return True
+    try:
+        fields = json.loads(line)
+    except ValueError:
+        return False
+    if mailing is not None and fields.get("mailing_id") != mailing:
+        return False
+    return message is None or message == fields.get("message_id") or message in fields.get("message_ids", ())
+
+
+def _readable(stamp: int, function: str, line: str) -> Text:
+    moment = datetime.fromtimestamp(stamp / 1000).astimezone()
+    text = Text(f"{moment:%H:%M:%S} ", style="dim").append(f"{function:<16}", style="cyan")
+    try:
+        fields = json.loads(line)
+        level, event = fields.pop("level"), fields.pop("event")
+        fields.pop("time", None)
+    except (ValueError, KeyError, AttributeError):
+        return text.append(line, style="default")
+    text.append(f"{event}  ", style=STYLES.get(level, "bold"))
+    return text.append("  ".join(f"{name}={value}" for name, value in fields.items()), style="default")
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(show))

@@ -1,0 +1,157 @@
+"""`make run`: everything up, the main job before your eyes, and then a quiet line of what happens until Ctrl-C."""
+
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from local import main_job, state
+from local.api import Api
+from local.console import guarded, step_printer
+from local.errors import LocalError
+from local.ledger import ProviderClient
+from local.settings import Ports
+from local.stack import PASSWORD, SUPERUSER, Stack
+from local.watch import CodeWatch
+
+LOOK_SECONDS = 1.0
+ROUND_THE_WORLD = "Good morning, wherever you are"
+
+
+def run(console: Console) -> int:
+    started = time.monotonic()
+    console.print("[bold]mailing-api[/], the local stack")
+    with Stack(state.RUN, Ports.from_environment(), report=step_printer(console)) as stack:
+        console.print(_addresses(stack, time.monotonic() - started))
+        api = Api(stack.url)
+        provider = ProviderClient(stack.provider.url)
+        try:
+            _have_something_to_see(console, api, provider)
+            console.print(f"{stack.url}  ·  {SUPERUSER} / {PASSWORD}  ·  inbox {stack.provider.url}  ·  Ctrl-C stops everything")
+            _stay(console, stack, api, provider)
+        finally:
+            api.close()
+            provider.close()
+            with console.status("stopping"):
+                stack.stop()
+            console.print("everything is stopped")
+    return 0
+
+
+def _addresses(stack: Stack, seconds: float) -> Panel:
+    table = Table.grid(padding=(0, 2))
+    table.add_row("API", f"{stack.url}/api/v1/")
+    if stack.has_path("/docs"):
+        table.add_row("its documentation", f"{stack.url}/docs")
+    if stack.has_path("/admin"):
+        table.add_row("admin panel", f"{stack.url}/admin/")
+    table.add_row("provider's inbox", stack.provider.url)
+    table.add_row("log in as", f"{SUPERUSER} / {PASSWORD}")
+    return Panel(table, title=f"up after {seconds:.1f} s", expand=False)
+
+
+def _have_something_to_see(console: Console, api: Api, provider: ProviderClient) -> None:
+    """The main job, the first time; and a mailing that goes round the world, whenever none is under way."""
+    api.login(SUPERUSER, PASSWORD)
+    there = api.get("/api/v1/mailing", page_size=100, ordering="-id")["results"]
+    if there:
+        console.print(
+            f"your data is kept: {len(there)}{'+' if len(there) == 100 else ''} mailings, {sum(api.statistics().values()):,} messages"
+        )
+    else:
+        _main_job(console, api, provider)
+    if not any(mailing["name"] == ROUND_THE_WORLD and mailing["status"] in ("scheduled", "running") for mailing in there):
+        _send_round_the_world(console, api)
+
+
+def _main_job(console: Console, api: Api, provider: ProviderClient) -> None:
+    provider.configure(latency_ms=50)
+    clients = main_job.ensure_clients(api)
+    mailing = main_job.write_mailing(api)
+    console.print(f"{clients:,} test clients in 24 time zones; the first mailing starts at {mailing['starts_at']} UTC")
+    main_job.show(console, main_job.watch(console, api, mailing, clients), provider.summary())
+
+
+def _send_round_the_world(console: Console, api: Api) -> None:
+    """The headline feature: one wall time, and each client gets it when the clock on the wall shows it."""
+    sample = api.get("/api/v1/client", operator_code="910", page_size=100)["results"]
+    if not sample:
+        return
+    now = datetime.now(UTC)
+    first = max(_offset(client["time_zone"], now) for client in sample)
+    start = (now + first + timedelta(seconds=60)).replace(second=0, microsecond=0, tzinfo=None) + timedelta(minutes=1)
+    mailing = api.create_mailing(
+        ROUND_THE_WORLD, "It is now the same time on your clock as on everybody else's was.", start, start + timedelta(hours=3)
+    )
+    console.print(
+        f"mailing {mailing['id']} goes round the world: at {start:%H:%M} on each client's own clock, the first zone in a minute or "
+        "two, the next every hour"
+    )
+
+
+def _offset(zone: str, now: datetime) -> timedelta:
+    return now.astimezone(ZoneInfo(zone)).utcoffset() or timedelta(0)
+
+
+def _stay(console: Console, stack: Stack, api: Api, provider: ProviderClient) -> None:
+    code = CodeWatch()
+    before = provider.summary()["calls"]
+    with Live(Text(""), console=console, refresh_per_second=2, transient=True) as live:
+        while True:
+            time.sleep(LOOK_SECONDS)
+            _heal(console, stack)
+            _follow_edits(console, stack, code)
+            try:
+                calls = provider.summary()["calls"]
+                live.update(_line(api, calls - before))
+                before = calls
+            except (LocalError, OSError) as error:
+                live.update(Text(str(error)[:200], style="red", no_wrap=True, overflow="ellipsis"))
+
+
+def _line(api: Api, calls: int) -> Text:
+    counts = api.statistics()
+    running = [_named(mailing) for mailing in api.get("/api/v1/mailing", status="running", page_size=5)["results"]]
+    parts = [f"{main_job.NAMES[status]} {count:,}" for status, count in counts.items() if count or status in (1, 2, 4)]
+    parts.append(f"provider {calls / LOOK_SECONDS:,.0f} calls/s")
+    parts.append("running: " + ", ".join(running) if running else "no mailing runs")
+    return Text("  ·  ".join(parts), style="dim", no_wrap=True, overflow="ellipsis")
+
+
+def _named(mailing: dict[str, Any]) -> str:
+    counts = mailing["counts"]
+    return f"{mailing['id']} {mailing['name']} ({counts['sent']:,} of {counts['total']:,})"
+
+
+def _heal(console: Console, stack: Stack) -> None:
+    for name in stack.dead():
+        console.print(f"[yellow]{name} had ended[/]; starting it again")
+        stack.revive(name)
+
+
+def _follow_edits(console: Console, stack: Stack, code: CodeWatch) -> None:
+    changed = code.changed()
+    if not changed:
+        return
+    named = changed[0] + (f" and {len(changed) - 1} more" if len(changed) > 1 else "")
+    started = time.monotonic()
+    try:
+        if any(path.startswith("migrations") for path in changed):
+            stack.manage("migrate")
+        stack.deploy()
+    except (LocalError, BotoCoreError, ClientError) as error:
+        console.print(f"[red]{named} changed, but could not be deployed:[/] {str(error)[-800:]}", highlight=False)
+        return
+    console.print(f"{named} changed: deployed in {time.monotonic() - started:.1f} s", highlight=False)
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(run))
