@@ -1,17 +1,27 @@
 """Providers: who delivers. A provider sends one message and says what became of it; outcomes are values, never exceptions."""
 
 import json
-from collections.abc import Mapping
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Protocol
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Protocol
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
 
 from chalicelib.domain.outcome import Outcome, OutcomeKind, classify
 
 _MAX_ANSWER = 64 * 1024
+_CONNECT_SECONDS = 3.0
+_LOOK_SECONDS = 0.1
 
 
 class Provider(Protocol):
@@ -21,10 +31,84 @@ class Provider(Protocol):
         """Sends one message under its id as idempotency key, within the deadline; never raises. Called from several threads."""
 
 
+class _Watchdog:
+    """Ends calls that take longer than their deadline, by shutting the socket down under them.
+
+    A read timeout begins anew with every byte: a provider that drips one a second would hold a worker beyond its lease.
+    """
+
+    def __init__(self) -> None:
+        self._calls: dict[int, tuple[float, HTTPConnection | None]] = {}
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def watch(self, seconds: float) -> Iterator[None]:
+        """The calling thread's connection is shut down unless the block ends within `seconds`."""
+        me = threading.get_ident()
+        with self._lock:
+            self._calls[me] = (time.monotonic() + seconds, None)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._look, name="provider-watchdog", daemon=True)
+                self._thread.start()
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._calls[me]
+
+    def uses(self, connection: HTTPConnection) -> None:
+        """Says which connection the calling thread's request goes over."""
+        me = threading.get_ident()
+        with self._lock:
+            if me in self._calls:
+                self._calls[me] = (self._calls[me][0], connection)
+
+    def _look(self) -> None:
+        while True:
+            time.sleep(_LOOK_SECONDS)
+            now = time.monotonic()
+            with self._lock:
+                for ends, connection in self._calls.values():
+                    if ends <= now and connection is not None and connection.sock is not None:
+                        with suppress(OSError):  # closed by its thread just now
+                            connection.sock.shutdown(socket.SHUT_RDWR)
+
+
+_watchdog = _Watchdog()
+
+
+class _Connection(HTTPConnection):
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        _watchdog.uses(self)
+        super().request(*args, **kwargs)
+
+
+class _SecureConnection(HTTPSConnection):
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        _watchdog.uses(self)
+        super().request(*args, **kwargs)
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+
+
 class HttpProvider:
     """The contract of the original's external API: `POST {base}/v1/send/{message id}` with a bearer token.
 
-    The body is `{"id": int, "phone": int, "text": str}`, accepted is HTTP 200 with `{"code": 0, "message": "OK"}`.
+    The body is `{"id": int, "phone": int, "text": str}`, accepted is HTTP 200 with `{"code": 0, "message": "OK"}`. `deadline` is
+    that of a whole call, in seconds.
     """
 
     def __init__(self, base_url: str, token: str, *, threads: int, deadline: float) -> None:
@@ -32,26 +116,32 @@ class HttpProvider:
         self._deadline = deadline
         self._session = requests.Session()
         self._session.trust_env = False  # no proxy and no .netrc of the environment gets between us and the provider
-        self._session.headers.update({"Authorization": f"Bearer {token}", "Content-Type": "application/json"})
-        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=threads, max_retries=0)
-        self._session.mount(f"{self._base}/", adapter)
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._session.mount(f"{self._base}/", _Adapter(pool_connections=1, pool_maxsize=threads, max_retries=0))
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        # Prepared once: merging headers, cookies and hooks anew for every call costs more than the rest of it.
+        self._template = self._session.prepare_request(requests.Request("POST", f"{self._base}/v1/send/0", headers))
 
     def send(self, message_id: int, phone: str, text: str) -> Outcome:
         """See Provider. Redirects are answers, not something to follow."""
-        body = json.dumps({"id": message_id, "phone": int(phone.lstrip("+")), "text": text}, ensure_ascii=False).encode()
         try:
-            answer = self._session.post(
-                f"{self._base}/v1/send/{message_id}",
-                data=body,
-                timeout=(min(3.0, self._deadline), self._deadline),
-                allow_redirects=False,
-            )
-        except requests.RequestException as error:
+            with _watchdog.watch(self._deadline):
+                answer, body = self._post(message_id, phone, text)
+        except (requests.RequestException, HTTPError, OSError) as error:
             return Outcome(_kind_of(error), type(error).__name__)
-        return classify(answer.status_code, _decoded(answer), retry_after(answer.headers, datetime.now(UTC)))
+        return classify(answer.status_code, _decoded(body), retry_after(answer.headers, datetime.now(UTC)))
+
+    def _post(self, message_id: int, phone: str, text: str) -> tuple[requests.Response, bytes]:
+        request = self._template.copy()
+        request.url = f"{self._base}/v1/send/{message_id}"
+        request.body = json.dumps({"id": message_id, "phone": int(phone.removeprefix("+")), "text": text}).encode()
+        request.headers["Content-Length"] = str(len(request.body))
+        timeout = (min(_CONNECT_SECONDS, self._deadline), self._deadline)
+        with self._session.send(request, timeout=timeout, allow_redirects=False, stream=True, proxies={}) as answer:
+            return answer, answer.raw.read(_MAX_ANSWER + 1, decode_content=True)
 
 
-def _kind_of(error: requests.RequestException) -> OutcomeKind:
+def _kind_of(error: Exception) -> OutcomeKind:
     # Surely not delivered only if no connection came to be; a connection that breaks later may have carried the message.
     if isinstance(error, requests.ConnectTimeout):
         return OutcomeKind.NOT_DELIVERED
@@ -62,11 +152,11 @@ def _kind_of(error: requests.RequestException) -> OutcomeKind:
     return OutcomeKind.UNKNOWN
 
 
-def _decoded(answer: requests.Response) -> object:
-    if len(answer.content) > _MAX_ANSWER:
+def _decoded(body: bytes) -> object:
+    if len(body) > _MAX_ANSWER:
         return None
     try:
-        return json.loads(answer.content)
+        return json.loads(body)
     except (ValueError, RecursionError):
         return None
 
@@ -74,6 +164,8 @@ def _decoded(answer: requests.Response) -> object:
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     """Seconds that a Retry-After header asks for (RFC 9110, 10.2.3: seconds or a date); None without one or with nonsense in it."""
     value = headers.get("Retry-After", "").strip()
+    if not value:
+        return None
     if value.isascii() and value.isdigit():
         return float(value[:9])
     try:
