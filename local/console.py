@@ -12,12 +12,12 @@ from local.errors import LocalError
 from local.stack import Report
 
 
-class _StoppedError(BaseException):
+class StoppedError(BaseException):
     """SIGTERM or SIGHUP: unwinds like Ctrl-C."""
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
-    raise _StoppedError(signal.Signals(number).name)
+    raise StoppedError(signal.Signals(number).name)
 
 
 def step_printer(console: Console) -> Report:
@@ -35,7 +35,6 @@ def guarded(command: Callable[[Console], int]) -> int:
         print(f"error: {error}", file=sys.stderr)
     except (BotoCoreError, ClientError) as error:
         print(f"error: the AWS endpoint said: {str(error)[:600]}", file=sys.stderr)
-    except (KeyboardInterrupt, _StoppedError):
-        console.print("\nstopped")
+    except (KeyboardInterrupt, StoppedError):
         return 130
     return 1

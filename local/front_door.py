@@ -55,6 +55,9 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Somebody hung up before the answer: nothing that anybody wants to read a traceback of."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     api_url: ClassVar[Callable[[], str | None]]

@@ -4,6 +4,8 @@ from typing import Any
 
 import requests
 
+from local.errors import LocalError
+
 
 class ProviderClient:
     def __init__(self, url: str) -> None:
@@ -34,7 +36,11 @@ class ProviderClient:
         self._call("PATCH", "/settings", settings)
 
     def _call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
-        answer = self._session.request(method, self._url + path, json=body, timeout=30)
-        answer.raise_for_status()
+        try:
+            answer = self._session.request(method, self._url + path, json=body, timeout=30)
+        except requests.RequestException as error:
+            raise LocalError(f"The provider does not answer ({type(error).__name__}).") from None
+        if not answer.ok:
+            raise LocalError(f"The provider: {answer.text[:300]}")
         found: dict[str, Any] = answer.json()
         return found

@@ -56,7 +56,12 @@ def _wanted(line: str, mailing: int | None, message: int | None) -> bool:
         return False
     if mailing is not None and fields.get("mailing_id") != mailing:
         return False
-    return message is None or message == fields.get("message_id") or message in fields.get("message_ids", ())
+    return message is None or message == fields.get("message_id") or _within(message, fields.get("message_ids"))
+
+
+def _within(message: int, ids: Any) -> bool:
+    """A chunk logs its first and its last id."""
+    return isinstance(ids, list) and len(ids) == 2 and ids[0] <= message <= ids[1]
 
 
 def _readable(stamp: int, function: str, line: str) -> Text:

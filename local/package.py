@@ -52,6 +52,7 @@ def package(stage: str, out: Path, *, bare: bool = False, environment: Mapping[s
     project = project_folder(stage, bare=bare)
     project.mkdir(parents=True, exist_ok=True)
     with _locked(project.with_suffix(".lock")):
+        _refuse_broken_code()
         _lay_out(project, stage, bare=bare, environment=environment or {})
         _run_chalice(project, stage)
         out.mkdir(parents=True, exist_ok=True)
@@ -71,6 +72,15 @@ def _locked(path: Path) -> Iterator[None]:
     with path.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield
+
+
+def _refuse_broken_code() -> None:
+    """Most modules are imported at the first call: Chalice would package one that cannot be."""
+    for path in (ROOT / "app.py", *sorted((ROOT / "chalicelib").rglob("*.py"))):
+        try:
+            compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
+        except SyntaxError as error:
+            raise LocalError(f"{path.relative_to(ROOT)}, line {error.lineno}: {error.msg}") from None
 
 
 def _lay_out(project: Path, stage: str, *, bare: bool, environment: Mapping[str, str]) -> None:
@@ -132,8 +142,7 @@ def _add_bytecode(source: Path, target: Path) -> None:
         with zipfile.ZipFile(source) as packed:
             packed.extractall(folder)
         mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
-        if not compileall.compile_dir(folder, quiet=2, stripdir=folder, invalidation_mode=mode):
-            print(f"Some module in {source.name} does not compile.", file=sys.stderr)
+        compileall.compile_dir(folder, quiet=2, stripdir=folder, invalidation_mode=mode)
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as packed:
             for path in sorted(path for path in Path(folder).rglob("*") if path.is_file()):
                 # One date for all: the same code gives the same zip.

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from local import main_job, state
 from local.api import Api
-from local.console import guarded, step_printer
+from local.console import StoppedError, guarded, step_printer
 from local.errors import LocalError
 from local.ledger import ProviderClient
 from local.settings import Ports
@@ -37,6 +37,8 @@ def run(console: Console) -> int:
             _have_something_to_see(console, api, provider)
             console.print(f"{stack.url}  ·  {SUPERUSER} / {PASSWORD}  ·  inbox {stack.provider.url}  ·  Ctrl-C stops everything")
             _stay(console, stack, api, provider)
+        except (KeyboardInterrupt, StoppedError):
+            pass  # the way to end it
         finally:
             api.close()
             provider.close()
@@ -113,7 +115,7 @@ def _stay(console: Console, stack: Stack, api: Api, provider: ProviderClient) ->
                 calls = provider.summary()["calls"]
                 live.update(_line(api, calls - before))
                 before = calls
-            except (LocalError, OSError) as error:
+            except LocalError as error:
                 live.update(Text(str(error)[:200], style="red", no_wrap=True, overflow="ellipsis"))
 
 
