@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Protocol
 
@@ -17,6 +18,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
+from chalicelib.config import settings
 from chalicelib.domain.outcome import Outcome, OutcomeKind, classify
 
 _MAX_ANSWER = 64 * 1024
@@ -139,6 +141,18 @@ class HttpProvider:
         timeout = (min(_CONNECT_SECONDS, self._deadline), self._deadline)
         with self._session.send(request, timeout=timeout, allow_redirects=False, stream=True, proxies={}) as answer:
             return answer, answer.raw.read(_MAX_ANSWER + 1, decode_content=True)
+
+
+@lru_cache(maxsize=1)
+def configured() -> Provider:
+    """The provider that this process's settings name, made once: its connections are kept."""
+    chosen = settings()
+    return HttpProvider(
+        chosen.provider_url,
+        chosen.provider_token.get_secret_value(),
+        threads=chosen.provider_threads,
+        deadline=chosen.provider_deadline_seconds,
+    )
 
 
 def _kind_of(error: Exception) -> OutcomeKind:

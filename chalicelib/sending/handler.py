@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from chalicelib import aws
 from chalicelib.config import settings
 from chalicelib.observability import log_exception, warn
-from chalicelib.providers import HttpProvider
+from chalicelib.providers import configured
 from chalicelib.sending.worker import PoisonError, WorkerTools, give_back, parse_chunk, send_chunk
 from chalicelib.storage.engine import engine
 
@@ -17,13 +17,7 @@ from chalicelib.storage.engine import engine
 @lru_cache(maxsize=1)
 def _tools() -> WorkerTools:
     chosen = settings()
-    provider = HttpProvider(
-        chosen.provider_url,
-        chosen.provider_token.get_secret_value(),
-        threads=chosen.provider_threads,
-        deadline=chosen.provider_deadline_seconds,
-    )
-    return WorkerTools(engine(), chosen, provider, ThreadPoolExecutor(chosen.provider_threads, "provider"))
+    return WorkerTools(engine(), chosen, configured(), ThreadPoolExecutor(chosen.provider_threads, "provider"))
 
 
 def send(event: dict[str, Any], context: Any) -> dict[str, Any]:

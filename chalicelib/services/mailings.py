@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, time
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, null
 
 from chalicelib.config import settings
 from chalicelib.domain import life_cycle
@@ -17,9 +17,10 @@ from chalicelib.domain.errors import FieldError, InvalidInputError, NotFoundErro
 from chalicelib.domain.paging import Slice
 from chalicelib.domain.status import MailingStatus, StartSource
 from chalicelib.domain.window import SendingTimes
-from chalicelib.services import schedules
+from chalicelib.services import history, schedules
+from chalicelib.services.history import Change, Kind
 from chalicelib.services.ownership import owner_of_new
-from chalicelib.storage import mailing_reads, zones
+from chalicelib.storage import mailing_reads, mailings, message_edits, zones
 from chalicelib.storage.clock import Clock, database_clock
 from chalicelib.storage.engine import autocommit
 from chalicelib.storage.mailing_reads import MailingFilter, MailingRecord
@@ -65,6 +66,7 @@ def create(source: Engine, principal: Principal, new: NewMailing, *, clock: Cloc
         mailing_id = mailing_reads.add(connection, values)
         if not new.draft:
             _schedule(connection, mailing_id, values["owner_id"], new.times, clock(connection))
+        _note(connection, principal, mailing_id, values["owner_id"], "create")
     return _arranged(source, principal, mailing_id, clock)
 
 
@@ -107,12 +109,18 @@ def edit(
             life_cycle.require_editable(status, has_run=row.started_at is not None, fields=changed)
             if "owner_id" in changed:
                 changed["owner_id"] = owner_of_new(connection, principal, changed["owner_id"])
-            _apply(connection, row, changed, clock(connection))
+            differences = history.differences(_shown(row), changed)
+            _apply(connection, row, dict(changed), clock(connection))
+            _note(connection, principal, mailing_id, changed.get("owner_id", row.owner_id), "update", differences)
     return _arranged(source, principal, mailing_id, clock)
 
 
+def _shown(row: AnyRow) -> dict[str, Any]:
+    return {**row._mapping, "draft": row.status == MailingStatus.DRAFT}
+
+
 def _changed(row: AnyRow, changes: Mapping[str, Any]) -> dict[str, Any]:
-    now = {**row._mapping, "draft": row.status == MailingStatus.DRAFT}
+    now = _shown(row)
     lists = {name: list(value) if isinstance(value, tuple) else value for name, value in changes.items()}
     return {name: value for name, value in lists.items() if now[name] != value}
 
@@ -120,7 +128,7 @@ def _changed(row: AnyRow, changes: Mapping[str, Any]) -> dict[str, Any]:
 def _apply(connection: Connection, row: AnyRow, changed: dict[str, Any], now: datetime) -> None:
     draft = changed.pop("draft", row.status == MailingStatus.DRAFT)
     after = {**row._mapping, **changed}
-    times = _times(after)
+    times = times_of(after)
     _refuse_wrong(times, after["text"])
     if changed:
         mailing_reads.change(connection, row.id, changed)
@@ -144,19 +152,20 @@ def start(source: Engine, principal: Principal, mailing_id: int, *, clock: Clock
             life_cycle.require("started", MailingStatus(row.status), life_cycle.STARTABLE)
             now = clock(connection)
             mailing_reads.change(connection, mailing_id, {"start_now_at": now})
-            times = _times({**row._mapping, "start_now_at": now})
+            times = times_of({**row._mapping, "start_now_at": now})
             _schedule(connection, mailing_id, row.owner_id, times, now)
+            _note(connection, principal, mailing_id, row.owner_id, "start")
     return _arranged(source, principal, mailing_id, clock)
 
 
 def pause(source: Engine, principal: Principal, mailing_id: int, *, clock: Clock = database_clock) -> MailingRecord:
     """Stops a mailing where it is: no call starts later than a few seconds after. Raises NotFoundError, ConflictError."""
-    return _move(source, principal, mailing_id, "paused", life_cycle.PAUSABLE, MailingStatus.PAUSED, clock)
+    return _move(source, principal, mailing_id, "pause", life_cycle.PAUSABLE, MailingStatus.PAUSED, clock)
 
 
 def cancel(source: Engine, principal: Principal, mailing_id: int, *, clock: Clock = database_clock) -> MailingRecord:
     """Ends a mailing for good: what waits becomes 5, what is at the provider is answered. Raises NotFoundError, ConflictError."""
-    return _move(source, principal, mailing_id, "cancelled", life_cycle.CANCELLABLE, MailingStatus.CANCELLED, clock)
+    return _move(source, principal, mailing_id, "cancel", life_cycle.CANCELLABLE, MailingStatus.CANCELLED, clock)
 
 
 def _move(
@@ -172,8 +181,9 @@ def _move(
     with source.begin() as connection:
         row = _locked(connection, principal, mailing_id)
         if row.status != goal:
-            life_cycle.require(action, MailingStatus(row.status), allowed)
+            life_cycle.require(str(goal), MailingStatus(row.status), allowed)
             mailing_reads.change(connection, mailing_id, {"status": str(goal), "next_run_at": clock(connection)})
+            _note(connection, principal, mailing_id, row.owner_id, action)
     return _arranged(source, principal, mailing_id, clock)
 
 
@@ -185,10 +195,36 @@ def resume(source: Engine, principal: Principal, mailing_id: int, *, clock: Cloc
             life_cycle.require("resumed", MailingStatus(row.status), life_cycle.RESUMABLE)
             now = clock(connection)
             if row.started_at is None:
-                _schedule(connection, mailing_id, row.owner_id, _times({**row._mapping}), now)
+                _schedule(connection, mailing_id, row.owner_id, times_of({**row._mapping}), now)
             else:
                 mailing_reads.change(connection, mailing_id, {"status": str(MailingStatus.RUNNING), "next_run_at": now})
+            _note(connection, principal, mailing_id, row.owner_id, "resume")
     return _arranged(source, principal, mailing_id, clock)
+
+
+def retry_failed(source: Engine, principal: Principal, mailing_id: int, *, clock: Clock = database_clock) -> MailingRecord:
+    """Has every failed message of a mailing tried again for which that is possible and cannot become a second delivery.
+
+    The rule is that of a single requeue (`domain.requeue`), over all rows at once; a finished mailing runs again. Raises
+    NotFoundError, or ConflictError for a mailing whose state allows no requeue.
+    """
+    with source.begin() as connection:
+        row = _locked(connection, principal, mailing_id)
+        life_cycle.require("tried again", MailingStatus(row.status), life_cycle.RETRYABLE)
+        now = clock(connection)
+        requeued = message_edits.requeue_failed(connection, mailing_id, now, honours_key=settings().provider_honours_key)
+        if requeued:
+            reopen(connection, mailing_id, MailingStatus(row.status), now)
+            _note(connection, principal, mailing_id, row.owner_id, "retry_failed", {"messages": [None, requeued]})
+    return _arranged(source, principal, mailing_id, clock)
+
+
+def reopen(connection: Connection, mailing_id: int, status: MailingStatus, now: datetime) -> None:
+    """Lets a mailing that has waiting messages again run again; its row is locked by the caller."""
+    if status is MailingStatus.FINISHED:
+        again = {"status": str(MailingStatus.RUNNING), "finished_at": None, "final_counts": null()}
+        mailing_reads.change(connection, mailing_id, again)
+    mailings.lower_next_run(connection, mailing_id, now)
 
 
 def delete(source: Engine, principal: Principal, mailing_id: int) -> None:
@@ -197,7 +233,19 @@ def delete(source: Engine, principal: Principal, mailing_id: int) -> None:
         row = _locked(connection, principal, mailing_id)
         life_cycle.require("deleted", MailingStatus(row.status), life_cycle.DELETABLE)
         mailing_reads.remove(connection, mailing_id)
+        _note(connection, principal, mailing_id, row.owner_id, "delete")
     schedules.forget(mailing_id, row.schedule_at)
+
+
+def _note(
+    connection: Connection,
+    principal: Principal,
+    mailing_id: int,
+    owner_id: int,
+    action: str,
+    changes: Mapping[str, list[Any]] | None = None,
+) -> None:
+    history.note(connection, principal, Change(Kind.MAILING, mailing_id, owner_id, action, changes or {}))
 
 
 def _locked(connection: Connection, principal: Principal, mailing_id: int) -> AnyRow:
@@ -207,7 +255,8 @@ def _locked(connection: Connection, principal: Principal, mailing_id: int) -> An
     return row
 
 
-def _times(row: Mapping[str, Any]) -> SendingTimes:
+def times_of(row: Mapping[str, Any]) -> SendingTimes:
+    """What the columns of a mailing say about time."""
     return SendingTimes(
         row["starts_at"], row["ends_at"], row["time_zone"], row["send_from"], row["send_until"], row["start_now_at"]
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, null
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from chalicelib.domain import life_cycle
@@ -11,8 +11,9 @@ from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import ConflictError, FieldError, InvalidInputError, NotFoundError
 from chalicelib.domain.paging import Slice
 from chalicelib.domain.requeue import Candidate, require_requeueable
-from chalicelib.domain.status import ErrorCode, MailingStatus, MessageStatus, StartSource
+from chalicelib.domain.status import ErrorCode, MessageStatus, StartSource
 from chalicelib.services import schedules
+from chalicelib.services.mailings import reopen
 from chalicelib.storage import clients, do_not_contact, mailing_reads, mailings, message_edits, message_reads, zones
 from chalicelib.storage import messages as message_storage
 from chalicelib.storage.clients import ClientRow
@@ -110,10 +111,7 @@ def _requeue(connection: Connection, mailing: RunMailing, message: LockedMessage
     )
     require_requeueable(candidate, honours_key=honours_key)
     message_edits.requeue(connection, message.id, max(zone.opens_at, now))
-    if mailing.status is MailingStatus.FINISHED:
-        again = {"status": str(MailingStatus.RUNNING), "finished_at": None, "final_counts": null()}
-        mailing_reads.change(connection, mailing.id, again)
-    mailings.lower_next_run(connection, mailing.id, now)
+    reopen(connection, mailing.id, mailing.status, now)
 
 
 def delete(source: Engine, principal: Principal, message_id: int, *, clock: Clock = database_clock) -> None:

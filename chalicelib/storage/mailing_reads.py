@@ -104,10 +104,18 @@ def page(connection: Connection, chosen: MailingFilter, part: Slice) -> list[Mai
     return _with_counts(connection, rows_of(connection, statement, Mailing.id, part))
 
 
+def row(connection: Connection, owner_id: int | None, mailing_id: int) -> AnyRow | None:
+    """All columns of the mailing, if the owner (None: anyone) has it."""
+    return connection.execute(_whole(owner_id, mailing_id)).one_or_none()
+
+
 def lock_owned(connection: Connection, owner_id: int | None, mailing_id: int) -> AnyRow | None:
-    """All columns of the mailing, if the owner (None: anyone) has it, its row locked until the transaction ends."""
-    statement = _owned(select(*Mailing.__table__.columns).where(Mailing.id == mailing_id), owner_id)
-    return connection.execute(statement.with_for_update(key_share=True)).one_or_none()
+    """The same, the row locked until the transaction ends."""
+    return connection.execute(_whole(owner_id, mailing_id).with_for_update(key_share=True)).one_or_none()
+
+
+def _whole(owner_id: int | None, mailing_id: int) -> AnySelect:
+    return _owned(select(*Mailing.__table__.columns).where(Mailing.id == mailing_id), owner_id)
 
 
 def _owned(statement: AnySelect, owner_id: int | None) -> AnySelect:

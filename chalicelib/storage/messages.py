@@ -12,7 +12,8 @@ from chalicelib.domain.selection import Selection
 from chalicelib.domain.status import MessageStatus
 from chalicelib.storage.mailing_reads import by_key
 
-_SELECTED = """
+# Selection.matches, in SQL.
+SELECTED = """
     (cardinality(CAST(:codes AS text[])) = 0 OR c.operator_code = ANY(CAST(:codes AS text[])))
     AND (cardinality(CAST(:tags AS text[])) = 0 OR c.tags && CAST(:tags AS text[]))
 """
@@ -24,7 +25,7 @@ _PLAN = text(
     WITH slice AS (
       SELECT c.id, c.phone, EXISTS (SELECT 1 FROM do_not_contact d WHERE d.owner_id = c.owner_id AND d.phone = c.phone) AS barred
       FROM client c
-      WHERE c.owner_id = :owner AND c.time_zone = :zone AND c.id > :cursor AND {_SELECTED}
+      WHERE c.owner_id = :owner AND c.time_zone = :zone AND c.id > :cursor AND {SELECTED}
       ORDER BY c.id LIMIT :size FOR KEY SHARE
     ), planned AS (
       INSERT INTO message (mailing_id, owner_id, client_id, phone, time_zone, not_before, status, error_code)
@@ -52,7 +53,7 @@ _CATCH_UP = text(
       CASE WHEN z.expires_at > :now AND d.id IS NOT NULL THEN 'do_not_contact' END
     FROM client c JOIN mailing_zone z ON z.mailing_id = :mailing AND z.time_zone = c.time_zone
     LEFT JOIN do_not_contact d ON d.owner_id = c.owner_id AND d.phone = c.phone
-    WHERE c.owner_id = :owner AND {_SELECTED}
+    WHERE c.owner_id = :owner AND {SELECTED}
       AND NOT EXISTS (SELECT 1 FROM message m WHERE m.mailing_id = :mailing AND m.client_id = c.id)
       AND NOT EXISTS (SELECT 1 FROM message m WHERE m.mailing_id = :mailing AND m.phone = c.phone)
     ORDER BY c.id FOR KEY SHARE OF c
@@ -230,7 +231,7 @@ class ZoneSlice:
 
 def plan_slice(connection: Connection, place: ZoneSlice, selection: Selection, size: int, now: datetime) -> Planned:
     """Plans up to `size` selected clients of one zone beyond its cursor; the zone is planned when fewer than that were left."""
-    parameters = _selected(selection) | {
+    parameters = selected(selection) | {
         "mailing": place.mailing_id,
         "owner": place.owner_id,
         "zone": place.time_zone,
@@ -245,11 +246,12 @@ def plan_slice(connection: Connection, place: ZoneSlice, selection: Selection, s
 
 def catch_up(connection: Connection, mailing_id: int, owner_id: int, selection: Selection, now: datetime) -> int:
     """Rows for selected clients that have none, over all zones of the mailing; how many were made."""
-    parameters = _selected(selection) | {"mailing": mailing_id, "owner": owner_id, "now": now}
+    parameters = selected(selection) | {"mailing": mailing_id, "owner": owner_id, "now": now}
     return connection.execute(_CATCH_UP, parameters).rowcount
 
 
-def _selected(selection: Selection) -> dict[str, Any]:
+def selected(selection: Selection) -> dict[str, Any]:
+    """The parameters of SELECTED."""
     return {"codes": list(selection.operator_codes), "tags": list(selection.tags)}
 
 

@@ -1,0 +1,140 @@
+"""Looking before sending: whom a mailing would reach, what they would read, and one text to a number of one's own."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine, text
+
+from chalicelib.domain.access import Principal
+from chalicelib.domain.errors import ConflictError, FieldError, InvalidInputError, NotFoundError
+from chalicelib.domain.outcome import Outcome
+from chalicelib.domain.personal_text import MissingValueError, render
+from chalicelib.domain.phone import PhoneError, parse_phone
+from chalicelib.domain.selection import Selection
+from chalicelib.observability import log
+from chalicelib.providers import Provider
+from chalicelib.services.mailings import times_of
+from chalicelib.storage import clients, do_not_contact, mailing_reads, selections
+from chalicelib.storage.clock import Clock, database_clock
+from chalicelib.storage.engine import autocommit
+from chalicelib.storage.paging import AnyRow
+
+
+@dataclass(frozen=True, slots=True)
+class ZonePreview:
+    """The selected clients of one time zone: how many, when their wave opens and their window ends (UTC)."""
+
+    time_zone: str
+    clients: int
+    opens_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The text as one client would read it; `missing` names the attribute for lack of which that client would get none."""
+
+    client: int
+    text: str | None
+    length: int | None
+    missing: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a mailing would do if it stayed as it is. Nothing is sent or planned by asking."""
+
+    clients: int
+    do_not_contact: int
+    zones: list[ZonePreview]
+    sample: Sample | None
+
+
+def preview(source: Engine, principal: Principal, mailing_id: int, *, clock: Clock = database_clock) -> Preview:
+    """Whom the mailing matches now, by zone in the order in which they open, and a rendered sample. Raises NotFoundError."""
+    with autocommit(source) as connection:
+        row = _visible(connection, principal, mailing_id)
+        selection, times = _selection(row), times_of({**row._mapping})
+        now = clock(connection)
+        by_zone = selections.count_by_zone(connection, row.owner_id, selection)
+        zones = [
+            ZonePreview(zone, number, times.interval(zone, now).opens_at, times.end(zone)) for zone, number in by_zone.items()
+        ]
+        first = selections.first(connection, row.owner_id, selection)
+        return Preview(
+            clients=sum(by_zone.values()),
+            do_not_contact=selections.count_barred(connection, row.owner_id, selection),
+            zones=sorted(zones, key=lambda zone: (zone.opens_at, zone.time_zone)),
+            sample=None if first is None else _sample(row.text, first),
+        )
+
+
+def _sample(template: str, client: selections.SampleClient) -> Sample:
+    try:
+        rendered = render(template, client.attributes)
+    except MissingValueError as error:
+        return Sample(client.id, None, None, error.name)
+    return Sample(client.id, rendered, len(rendered))
+
+
+@dataclass(frozen=True, slots=True)
+class SentTest:
+    """What became of a test send: the key it was sent under, the text, and what the provider said."""
+
+    message_id: int
+    text: str
+    outcome: Outcome
+
+
+def send_test(
+    source: Engine, principal: Principal, mailing_id: int, phone: str, provider: Provider, *, client_id: int | None = None
+) -> SentTest:
+    """Renders the text for a client (without `client_id`: the first selected) and sends it to `phone`, outside all statistics.
+
+    The key is a fresh one of the message sequence, so that no test is ever taken for a client's message. Raises NotFoundError,
+    InvalidInputError, or ConflictError for a phone on the owner's do-not-contact list.
+    """
+    try:
+        parse_phone(phone)
+    except PhoneError as error:
+        raise InvalidInputError(FieldError("phone", str(error))) from None
+    with autocommit(source) as connection:
+        row = _visible(connection, principal, mailing_id)
+        rendered = _rendered(row.text, _attributes(connection, row, client_id))
+        if do_not_contact.listed(connection, row.owner_id, phone):
+            raise ConflictError("this phone is on the do-not-contact list")
+        message_id: int = connection.execute(_DRAW_ID).scalar_one()
+    outcome = provider.send(message_id, phone, rendered)
+    log("test_sent", mailing_id=mailing_id, message_id=message_id, outcome=str(outcome.kind))
+    return SentTest(message_id, rendered, outcome)
+
+
+_DRAW_ID = text("SELECT nextval(pg_get_serial_sequence('message', 'id'))")
+
+
+def _attributes(connection: Connection, row: AnyRow, client_id: int | None) -> dict[str, object]:
+    if client_id is None:
+        first = selections.first(connection, row.owner_id, _selection(row))
+        return {} if first is None else first.attributes
+    client = clients.find(connection, row.owner_id, client_id)
+    if client is None:
+        raise NotFoundError("client")
+    return client.attributes
+
+
+def _rendered(template: str, attributes: dict[str, object]) -> str:
+    try:
+        return render(template, attributes)
+    except MissingValueError as error:
+        raise InvalidInputError(FieldError("client", f"lacks the attribute {error.name}, which the text needs")) from None
+
+
+def _visible(connection: Connection, principal: Principal, mailing_id: int) -> AnyRow:
+    row = mailing_reads.row(connection, principal.owner_filter, mailing_id)
+    if row is None:
+        raise NotFoundError("mailing")
+    return row
+
+
+def _selection(row: AnyRow) -> Selection:
+    return Selection(tuple(row.filter_operator_codes), tuple(row.filter_tags))

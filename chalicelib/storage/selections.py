@@ -1,0 +1,44 @@
+"""Reading the clients that a selection matches, before anything is planned."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from chalicelib.domain.selection import Selection
+from chalicelib.storage.messages import SELECTED, selected
+
+_BY_ZONE = text(f"SELECT c.time_zone, count(*) FROM client c WHERE c.owner_id = :owner AND {SELECTED} GROUP BY c.time_zone")  # noqa: S608
+_BARRED = text(
+    f"""
+    SELECT count(*) FROM client c JOIN do_not_contact d ON d.owner_id = c.owner_id AND d.phone = c.phone
+    WHERE c.owner_id = :owner AND {SELECTED}
+    """  # noqa: S608
+)
+_FIRST = text(
+    f"SELECT c.id, c.attributes FROM client c WHERE c.owner_id = :owner AND {SELECTED} ORDER BY c.id LIMIT 1"  # noqa: S608
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SampleClient:
+    """A client to render a text for."""
+
+    id: int
+    attributes: dict[str, Any]
+
+
+def count_by_zone(connection: Connection, owner_id: int, selection: Selection) -> dict[str, int]:
+    """How many of the owner's clients are selected, by time zone."""
+    return {row[0]: row[1] for row in connection.execute(_BY_ZONE, {"owner": owner_id, **selected(selection)})}
+
+
+def count_barred(connection: Connection, owner_id: int, selection: Selection) -> int:
+    """How many of the selected are on the owner's do-not-contact list."""
+    return int(connection.execute(_BARRED, {"owner": owner_id, **selected(selection)}).scalar_one())
+
+
+def first(connection: Connection, owner_id: int, selection: Selection) -> SampleClient | None:
+    """The selected client with the lowest id."""
+    row = connection.execute(_FIRST, {"owner": owner_id, **selected(selection)}).one_or_none()
+    return None if row is None else SampleClient(*row)
