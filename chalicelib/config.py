@@ -80,6 +80,8 @@ class Settings(BaseModel):
     """How long after its moment a mailing may still be started by its schedule (at() is precise to a minute)."""
 
     token_days: Count = 30
+    session_hours: Count = 12
+    """How long somebody stays logged in at the admin panel."""
     login_window_seconds: Seconds = 900
     login_max_failures: Count = 10
     text_limit: Count = 2_000

@@ -274,3 +274,15 @@ class History(Base):
     at: Mapped[datetime] = mapped_column(server_default=func.now())
     action: Mapped[str] = mapped_column(String(32))
     changes: Mapped[dict[str, Any]] = mapped_column(server_default=sql_text("'{}'"))
+
+
+class Session(Base):
+    """Someone logged in at the admin panel. Only the SHA-256 of what the cookie holds is stored."""
+
+    __tablename__ = "session"
+
+    id: Mapped[int] = _big_id()
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
+    secret_sha256: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime] = mapped_column(index=True)

@@ -1,0 +1,160 @@
+"""Use cases around users, for superusers; and everyone's own password."""
+
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from chalicelib.auth.password_rules import require_good
+from chalicelib.auth.passwords import PasswordError, hash_password, verify_password
+from chalicelib.domain.access import Principal
+from chalicelib.domain.errors import ConflictError, FieldError, ForbiddenError, InvalidInputError, NotFoundError
+from chalicelib.services import history
+from chalicelib.services.history import Change, Kind
+from chalicelib.services.sessions import digest
+from chalicelib.storage import sessions, user_edits
+from chalicelib.storage.engine import FOREIGN_KEY_VIOLATION, UNIQUE_VIOLATION, autocommit, sqlstate
+from chalicelib.storage.user_edits import UserRow
+
+_MAX_NAME = 150
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What is said of a user, less the password."""
+
+    username: str
+    is_superuser: bool = False
+    is_active: bool = True
+
+
+def get(source: Engine, principal: Principal, user_id: int) -> UserRow:
+    """The user. Raises ForbiddenError, NotFoundError."""
+    _require_superuser(principal)
+    with autocommit(source) as connection:
+        return _found(connection, user_id)
+
+
+def create(source: Engine, principal: Principal, account: Account, password: str) -> UserRow:
+    """A new user. Raises ForbiddenError, InvalidInputError."""
+    _require_superuser(principal)
+    account = _checked(account)
+    values = {**_values(account), "password_hash": _hashed(password, account.username)}
+    with source.begin() as connection:
+        try:
+            made = user_edits.add(connection, values)
+        except DBAPIError as error:
+            raise _taken(error) from None
+        history.note(connection, principal, _change(made.id, "create"))
+    return made
+
+
+def change(source: Engine, principal: Principal, user_id: int, account: Account) -> UserRow:
+    """Writes a user anew. Deactivated users are out at once. Raises ForbiddenError, NotFoundError, InvalidInputError, ConflictError."""
+    _require_superuser(principal)
+    account = _checked(account)
+    with source.begin() as connection:
+        superusers = user_edits.lock_all_superusers(connection)
+        before = _found(connection, user_id)
+        if superusers == [user_id] and not (account.is_superuser and account.is_active):
+            raise ConflictError("the last active superuser stays one")
+        try:
+            changed = user_edits.change(connection, user_id, _values(account))
+        except DBAPIError as error:
+            raise _taken(error) from None
+        differences = history.differences(_values(_account(before)), _values(account))
+        if differences:
+            history.note(connection, principal, _change(user_id, "update", differences))
+        if not account.is_active:
+            sessions.remove_of_user(connection, user_id)
+    return changed
+
+
+def set_password(source: Engine, principal: Principal, user_id: int, password: str) -> None:
+    """Gives a user another password, which ends their sessions. Raises ForbiddenError, NotFoundError, InvalidInputError."""
+    _require_superuser(principal)
+    with autocommit(source) as connection:
+        user = _found(connection, user_id)
+    _store_password(source, principal, user, _hashed(password, user.username))
+
+
+def change_own_password(source: Engine, principal: Principal, old: str, new: str, session_secret: str) -> None:
+    """Changes one's own password; of one's sessions only this one goes on. Raises InvalidInputError."""
+    with autocommit(source) as connection:
+        user, stored = _found(connection, principal.user_id), user_edits.password_hash(connection, principal.user_id)
+    if not verify_password(stored, old):
+        raise InvalidInputError(FieldError("old_password", "this is not your password"))
+    _store_password(source, principal, user, _hashed(new, user.username), but=digest(session_secret))
+
+
+def delete(source: Engine, principal: Principal, user_id: int) -> None:
+    """Deletes a user who owns nothing. Raises ForbiddenError, NotFoundError, ConflictError."""
+    _require_superuser(principal)
+    with source.begin() as connection:
+        superusers = user_edits.lock_all_superusers(connection)
+        _found(connection, user_id)
+        if user_id == principal.user_id or superusers == [user_id]:
+            raise ConflictError("nobody deletes themselves, nor the last active superuser")
+        if user_edits.has_data(connection, user_id):
+            raise _has_data()
+        try:
+            user_edits.remove(connection, user_id)
+        except DBAPIError as error:
+            raise _has_data() if sqlstate(error) == FOREIGN_KEY_VIOLATION else error from None
+        history.note(connection, principal, _change(user_id, "delete"))
+
+
+def _require_superuser(principal: Principal) -> None:
+    if not principal.is_superuser:
+        raise ForbiddenError("only a superuser may do this")
+
+
+def _found(connection: Connection, user_id: int) -> UserRow:
+    found = user_edits.find(connection, user_id)
+    if found is None:
+        raise NotFoundError("user")
+    return found
+
+
+def _checked(account: Account) -> Account:
+    name = account.username.strip()
+    if not 0 < len(name) <= _MAX_NAME or not name.isprintable():
+        raise InvalidInputError(FieldError("username", f"a user's name has 1 to {_MAX_NAME} printable characters"))
+    return replace(account, username=name)
+
+
+def _hashed(password: str, username: str) -> str:
+    try:
+        require_good(password, username)
+    except PasswordError as error:
+        raise InvalidInputError(FieldError("password", str(error))) from None
+    return hash_password(password)
+
+
+def _store_password(source: Engine, principal: Principal, user: UserRow, hashed: str, *, but: bytes | None = None) -> None:
+    with source.begin() as connection:
+        user_edits.change(connection, user.id, {"password_hash": hashed})
+        sessions.remove_of_user(connection, user.id, but=but)
+        history.note(connection, principal, _change(user.id, "change_password"))
+
+
+def _account(row: UserRow) -> Account:
+    return Account(row.username, row.is_superuser, row.is_active)
+
+
+def _values(account: Account) -> dict[str, str | bool]:
+    return {"username": account.username, "is_superuser": account.is_superuser, "is_active": account.is_active}
+
+
+def _change(user_id: int, action: str, changes: dict[str, list[object]] | None = None) -> Change:
+    return Change(Kind.USER, user_id, user_id, action, changes or {})
+
+
+def _taken(error: DBAPIError) -> Exception:
+    if sqlstate(error) == UNIQUE_VIOLATION:
+        return InvalidInputError(FieldError("username", "another user has this name"))
+    return error
+
+
+def _has_data() -> ConflictError:
+    return ConflictError("this user owns clients, mailings or do-not-contact entries: deactivate them instead")
