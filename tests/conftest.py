@@ -10,7 +10,7 @@ from typing import Any
 
 import hypothesis
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, TextClause, text
 
 from chalicelib import aws, config
 from chalicelib.config import Settings, read_settings
@@ -48,16 +48,23 @@ def _migrated_engine(database_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def _emptying() -> TextClause:
+    """Empties every table and starts ids at 1: 2 ms, where TRUNCATE takes 40 to 80 for its new files."""
+    tables = [f'"{table.name}"' for table in reversed(Base.metadata.sorted_tables)]
+    deletes = " ".join(f"DELETE FROM {table};" for table in tables)  # noqa: S608 - our own tables
+    ids = "PERFORM setval(oid, 1, false) FROM pg_class WHERE relkind = 'S';"
+    return text(f"DO $$ BEGIN {deletes} {ids} END $$")
+
+
 @pytest.fixture
-def engine(_migrated_engine: Engine) -> Engine:
+def engine(_migrated_engine: Engine, _emptying: TextClause) -> Engine:
     """An engine on an empty database.
 
-    Emptied by TRUNCATE and not by rolling back a transaction around each test: what is tested here takes locks and commits, from
-    several connections at once.
+    Emptied, and not rolled back after each test: what is tested here takes locks and commits, from several connections at once.
     """
-    tables = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
     with _migrated_engine.begin() as connection:
-        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+        connection.execute(_emptying)
     return _migrated_engine
 
 

@@ -1,8 +1,9 @@
 """Clients through the API."""
 
-from tests.api.conftest import Api
+import pytest
 
-PHONE = "+79101234567"
+from chalicelib import config
+from tests.api.conftest import MAILING, PHONE, Api
 
 
 def test_a_client_is_added_read_and_listed(anna: Api) -> None:
@@ -44,3 +45,78 @@ def test_test_clients_are_made_once_and_by_a_superuser(root: Api, anna: Api) -> 
     assert root.post("/add-users/") == {"created": 0, "total": 2160, "message": "0 test clients made, 2160 were there already"}
     page = root.get("/api/v1/client?page_size=500&operator_code=910")
     assert len(page["results"]) == len({client["time_zone"] for client in page["results"]}) == 24
+
+
+def test_put_replaces_and_patch_changes_what_is_named(anna: Api) -> None:
+    made = anna.post(
+        "/api/v1/client", {"phone": PHONE, "time_zone": "UTC", "tags": ["vip"], "attributes": {"name": "Анна", "n": 3}}
+    )
+    path = f"/api/v1/client/{made['id']}"
+    assert anna.ask("PATCH", path, {"time_zone": "Asia/Tokyo"}) == {**made, "time_zone": "Asia/Tokyo"}
+    assert anna.ask("PATCH", path, {}) == {**made, "time_zone": "Asia/Tokyo"}
+    assert anna.ask("PATCH", path, {"phone": "+79261234567"})["operator_code"] == "926"
+    assert anna.ask("PATCH", path, {"operator_code": "900"})["operator_code"] == "900"
+    assert anna.ask("PATCH", path, {"tags": ["a", "a"]})["operator_code"] == "900"
+    assert anna.ask("PATCH", path, {"operator_code": None})["operator_code"] == "926"
+    replaced = anna.ask("PUT", path, {"phone": PHONE, "time_zone": "UTC"})
+    assert replaced == {**made, "tags": [], "attributes": {}}
+    for method in ("PUT", "PATCH"):
+        answer = anna.ask(method, path, {"phone": "1", "time_zone": "UTC", "colour": "red"}, expect=422)
+        assert {error["field"] for error in answer["errors"]} == {"phone", "colour"}
+    assert anna.ask("PUT", path, {"time_zone": "UTC"}, expect=422)["errors"][0]["field"] == "phone"
+
+
+def test_a_phone_that_another_client_has_is_a_conflict(anna: Api) -> None:
+    anna.post("/api/v1/client", {"phone": PHONE, "time_zone": "UTC"})
+    other = anna.post("/api/v1/client", {"phone": "+79261234567", "time_zone": "UTC"})
+    anna.ask("PATCH", f"/api/v1/client/{other['id']}", {"phone": PHONE}, expect=409)
+
+
+def test_only_a_superuser_gives_a_client_away_and_only_before_it_has_messages(anna: Api, root: Api, boris: Api) -> None:
+    client = anna.post("/api/v1/client", {"phone": PHONE, "time_zone": "UTC"})
+    path = f"/api/v1/client/{client['id']}"
+    boris_id = boris.post("/api/v1/client", {"phone": PHONE, "time_zone": "UTC"})["owner"]
+    assert anna.ask("PATCH", path, {"owner": boris_id}, expect=422)["errors"][0]["field"] == "owner"
+    root.ask("PATCH", path, {"owner": boris_id}, expect=409)
+    boris.ask("DELETE", f"/api/v1/client/{boris.get('/api/v1/client')['results'][0]['id']}", expect=204)
+    assert root.ask("PATCH", path, {"owner": boris_id})["owner"] == boris_id
+    assert boris.ask("PUT", path, {"phone": PHONE, "time_zone": "UTC"})["owner"] == boris_id
+    mailing = boris.post("/api/v1/mailing", MAILING)
+    boris.post("/api/v1/message", {"mailing": mailing["id"], "client": client["id"]})
+    assert "has no messages" in root.ask("PATCH", path, {"owner": client["owner"]}, expect=409)["message"]
+
+
+def test_all_clients_are_deleted_by_a_superuser_who_is_told_how_many(root: Api, anna: Api) -> None:
+    client = anna.post("/api/v1/client", {"phone": PHONE, "time_zone": "UTC"})
+    mailing = anna.post("/api/v1/mailing", MAILING)
+    message = anna.post("/api/v1/message", {"mailing": mailing["id"], "client": client["id"]})
+    root.post("/add-users")
+    anna.post("/del-users", expect=403)
+    assert root.post("/del-users", expect=200) == {"deleted": 2161, "message": "2161 clients deleted"}
+    assert root.post("/del-users", expect=200)["deleted"] == 0
+    left = anna.get(f"/api/v1/message/{message['id']}")
+    assert (left["status"], left["error_code"], left["client"], left["phone"]) == (4, "client_deleted", None, PHONE)
+
+
+def test_test_clients_can_be_switched_off(root: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_CLIENTS_ENABLED", "false")
+    config.settings.cache_clear()
+    for path in ("/add-users", "/del-users"):
+        assert "switched off" in root.post(path, expect=403)["message"]
+
+
+def test_history_tells_who_changed_what_and_outlives_the_client(anna: Api, boris: Api, root: Api) -> None:
+    client = anna.post("/api/v1/client", {"phone": PHONE, "time_zone": "UTC"})
+    path = f"/api/v1/client/{client['id']}"
+    anna.ask("PATCH", path, {"tags": ["vip"]})
+    root.ask("DELETE", path, expect=204)
+    found = anna.get(f"{path}/history")["results"]
+    assert [(row["username"], row["action"], row["changes"]) for row in found] == [
+        ("anna", "create", {}),
+        ("anna", "update", {"tags": [[], ["vip"]]}),
+        ("root", "delete", {}),
+    ]
+    boris.get(f"{path}/history", expect=404)
+    newest = anna.get(f"{path}/history?page_size=1&ordering=-id")
+    assert newest["results"] == [found[2]]
+    assert newest["next"].endswith(f"after={found[2]['id']}")

@@ -2,15 +2,7 @@
 
 from typing import Any
 
-from tests.api.conftest import Api
-
-MAILING = {
-    "name": "May",
-    "text": "Hello",
-    "starts_at": "2030-05-01T09:00:00",
-    "ends_at": "2030-05-02T09:00:00",
-    "time_zone": "UTC",
-}
+from tests.api.conftest import MAILING, Api
 
 
 def test_a_mailing_is_written_read_and_listed(anna: Api, boris: Api) -> None:

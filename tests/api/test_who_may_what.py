@@ -6,17 +6,9 @@ import pytest
 from sqlalchemy import Engine
 
 from chalicelib.api.routes import ROUTES, Route
-from tests.api.conftest import Api, make_user
+from tests.api.conftest import MAILING, PHONE, Api, make_user
 from tests.api.lambda_event import Answer, call
 
-PHONE = "+79101234567"
-MAILING = {
-    "name": "May",
-    "text": "Hello",
-    "starts_at": "2030-05-01T09:00:00",
-    "ends_at": "2030-05-02T09:00:00",
-    "time_zone": "UTC",
-}
 CALLS = [(route, method) for route in ROUTES for method in (*route.handlers, *(("HEAD",) if "GET" in route.handlers else ()))]
 FOR_SUPERUSERS = {"/add-users", "/del-users"}
 
@@ -75,7 +67,7 @@ class Owned:
 
 def with_one_of_each(api: Api, engine: Engine, username: str) -> Owned:
     user = make_user(engine, username)
-    own = api.login(username)
+    own = api.as_user(engine, user)
     client = own.post("/api/v1/client", {"phone": PHONE, "time_zone": "UTC"})["id"]
     mailing = own.post("/api/v1/mailing", MAILING)["id"]
     message = own.post("/api/v1/message", {"mailing": mailing, "client": client})["id"]
