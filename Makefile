@@ -13,7 +13,7 @@ help: ## list the commands
 
 .PHONY: setup
 setup: ## install what development and the local stack need (the other commands do it themselves)
-	@sh local/setup.sh dev aws
+	@sh local/setup.sh dev aws vendor
 
 .PHONY: run
 run: setup ## the whole service on this machine: the main job before your eyes, then up until Ctrl-C

@@ -1,6 +1,6 @@
-"""Makes the venvs of the project; runs on the bare interpreter, before anything is installed.
+"""Makes the venvs of the project, and vendor/; runs on the bare interpreter, before anything is installed.
 
-    python bootstrap.py dev|aws...
+    python bootstrap.py dev|aws|vendor...
 
 A marker holds what the venv was made from, so that nothing happens, and no network is asked, while that stays the same.
 """
@@ -21,6 +21,10 @@ VENVS = {
     "dev": (ROOT / ".venv", ROOT / "requirements-dev.txt"),
     "aws": (ROOT / ".local" / "venv-aws", ROOT / "local" / "requirements-aws.txt"),
 }
+VENDOR = ROOT / "vendor"
+VENDORED = ROOT / "local" / "requirements-vendor.txt"
+# The one vendored package is 2.5 MB, of which a page needs these.
+VENDORED_FILES = {"__init__.py", "LICENSE", "swagger-ui.css", "swagger-ui-bundle.js"}
 COMMON = ROOT / "requirements.txt"
 
 
@@ -57,6 +61,23 @@ def ensure(folder: Path, requirements: Path) -> None:
     print(f"Installed in {time.monotonic() - started:.1f} s")
 
 
+def ensure_vendor() -> None:
+    marker = VENDOR / ".made-from"
+    wanted = hashlib.sha256(VENDORED.read_bytes()).hexdigest()
+    if marker.exists() and marker.read_text() == wanted:
+        return
+    shutil.rmtree(VENDOR, ignore_errors=True)
+    VENDOR.mkdir()
+    uv(VENVS["dev"][0], "install", "--no-deps", "--target", str(VENDOR), "-r", str(VENDORED))
+    for path in sorted(VENDOR.rglob("*"), reverse=True):
+        if path.is_dir():
+            if not any(path.iterdir()):
+                path.rmdir()
+        elif path.name not in VENDORED_FILES:
+            path.unlink()
+    marker.write_text(wanted)
+
+
 def fingerprint(folder: Path, requirements: Path) -> str:
     """The folder counts, too: a venv that was moved or copied does not work."""
     parts = [str(folder), sys.version, requirements.read_text(), COMMON.read_text()]
@@ -77,15 +98,17 @@ def runs(python: Path) -> bool:
 
 def install(folder: Path, requirements: Path) -> None:
     """pip brings uv, and uv the rest, exactly as pinned: whatever else was there goes."""
-    uv = VENVS["dev"][0] / "bin" / "uv"
-    if not works(uv):
+    if not works(VENVS["dev"][0] / "bin" / "uv"):
         pip = [str(folder / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check", "install", pinned_uv()]
         subprocess.run(pip, check=True)
-        uv = folder / "bin" / "uv"
-    python = folder / "bin" / "python"
-    command = [str(uv), "pip", "sync", "--quiet", "--compile-bytecode", "--python", str(python), str(requirements)]
+    uv(folder, "sync", "--compile-bytecode", "--python", str(folder / "bin" / "python"), str(requirements))
+
+
+def uv(folder: Path, *arguments: str) -> None:
+    """Runs uv pip; the dev venv has it, or else the one that is being made."""
+    program = next(path for path in (VENVS["dev"][0] / "bin" / "uv", folder / "bin" / "uv") if works(path))
     environment = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")}
-    subprocess.run(command, check=True, env=environment)
+    subprocess.run([str(program), "pip", arguments[0], "--quiet", *arguments[1:]], check=True, env=environment)
 
 
 def works(program: Path) -> bool:

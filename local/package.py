@@ -88,7 +88,7 @@ def _lay_out(project: Path, stage: str, *, bare: bool, environment: Mapping[str,
     for name in (*CODE, "vendor", "out"):
         path = project / name
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    ignore = shutil.ignore_patterns("__pycache__")
+    ignore = shutil.ignore_patterns("__pycache__", ".made-from")
     shutil.copy2(ROOT / "app.py", project)
     shutil.copytree(ROOT / "chalicelib", project / "chalicelib", ignore=ignore)
     (project / "vendor").mkdir()

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the venvs that are named (dev, aws) with the first Python here that fits, unless they are up to date.
+# Makes what is named (the venvs dev and aws, the folder vendor) with the first Python here that fits, unless it is up to date.
 # PYTHON=... chooses the interpreter.
 set -eu
 cd "$(dirname "$0")/.."
