@@ -35,12 +35,12 @@ def main(names: list[str]) -> int:
         fcntl.flock(held, fcntl.LOCK_EX)  # two makes at once must not build one venv
         for name in names:
             try:
-                ensure(*VENVS[name])
+                if name == "vendor":
+                    ensure_vendor()
+                else:
+                    ensure(*VENVS[name])
             except subprocess.CalledProcessError as error:
-                print(
-                    f"Could not install {VENVS[name][1].name}: {' '.join(map(str, error.cmd))} failed, as it says above.",
-                    file=sys.stderr,
-                )
+                print(f"Could not install {name}: {' '.join(map(str, error.cmd))} failed, as it says above.", file=sys.stderr)
                 return 1
     return 0
 
@@ -68,7 +68,7 @@ def ensure_vendor() -> None:
         return
     shutil.rmtree(VENDOR, ignore_errors=True)
     VENDOR.mkdir()
-    uv(VENVS["dev"][0], "install", "--no-deps", "--target", str(VENDOR), "-r", str(VENDORED))
+    uv(VENVS["dev"][0], "install", "--python", sys.executable, "--no-deps", "--target", str(VENDOR), "-r", str(VENDORED))
     for path in sorted(VENDOR.rglob("*"), reverse=True):
         if path.is_dir():
             if not any(path.iterdir()):
