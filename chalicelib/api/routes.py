@@ -32,7 +32,7 @@ class Route:
 
 
 _ALL = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
-_POST_ONLY = ("start", "pause", "resume", "cancel")
+_POST_ONLY = ("start", "pause", "resume", "cancel", "test", "retry-failed")
 
 
 def _one(kind: str, module: str, *, history: str | None = None) -> tuple[Route, ...]:
@@ -59,7 +59,8 @@ ROUTES: Final = (
     Route(f"{V1}/token/{{id}}", {"DELETE": "tokens:revoke"}),
     *_one("client", "clients", history="client"),
     *_one("mailing", "mailings", history="mailing"),
-    *(Route(f"{V1}/mailing/{{id}}/{verb}", {"POST": f"mailings:{verb}"}) for verb in _POST_ONLY),
+    *(Route(f"{V1}/mailing/{{id}}/{verb}", {"POST": f"mailings:{verb.replace('-', '_')}"}) for verb in _POST_ONLY),
+    Route(f"{V1}/mailing/{{id}}/preview", {"GET": "mailings:preview"}),
     *_one("message", "messages"),
     Route(f"{V1}/do-not-contact", {"GET": "do_not_contact:page", "POST": "do_not_contact:put"}),
     Route(f"{V1}/do-not-contact/{{id}}", {"GET": "do_not_contact:get", "DELETE": "do_not_contact:remove"}),

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from app import app
+from chalicelib import config
 from chalicelib.auth.passwords import hash_password
 from chalicelib.config import Settings
 from chalicelib.services.logins import issue
@@ -68,10 +69,12 @@ def make_user(engine: Engine, username: str, *, superuser: bool = False, active:
 
 
 @pytest.fixture
-def api(settings: Settings, aws_calls: AwsCalls) -> Api:
-    """An anonymous caller."""
+def api(settings: Settings, aws_calls: AwsCalls, monkeypatch: pytest.MonkeyPatch) -> Api:
+    """An anonymous caller; the provider is away."""
     del settings, aws_calls
-    return Api(Client(app))
+    monkeypatch.setenv("PROVIDER_URL", "http://127.0.0.1:9")
+    config.settings.cache_clear()
+    return Api(Client(app, stage_name="tests"))  # a stage without settings of its own
 
 
 @pytest.fixture

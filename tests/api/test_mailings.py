@@ -42,3 +42,54 @@ def test_statistics_count_nothing_before_anything_was_planned(anna: Api) -> None
     assert [(each["status"], each["count"]) for each in found["statuses"]] == [(1, 0), (2, 0), (3, 0), (4, 0), (5, 0)]
     assert anna.get("/api/v1/statistic-messages/2")["title"] == "sent"
     assert "1 waiting" in anna.get("/api/v1/statistic-messages/6", expect=404)["message"]
+
+
+def test_patch_changes_what_is_named_and_put_replaces(anna: Api) -> None:
+    made = anna.post("/api/v1/mailing", {**MAILING, "filter_tags": ["vip"], "send_from": "09:00", "send_until": "21:00:00"})
+    path = f"/api/v1/mailing/{made['id']}"
+    assert (made["send_from"], made["send_until"]) == ("09:00:00", "21:00:00")
+    assert anna.ask("PATCH", path, {"name": "June", "starts_at": "2030-06-01T09:00", "ends_at": "2030-06-02T09:00"}) == {
+        **made,
+        "name": "June",
+        "starts_at": "2030-06-01T09:00:00",
+        "ends_at": "2030-06-02T09:00:00",
+        "next_run_at": "2030-06-01T09:00:00Z",
+    }
+    replaced = anna.ask("PUT", path, {**MAILING, "draft": True})
+    assert (replaced["status"], replaced["filter_tags"], replaced["send_from"]) == ("draft", [], None)
+    assert set(anna.ask("PATCH", path, {"send_from": "09:00"}, expect=422)["errors"][0]) == {"field", "message"}
+    assert anna.ask("PATCH", path, {"draft": False})["status"] == "scheduled"
+
+
+def test_the_life_cycle_has_its_verbs(anna: Api) -> None:
+    path = f"/api/v1/mailing/{anna.post('/api/v1/mailing', {**MAILING, 'draft': True})['id']}"
+    anna.post(f"{path}/pause", expect=409)
+    for verb, status in (("start", "scheduled"), ("pause", "paused"), ("resume", "scheduled"), ("cancel", "cancelled")):
+        assert anna.post(f"{path}/{verb}", expect=200)["status"] == status
+    assert "cancelled" in anna.post(f"{path}/start", expect=409)["message"]
+    assert [row["action"] for row in anna.get(f"{path}/history")["results"]] == ["create", "start", "pause", "resume", "cancel"]
+    anna.ask("DELETE", path, expect=204)
+    anna.get(path, expect=404)
+
+
+def test_a_look_before_sending(anna: Api, boris: Api) -> None:
+    clients = [
+        {"phone": f"+7910123456{n}", "time_zone": zone, "attributes": {"name": "Анна"}}
+        for n, zone in enumerate(["UTC", "Asia/Tokyo"])
+    ]
+    anna.post("/api/v1/client", {"clients": clients})
+    anna.post("/api/v1/do-not-contact", {"phone": clients[0]["phone"]})
+    path = f"/api/v1/mailing/{anna.post('/api/v1/mailing', {**MAILING, 'text': 'Hi ${name}', 'time_zone': None, 'draft': True})['id']}"
+    found = anna.get(f"{path}/preview")
+    assert (found["clients"], found["do_not_contact"], found["sample"]["text"]) == (2, 1, "Hi Анна")
+    assert [(zone["time_zone"], zone["opens_at"]) for zone in found["zones"]] == [
+        ("Asia/Tokyo", "2030-05-01T00:00:00Z"),
+        ("UTC", "2030-05-01T09:00:00Z"),
+    ]
+    boris.get(f"{path}/preview", expect=404)
+    sent = anna.post(f"{path}/test", {"phone": "+79109876543"}, expect=200)
+    assert (sent["text"], sent["outcome"]) == ("Hi Анна", "not_delivered")
+    boris.post(f"{path}/test", {"phone": "+79109876543"}, expect=404)
+    assert anna.post(f"{path}/test", {"phone": "1"}, expect=422)["errors"][0]["field"] == "phone"
+    assert anna.get("/api/v1/statistic-messages")["total"] == 0
+    anna.post(f"{path}/retry-failed", expect=409)

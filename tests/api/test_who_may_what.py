@@ -41,6 +41,8 @@ class Owned:
 
     def body(self, route: Route, method: str) -> object:
         """A body that this route takes."""
+        if route.path.endswith("/test"):
+            return {"phone": PHONE}
         kind = route.path.removeprefix("/api/v1/").split("/")[0]
         client = {"phone": PHONE, "time_zone": "UTC"}
         if method not in ("POST", "PUT", "PATCH") or route.path.count("/") > 4:

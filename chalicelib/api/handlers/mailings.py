@@ -6,7 +6,9 @@ from chalicelib.api import pages
 from chalicelib.api.operations import Call, NoBody, NoQuery, operation
 from chalicelib.api.pages import Page
 from chalicelib.api.schemas.mailings import MailingIn, MailingOut, MailingPatch, MailingQuery, show
-from chalicelib.services import mailings
+from chalicelib.api.schemas.previews import PreviewOut, TestSendIn, TestSendOut, show_preview, show_test
+from chalicelib.providers import configured
+from chalicelib.services import mailings, previews
 
 _TAG = "mailings"
 
@@ -78,3 +80,24 @@ def resume(call: Call[NoBody, NoQuery]) -> MailingOut:
 def cancel(call: Call[NoBody, NoQuery]) -> MailingOut:
     """For good: messages that wait become 5, what is at the provider is still answered."""
     return show(mailings.cancel(call.engine, call.principal, call.id_of("mailing")))
+
+
+@operation("Look before sending", tag=_TAG)
+def preview(call: Call[NoBody, NoQuery]) -> PreviewOut:
+    """How many clients match now, by time zone with its window, and the text as the first of them would read it. Nothing is sent."""
+    return show_preview(previews.preview(call.engine, call.principal, call.id_of("mailing")))
+
+
+@operation("Send one test message", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
+def test(call: Call[TestSendIn, NoQuery]) -> TestSendOut:
+    """The text as it stands, to one phone, now: outside of all statistics, and whatever the mailing's status."""
+    sent = previews.send_test(
+        call.engine, call.principal, call.id_of("mailing"), call.body.phone, configured(), client_id=call.body.client
+    )
+    return show_test(sent)
+
+
+@operation("Try all failed messages again", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
+def retry_failed(call: Call[NoBody, NoQuery]) -> MailingOut:
+    """Those of which another try is possible and cannot become a second delivery; a finished mailing runs again."""
+    return show(mailings.retry_failed(call.engine, call.principal, call.id_of("mailing")))
