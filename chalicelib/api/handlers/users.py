@@ -41,7 +41,17 @@ def delete_all_clients(call: Call[NoBody, NoQuery]) -> ClientsDeleted:
     return ClientsDeleted(deleted=deleted, message=f"{deleted} clients deleted")
 
 
-@operation("To the button in the admin panel", tag=_TAG, status=HTTPStatus.SEE_OTHER)
-def to_admin(call: Call[NoBody, NoQuery]) -> Reply:
-    """A link that is followed changes nothing; the button does."""
+@operation("To the button that makes test clients", tag=_TAG, status=HTTPStatus.SEE_OTHER)
+def add_button(call: Call[NoBody, NoQuery]) -> Reply:
+    """A link that is followed changes nothing; the button in the admin panel does."""
+    return _to_admin(call)
+
+
+@operation("To the button that deletes all clients", tag=_TAG, status=HTTPStatus.SEE_OTHER)
+def delete_button(call: Call[NoBody, NoQuery]) -> Reply:
+    """A link that is followed changes nothing; the button in the admin panel does."""
+    return _to_admin(call)
+
+
+def _to_admin(call: Call[NoBody, NoQuery]) -> Reply:
     return Reply(HTTPStatus.SEE_OTHER, "", {"Location": f"{call.base_url}/admin/"})

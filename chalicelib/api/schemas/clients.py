@@ -8,15 +8,18 @@ from pydantic import Tag as Branch
 from chalicelib.api.operations import Schema, partial
 from chalicelib.api.pages import PageQuery
 from chalicelib.api.schemas.fields import Id, Moment, OperatorCode, Phone, Tag, ZoneName
+from chalicelib.domain import limits
 from chalicelib.domain.personal_text import ATTRIBUTE_NAME
 from chalicelib.services.clients import ClientChanges, NewClient
 from chalicelib.storage.clients import ClientRow
 
 MAX_AT_ONCE = 1_000
-_SAFE = 2**53 - 1  # whole numbers that every JSON reader keeps
 
-AttributeName = Annotated[str, Field(max_length=64, pattern=f"^{ATTRIBUTE_NAME}$")]
-AttributeValue = Annotated[str, Field(max_length=500)] | Annotated[int, Field(ge=-_SAFE, le=_SAFE)]
+AttributeName = Annotated[str, Field(max_length=limits.ATTRIBUTE_NAME_LENGTH, pattern=f"^{ATTRIBUTE_NAME}$")]
+AttributeValue = (
+    Annotated[str, Field(max_length=limits.ATTRIBUTE_VALUE_LENGTH)]
+    | Annotated[int, Field(ge=-limits.SAFE_INTEGER, le=limits.SAFE_INTEGER)]
+)
 
 
 class ClientFields(Schema):
@@ -25,10 +28,10 @@ class ClientFields(Schema):
     phone: Phone
     time_zone: ZoneName
     operator_code: OperatorCode | None = Field(default=None, description="Taken from the phone unless given")
-    tags: list[Tag] = Field(default=[], max_length=50)
+    tags: list[Tag] = Field(default=[], max_length=limits.TAGS)
     attributes: dict[AttributeName, AttributeValue] = Field(
         default={},
-        max_length=50,
+        max_length=limits.ATTRIBUTES,
         description="For personal texts: `${name}` in a mailing's text",
         json_schema_extra={"additionalProperties": False},
         examples=[{"name": "Анна"}],

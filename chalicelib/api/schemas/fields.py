@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
+from chalicelib.domain import limits
+
 _OFFSET = re.compile(r"(?:Z|[+-][0-9]{2}:?[0-9]{2})$", re.IGNORECASE)
 _WALL_TIME = r"^2[0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
 _TIME_OF_DAY = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
@@ -66,8 +68,8 @@ Phone = Annotated[
     str,
     Field(max_length=16, pattern=E164, examples=["+79101234567"], json_schema_extra={"format": "phone"}, description="In E.164"),
 ]
-OperatorCode = Annotated[str, Field(min_length=1, max_length=10, pattern=_DIGITS, examples=["910"])]
-Tag = Annotated[str, Field(min_length=1, max_length=50, examples=["vip"])]
+OperatorCode = Annotated[str, Field(min_length=1, max_length=limits.CODE_LENGTH, pattern=_DIGITS, examples=["910"])]
+Tag = Annotated[str, Field(min_length=1, max_length=limits.TAG_LENGTH, examples=["vip"])]
 ZoneName = Annotated[
     str,
     Field(

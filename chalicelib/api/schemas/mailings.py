@@ -9,20 +9,20 @@ from pydantic import Field
 from chalicelib.api.operations import Schema, partial
 from chalicelib.api.pages import PageQuery
 from chalicelib.api.schemas.fields import Id, Moment, OperatorCode, Tag, TimeOfDay, WallTime, ZoneName
+from chalicelib.domain import limits
 from chalicelib.domain.status import MailingStatus, MessageStatus, StartSource
 from chalicelib.services.mailings import MailingRecord, NewMailing
-
-MAX_TEXT = 10_000
-MAX_RATE = 100_000
 
 
 class MailingFields(Schema):
     """What can be written of a mailing."""
 
-    name: Annotated[str, Field(min_length=1, max_length=200, examples=["May sale"])]
-    text: Annotated[str, Field(min_length=1, max_length=MAX_TEXT, examples=["Hello, ${name|dear client}!"])]
-    filter_operator_codes: list[OperatorCode] = Field(default=[], max_length=500, description="Any of these; empty: all")
-    filter_tags: list[Tag] = Field(default=[], max_length=500, description="Any of these; empty: all")
+    name: Annotated[str, Field(min_length=1, max_length=limits.MAILING_NAME_LENGTH, examples=["May sale"])]
+    text: Annotated[str, Field(min_length=1, max_length=limits.MAILING_TEXT_LENGTH, examples=["Hello, ${name|dear client}!"])]
+    filter_operator_codes: list[OperatorCode] = Field(
+        default=[], max_length=limits.FILTER_WORDS, description="Any of these; empty: all"
+    )
+    filter_tags: list[Tag] = Field(default=[], max_length=limits.FILTER_WORDS, description="Any of these; empty: all")
     starts_at: WallTime = Field(description="Wall time, without offset: what clocks show in `time_zone`")
     ends_at: WallTime = Field(description="Wall time from which nothing is delivered any more")
     time_zone: ZoneName | None = Field(
@@ -32,7 +32,7 @@ class MailingFields(Schema):
         default=None, description="Daily sending hours in the client's local time; may cross midnight"
     )
     send_until: TimeOfDay | None = None
-    rate_limit: Annotated[int, Field(ge=1, le=MAX_RATE)] | None = Field(default=None, description="Messages a second")
+    rate_limit: Annotated[int, Field(ge=1, le=limits.RATE)] | None = Field(default=None, description="Messages a second")
     draft: bool = Field(default=False, description="true: nothing is sent until the mailing is started")
     owner: Id | None = Field(default=None, description="Superusers may name another user")
 
