@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import ConflictError, FieldError, InvalidInputError, NotFoundError
 from chalicelib.domain.paging import Slice
@@ -46,18 +47,18 @@ class ClientChanges(TypedDict, total=False):
 
 def create(source: Engine, principal: Principal, new: NewClient) -> ClientRow:
     """Adds a client. Raises InvalidInputError, or ConflictError if the owner has the phone already."""
-    _refuse_wrong(_problems(new))
+    _refuse_wrong(problems(new))
     with source.begin() as connection:
         owner_id = owner_of_new(connection, principal, new.owner_id)
-        return _add(connection, principal, [_values(new, owner_id)])[0]
+        return _add(connection, principal, [row_values(new, owner_id)])[0]
 
 
 def create_many(source: Engine, principal: Principal, new: Sequence[NewClient]) -> list[ClientRow]:
     """Adds all or none. Raises InvalidInputError that names each bad row by its place, phones that are taken included."""
-    _refuse_wrong([_at(place, each) for place, client in enumerate(new) for each in _problems(client)])
+    _refuse_wrong([_at(place, each) for place, client in enumerate(new) for each in problems(client)])
     with source.begin() as connection:
         owners = {each.owner_id: owner_of_new(connection, principal, each.owner_id) for each in new}
-        rows = [_values(each, owners[each.owner_id]) for each in new]
+        rows = [row_values(each, owners[each.owner_id]) for each in new]
         _refuse_wrong(_phones_taken(connection, rows))
         return _add(connection, principal, rows)
 
@@ -79,7 +80,7 @@ def page(source: Engine, chosen: ClientFilter, part: Slice) -> list[ClientRow]:
 
 def replace(source: Engine, principal: Principal, client_id: int, new: NewClient) -> ClientRow:
     """Writes a client anew. Raises NotFoundError, InvalidInputError, ConflictError."""
-    _refuse_wrong(_problems(new))
+    _refuse_wrong(problems(new))
     with source.begin() as connection:
         return _rewrite(connection, principal, _locked(connection, principal, client_id), new)
 
@@ -90,7 +91,7 @@ def change(source: Engine, principal: Principal, client_id: int, changes: Client
         row = _locked(connection, principal, client_id)
         kept_code = row.operator_code if changes.get("phone", row.phone) == row.phone else None
         new = revised(NewClient(row.phone, row.time_zone, kept_code, tuple(row.tags), row.attributes), **changes)
-        _refuse_wrong(_problems(new))
+        _refuse_wrong(problems(new))
         return _rewrite(connection, principal, row, new)
 
 
@@ -113,7 +114,7 @@ def _rewrite(connection: Connection, principal: Principal, row: ClientRow, new: 
     owner_id = row.owner if new.owner_id in (None, row.owner) else owner_of_new(connection, principal, new.owner_id)
     if owner_id != row.owner and clients.has_messages(connection, row.id):
         raise ConflictError("the owner of a client changes only while it has no messages")
-    values = _values(new, owner_id)
+    values = row_values(new, owner_id)
     changes = history.differences(_shown(row), values)
     if not changes:
         return row
@@ -130,7 +131,8 @@ def _shown(row: ClientRow) -> dict[str, Any]:
     return {**values, "owner_id": values["owner"]}
 
 
-def _values(new: NewClient, owner_id: int) -> dict[str, Any]:
+def row_values(new: NewClient, owner_id: int) -> dict[str, Any]:
+    """The columns of a client."""
     return {
         "owner_id": owner_id,
         "phone": new.phone,
@@ -141,8 +143,9 @@ def _values(new: NewClient, owner_id: int) -> dict[str, Any]:
     }
 
 
-def _problems(new: NewClient) -> list[FieldError]:
-    found = []
+def problems(new: NewClient) -> list[FieldError]:
+    """What is wrong with a client as written, by field."""
+    found = limits.client_problems(new.operator_code, new.tags, new.attributes)
     try:
         parse_phone(new.phone)
     except PhoneError as error:
