@@ -1,33 +1,25 @@
 """Keyset pages: a page begins after (or ends before) an id, so that rows added meanwhile shift nothing."""
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Generic, Literal, Protocol, Self, TypeVar
+from typing import Annotated, Generic, Literal, Protocol, TypeVar
 from urllib.parse import urlencode
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from chalicelib.api.operations import Call, QuerySchema, Schema
-from chalicelib.api.schemas.fields import BIG
 from chalicelib.domain.paging import Slice
 
-Cursor = Annotated[int, Field(ge=0, le=BIG)]
+Cursor = Annotated[str, Field(pattern=r"^(after|before):[0-9]{1,18}$", examples=["after:7"])]
 MAX_PAGE = 500
+_MAX_ANCHOR = 10**18 - 1
 
 
 class PageQuery(QuerySchema):
     """What every list takes. `next` and `previous` of an answer are made of these: follow them rather than build them."""
 
     page_size: Annotated[int, Field(ge=1, le=MAX_PAGE)] | None = Field(default=None, description="How many, 50 if not said")
-    after: Cursor | None = Field(default=None, description="Begin after the row with this id, in the chosen order")
-    before: Cursor | None = Field(default=None, description="End before the row with this id, in the chosen order")
+    cursor: Cursor | None = Field(default=None, description="Where the page begins (`after:`) or ends (`before:`), by id")
     ordering: Literal["id", "-id"] = Field(default="id", description="Oldest first, or (`-id`) newest first")
-
-    @model_validator(mode="after")
-    def one_side(self) -> Self:
-        """A page has one anchor."""
-        if self.after is not None and self.before is not None:
-            raise ValueError("after and before exclude each other")
-        return self
 
 
 class _HasId(Protocol):
@@ -51,7 +43,13 @@ def wanted(call: Call[object, PageQuery]) -> Slice:
     """The slice of rows that the query asks for, one row longer than the page: the last one tells whether there is more."""
     query = call.query
     size = min(query.page_size or call.settings.page_size_default, call.settings.page_size_max)
-    return Slice(after=query.after, before=query.before, descending=query.ordering == "-id", limit=size + 1)
+    side, _, anchor = (query.cursor or "").partition(":")
+    return Slice(
+        after=int(anchor) if side == "after" else None,
+        before=int(anchor) if side == "before" else None,
+        descending=query.ordering == "-id",
+        limit=size + 1,
+    )
 
 
 def shown(
@@ -62,8 +60,8 @@ def shown(
     more = len(rows) == part.limit
     kept = list(rows[1:] if backwards else rows[:-1]) if more else list(rows)
     ahead, behind = (True, more) if backwards else (more, part.after is not None)
-    following = {"after": kept[-1].id} if kept and ahead else None
-    preceding = {"before": kept[0].id} if kept and behind else None
+    following = f"after:{kept[-1].id}" if kept and ahead else None
+    preceding = f"before:{kept[0].id}" if kept and behind else None
     if not kept:  # the rows around the anchor are gone, or there never were any: back to the other side of it
         following, preceding = _around(part)
     return Page(
@@ -73,17 +71,17 @@ def shown(
     )
 
 
-def _around(part: Slice) -> tuple[dict[str, int] | None, dict[str, int] | None]:
+def _around(part: Slice) -> tuple[str | None, str | None]:
     step = -1 if part.descending else 1
     if part.after is not None:
-        return None, {"before": min(max(part.after + step, 0), BIG)}
+        return None, f"before:{min(max(part.after + step, 0), _MAX_ANCHOR)}"
     if part.before is not None:
-        return {"after": min(max(part.before - step, 0), BIG)}, None
+        return f"after:{min(max(part.before - step, 0), _MAX_ANCHOR)}", None
     return None, None
 
 
-def _link(call: Call[object, PageQuery], path: str | None, anchor: dict[str, int] | None) -> str | None:
-    if anchor is None:
+def _link(call: Call[object, PageQuery], path: str | None, cursor: str | None) -> str | None:
+    if cursor is None:
         return None
-    kept = {name: value for name, value in call.query_values.items() if name not in ("after", "before")}
-    return f"{call.base_url}{path or call.path}?{urlencode({**kept, **anchor})}"
+    kept = {name: value for name, value in call.query_values.items() if name != "cursor"}
+    return f"{call.base_url}{path or call.path}?{urlencode({**kept, 'cursor': cursor}, safe=':')}"

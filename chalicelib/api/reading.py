@@ -63,8 +63,8 @@ def _message(each: Any) -> str:
 
 
 def _dotted(where: tuple[int | str, ...]) -> str:
-    # `one` and `many` name the branch of a union and are not in the body.
-    return ".".join(str(part) for part in where if part not in ("one", "many")) or "body"
+    # `one` and `many` name the branch of a union, `[key]` says that a name is wrong: none of them is in the body.
+    return ".".join(str(part) for part in where if part not in ("one", "many", "[key]")) or "body"
 
 
 def _decoded_form(raw: bytes) -> dict[str, str]:
@@ -80,9 +80,15 @@ def _decoded_form(raw: bytes) -> dict[str, str]:
 
 def _decoded_json(raw: bytes) -> Any:
     try:
-        return json.loads(raw.decode() or "null", parse_constant=_no_constant)
+        return json.loads(raw.decode() or "null", parse_constant=_no_constant, parse_float=_number)
     except (ValueError, RecursionError):
         raise ApiError(HTTPStatus.BAD_REQUEST, "the body is not JSON that can be read") from None
+
+
+def _number(text: str) -> int | float:
+    # JSON knows one kind of number, and 7.0 is a whole one. None of our fields takes any other.
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 
 def _no_constant(name: str) -> NoReturn:

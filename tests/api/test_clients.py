@@ -119,4 +119,4 @@ def test_history_tells_who_changed_what_and_outlives_the_client(anna: Api, boris
     boris.get(f"{path}/history", expect=404)
     newest = anna.get(f"{path}/history?page_size=1&ordering=-id")
     assert newest["results"] == [found[2]]
-    assert newest["next"].endswith(f"after={found[2]['id']}")
+    assert newest["next"].endswith(f"cursor=after:{found[2]['id']}")

@@ -211,6 +211,6 @@ def test_the_rest_of_a_status_is_a_link_away(anna: Api) -> None:
     for client in clients["results"]:
         anna.post("/api/v1/message", {"mailing": mailing["id"], "client": client["id"]})
     link = anna.get("/api/v1/statistic-messages?page_size=2")["statuses"][0]["messages"]["next"]
-    assert "/api/v1/statistic-messages/1?page_size=2&after=2" in link
+    assert "/api/v1/statistic-messages/1?page_size=2&cursor=after:2" in link
     path_of_link = link[link.index("/api") :]
     assert len(anna.get(path_of_link)["messages"]["results"]) == 1

@@ -32,7 +32,7 @@ def test_pages_hold_everything_once_in_both_directions(anna: Api, ordering: str,
     add(anna, 11)
     everything = list(range(1, 12))[::step]
     assert follow(anna, f"/api/v1/client?page_size=3&ordering={ordering}", "next") == everything
-    last = f"/api/v1/client?page_size=3&ordering={ordering}&after={everything[-2]}"
+    last = f"/api/v1/client?page_size=3&ordering={ordering}&cursor=after:{everything[-2]}"
     assert follow(anna, last, "previous") == everything[::-1]
 
 
@@ -51,10 +51,10 @@ def test_the_ends_of_a_list_are_told(anna: Api) -> None:
     add(anna, 4)
     first = anna.get("/api/v1/client?page_size=4")
     assert (first["next"], first["previous"]) == (None, None)
-    beyond = anna.get("/api/v1/client?page_size=2&after=4")
+    beyond = anna.get("/api/v1/client?page_size=2&cursor=after:4")
     assert (beyond["results"], beyond["next"]) == ([], None)
     assert follow(anna, beyond["previous"], "previous") == [4, 3, 2, 1]
-    before = anna.get("/api/v1/client?page_size=2&before=1")
+    before = anna.get("/api/v1/client?page_size=2&cursor=before:1")
     assert (before["results"], before["previous"]) == ([], None)
     assert follow(anna, before["next"], "next") == [1, 2, 3, 4]
 
@@ -62,7 +62,12 @@ def test_the_ends_of_a_list_are_told(anna: Api) -> None:
 def test_a_link_keeps_the_filter(anna: Api) -> None:
     add(anna, 6)
     link = anna.get("/api/v1/client?page_size=1&phone_prefix=%2B7910&tag=even")["next"]
-    assert parse_qs(urlsplit(link).query) == {"page_size": ["1"], "phone_prefix": ["+7910"], "tag": ["even"], "after": ["1"]}
+    assert parse_qs(urlsplit(link).query) == {
+        "page_size": ["1"],
+        "phone_prefix": ["+7910"],
+        "tag": ["even"],
+        "cursor": ["after:1"],
+    }
 
 
 @hypothesis_settings(

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, cast
 
-from pydantic import Discriminator, Field
+from pydantic import Discriminator, Field, PlainValidator, WithJsonSchema
 from pydantic import Tag as Branch
 
 from chalicelib.api.operations import Schema, partial
@@ -16,10 +16,25 @@ from chalicelib.storage.clients import ClientRow
 MAX_AT_ONCE = 1_000
 
 AttributeName = Annotated[str, Field(max_length=limits.ATTRIBUTE_NAME_LENGTH, pattern=f"^{ATTRIBUTE_NAME}$")]
-AttributeValue = (
-    Annotated[str, Field(max_length=limits.ATTRIBUTE_VALUE_LENGTH)]
-    | Annotated[int, Field(ge=-limits.SAFE_INTEGER, le=limits.SAFE_INTEGER)]
-)
+
+
+def _attribute(value: Any) -> str | int:
+    if isinstance(value, str) and len(value) <= limits.ATTRIBUTE_VALUE_LENGTH:
+        return value
+    if type(value) is int and abs(value) <= limits.SAFE_INTEGER:
+        return value
+    raise ValueError(
+        f"a text of up to {limits.ATTRIBUTE_VALUE_LENGTH} characters, or a whole number of at most {limits.SAFE_INTEGER} either way"
+    )
+
+
+_ATTRIBUTE_SCHEMA = {
+    "anyOf": [
+        {"type": "string", "maxLength": limits.ATTRIBUTE_VALUE_LENGTH},
+        {"type": "integer", "minimum": -limits.SAFE_INTEGER, "maximum": limits.SAFE_INTEGER},
+    ]
+}
+AttributeValue = Annotated[str | int, PlainValidator(_attribute), WithJsonSchema(_ATTRIBUTE_SCHEMA)]
 
 
 class ClientFields(Schema):
