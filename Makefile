@@ -35,6 +35,10 @@ check: setup ## lint, types, imports, and the packaged template
 e2e: setup ## run the end-to-end tests; AWS_ENDPOINT_URL=… runs them against that LocalStack-compatible endpoint
 	@$(RUN) local.layers e2e
 
+.PHONY: kills
+kills: setup ## kill each part of the stack in mid-mailing, start again, compare database and ledger (some minutes)
+	@$(RUN) local.kills
+
 .PHONY: logs
 logs: setup ## what the functions of the running stack logged; MAILING=7, MESSAGE=123, FOLLOW=1
 	@$(RUN) local.logs $(if $(MAILING),--mailing $(MAILING)) $(if $(MESSAGE),--message $(MESSAGE)) $(if $(FOLLOW),--follow)

@@ -9,7 +9,7 @@ from local.errors import LocalError
 from local.process import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
-STATE = ROOT / ".local"
+STATE = Path(os.environ.get("LOCAL_STATE") or ROOT / ".local").absolute()
 DEFAULTS = {"API_PORT": 8000, "PROVIDER_PORT": 8001, "AWS_PORT": 4566, "POSTGRES_PORT": 15432}
 
 
