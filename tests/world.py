@@ -22,6 +22,8 @@ from chalicelib.scheduling.run import RunFigures, RunTools, advance_mailing
 from chalicelib.sending.worker import Chunk, ChunkFigures, WorkerTools, send_chunk
 from chalicelib.services import mailings
 from chalicelib.services.mailings import MailingRecord, NewMailing
+from chalicelib.storage import messages
+from chalicelib.storage.engine import autocommit
 
 START = datetime(2026, 6, 1, 12, 0)  # noqa: DTZ001 - a wall time
 NOW = START.replace(tzinfo=UTC)
@@ -150,6 +152,15 @@ class World:
         if chunks is None:
             chunks, self.aws.chunks = self.aws.chunks, []
         return [send_chunk(self.worker_tools, Chunk(chunk["mailing_id"], list(chunk["message_ids"]))) for chunk in chunks]
+
+    def die_after_claim(self, chunk: Mapping[str, Any]) -> messages.ClaimedChunk:
+        """What a worker leaves behind that is killed between its claim and its first call."""
+        lease = timedelta(seconds=self.settings.lease_seconds)
+        deadline = timedelta(seconds=self.settings.provider_deadline_seconds)
+        with autocommit(self.engine) as connection:
+            return messages.claim(
+                connection, chunk["mailing_id"], chunk["message_ids"], now=self.clock.now, lease=lease, deadline=deadline
+            )
 
     def reconcile(self) -> Repairs:
         return reconcile(self.run_tools)
