@@ -45,7 +45,7 @@ def login_page(call: Call[NoBody, NoQuery]) -> Reply:
 
 @operation("Log in", tag=_TAG, form=True, secret=True, errors=(HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS))
 def login(call: Call[LoginIn, NoQuery]) -> LoginOut | Reply:
-    """A new token for a name and a password. A wrong name and a wrong password are answered alike."""
+    """A new token for a name and a password. A wrong name and a wrong password are answered alike. Also takes a form."""
     try:
         issued = _issued(call)
     except ApiError as error:
