@@ -28,7 +28,7 @@ def guarded(command: Callable[[Console], int]) -> int:
     """Runs a command; however it ends, what it opened is closed, and its exit code says how."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
-    console = Console(soft_wrap=False)
+    console = Console(soft_wrap=True)
     try:
         return command(console)
     except LocalError as error:

@@ -9,6 +9,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -266,7 +267,8 @@ def _give_away(folder: Path) -> None:
     user = _other_user()
     for path in (folder, *folder.iterdir()):
         os.chown(path, user.pw_uid, user.pw_gid)
-    closed = [str(parent) for parent in folder.parents if not parent.stat().st_mode & 0o001]
+    reached = (folder, Path(sys.executable).resolve(), program("postgres").resolve())
+    closed = [str(parent) for path in reached for parent in path.parents if not parent.stat().st_mode & 0o001]
     if closed:
         raise LocalError(
             f"PostgreSQL runs as {user.pw_name} here, who may not enter {closed[0]}: "
