@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import get_session
 
 if TYPE_CHECKING:
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
@@ -25,14 +25,22 @@ _CONFIG = Config(
 )
 
 
+def client(service: str) -> Any:
+    """A client of an AWS service.
+
+    From botocore and not from boto3, whose import alone costs as much as the rest of this module: it brings the S3 transfer manager.
+    """
+    return get_session().create_client(service, config=_CONFIG)
+
+
 @lru_cache(maxsize=1)
 def _sqs() -> "SQSClient":
-    return boto3.client("sqs", config=_CONFIG)
+    return cast("SQSClient", client("sqs"))
 
 
 @lru_cache(maxsize=1)
 def _scheduler() -> "EventBridgeSchedulerClient":
-    return boto3.client("scheduler", config=_CONFIG)
+    return cast("EventBridgeSchedulerClient", client("scheduler"))
 
 
 def send(queue_url: str, body: dict[str, Any], *, delay_seconds: int = 0) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from chalicelib.domain.counts import by_key
 from chalicelib.domain.paging import Slice
-from chalicelib.domain.status import MessageStatus
 from chalicelib.storage.models import Mailing, Message
 from chalicelib.storage.paging import AnyRow, AnySelect, rows_of
 
@@ -141,9 +141,3 @@ def _record(row: AnyRow, counts: Mapping[str, int]) -> MailingRecord:
     values = {**row._mapping, "owner": row.owner_id, "counts": counts}
     del values["owner_id"], values["final_counts"]
     return MailingRecord(**values)
-
-
-def by_key(numbers: Mapping[int, int]) -> dict[str, int]:
-    """Counts by status number as counts by the status's name, and their total."""
-    counts = {status.key: numbers.get(int(status), 0) for status in MessageStatus}
-    return counts | {"total": sum(counts.values())}

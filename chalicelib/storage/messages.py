@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from chalicelib.domain.counts import by_key
 from chalicelib.domain.outcome import Verdict
 from chalicelib.domain.selection import Selection
 from chalicelib.domain.status import MessageStatus
-from chalicelib.storage.mailing_reads import by_key
 
 # Selection.matches, in SQL.
 SELECTED = """
