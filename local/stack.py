@@ -91,6 +91,7 @@ class Stack:
 
     def start(self) -> None:
         self._take_state()
+        state.forget(self.state)  # those of a launcher that was killed
         if self._fresh:
             self._empty_state()
         if self.ministack is not None:
