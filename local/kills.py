@@ -28,6 +28,7 @@ from local.stack import PASSWORD, SUPERUSER
 
 VICTIMS = ("PostgreSQL", "AWS endpoint", "provider", "launcher")
 START_SECONDS = 60.0
+LINGER_SECONDS = 15.0
 MAILING_SECONDS = 300.0
 MIDDLE = 400  # calls to the provider, of 2,160
 
@@ -72,6 +73,13 @@ class Launcher:
         return int((self.run / name / f"{name}.pid").read_text().split()[0])
 
     def left_running(self) -> list[str]:
+        """What has not ended some seconds after the launcher: a worker may finish the call that it makes."""
+        deadline = time.monotonic() + LINGER_SECONDS
+        while (left := self._alive()) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        return left
+
+    def _alive(self) -> list[str]:
         found = []
         for candidate in psutil.process_iter():
             with suppress(psutil.Error):
@@ -91,7 +99,6 @@ def kill_one(console: Console, victim: str) -> list[str]:
         calls = provider.summary()["calls"]
         os.kill(launcher.pid_of(victim), signal.SIGKILL)
         launcher.stop()
-        time.sleep(1)
         wrong = [f"left running: {', '.join(left)}"] if (left := launcher.left_running()) else []
         started = time.monotonic()
         addresses = launcher.start()
