@@ -237,20 +237,30 @@ def _environment() -> dict[str, str]:
 
 @functools.cache
 def _as_ordinary_user() -> tuple[str, ...]:
-    """What goes in front of a PostgreSQL program: it refuses to run as root.
+    """What goes in front of a PostgreSQL program: it refuses to run as root, and as a user without a name.
 
     A user namespace in which root looks like somebody else needs no access rights to be changed; where there is none (in many
     containers), another user of this machine must do.
     """
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 and _has_name(os.geteuid()):
         return ()
     namespace = ("unshare", "--user", f"--map-user={NOBODY}")
     if shutil.which("unshare") and subprocess.run([*namespace, "true"], capture_output=True).returncode == 0:
         return namespace
+    if os.geteuid() != 0:
+        return ()
     if shutil.which("setpriv"):
         user = _other_user()
         return "setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"
     raise LocalError("PostgreSQL does not run as root, and here is neither unshare nor setpriv: run this as an ordinary user.")
+
+
+def _has_name(uid: int) -> bool:
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
 
 
 def _other_user() -> pwd.struct_passwd:
