@@ -51,15 +51,9 @@ class Stage:
     def reconcile(self) -> None:
         """What the every-minute rule does, now."""
         event = {
-            "version": "0",
-            "id": "0",
-            "account": "0",
-            "region": aws.REGION,
-            "time": "",
-            "source": "aws.events",
-            "resources": [],
+            **dict.fromkeys(("version", "id", "account", "time"), "0"),
+            **{"region": aws.REGION, "source": "aws.events", "resources": [], "detail": {}, "detail-type": "Scheduled Event"},
         }
-        event |= {"detail": {}, "detail-type": "Scheduled Event"}
         function = self.stack.output("ReconcileName")
         answer = aws.client("lambda", self.stack.endpoint).invoke(FunctionName=function, Payload=json.dumps(event).encode())
         assert "FunctionError" not in answer, answer["Payload"].read()
