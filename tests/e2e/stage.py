@@ -52,7 +52,11 @@ class Stage:
         """What the every-minute rule does, now."""
         event = {
             **dict.fromkeys(("version", "id", "account", "time"), "0"),
-            **{"region": aws.REGION, "source": "aws.events", "resources": [], "detail": {}, "detail-type": "Scheduled Event"},
+            "region": aws.REGION,
+            "source": "aws.events",
+            "resources": [],
+            "detail": {},
+            "detail-type": "Scheduled Event",
         }
         function = self.stack.output("ReconcileName")
         answer = aws.client("lambda", self.stack.endpoint).invoke(FunctionName=function, Payload=json.dumps(event).encode())
