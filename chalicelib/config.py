@@ -115,9 +115,8 @@ def _secret(secret_id: str) -> dict[str, Any]:
     from botocore.session import get_session  # only here: a command line with DATABASE_URL needs no AWS
 
     try:
-        found: dict[str, Any] = json.loads(
-            get_session().create_client("secretsmanager").get_secret_value(SecretId=secret_id)["SecretString"]
-        )
+        client: Any = get_session().create_client("secretsmanager")  # botocore's clients have no types
+        found: dict[str, Any] = json.loads(client.get_secret_value(SecretId=secret_id)["SecretString"])
     except Exception as error:
         raise ConfigurationError(f"secret {secret_id} (SECRET_ID) cannot be read: {type(error).__name__}") from error
     return found
