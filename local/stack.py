@@ -96,6 +96,9 @@ class Stack:
             self._empty_state()
         if self.ministack is not None:
             os.environ.pop(aws.ENDPOINT, None)  # ours is the one
+        with self._step("front door"):
+            self._front_door = FrontDoor(self._ports.api, lambda: self.deployment.api_url if self.deployment else None)
+            self._front_door.start()
         with self._step("PostgreSQL"):
             # The slow starters first; they get ready while PostgreSQL is waited for.
             if self.ministack is not None:
@@ -113,9 +116,6 @@ class Stack:
                 self.ministack.wait()
         with self._step("package and deploy"):
             self.deploy()
-        with self._step("front door"):
-            self._front_door = FrontDoor(self._ports.api, lambda: self.deployment.api_url if self.deployment else None)
-            self._front_door.start()
         state.Addresses(self.url, self.endpoint, self.provider.url, self.database_url).write(self.state)
 
     def stop(self) -> None:
