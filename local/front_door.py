@@ -12,6 +12,7 @@ from local.errors import LocalError
 from local.process import LOOPBACK, port_is_free, who_listens
 
 UPSTREAM_SECONDS = 60
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 HOP_BY_HOP = {
     "connection",
     "keep-alive",
@@ -83,6 +84,17 @@ class _Handler(BaseHTTPRequestHandler):
             )
             return
         self._answer(status, headers, answer)
+
+    def _refuse(self) -> None:
+        self.close_connection = True
+        body = json.dumps({"code": "method_not_allowed", "message": f"{self.command} is not answered here"}).encode()
+        self._answer(405, [("Content-Type", "application/json"), ("Allow", ", ".join(METHODS))], body)
+
+    def __getattr__(self, name: str) -> Callable[[], None]:
+        """http.server looks for a function of each method's name; for one that nobody knows there is still an answer in our form."""
+        if name.startswith("do_"):
+            return self._refuse
+        raise AttributeError(name)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _pass_on  # noqa: N815 - what http.server calls
 
