@@ -1,0 +1,82 @@
+"""The OpenAPI document against the deployed API: schemathesis, with every check, as a superuser and as an ordinary user."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from local import aws
+from local.api import Api
+from local.settings import ROOT, Ports
+from local.stack import PASSWORD, SUPERUSER, Stack
+
+EXAMPLES = 50
+# Without the coverage phase, which alone takes some minutes through a whole stack on two cores.
+PHASES = "examples,fuzzing"
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+MAILING = {"name": "May", "text": "Hello", "starts_at": "2030-05-01T09:00:00", "ends_at": "2031-05-01T09:00:00"}
+# Failures of the password are counted; here thousands of made-up logins must not lead to nothing but 429.
+ENVIRONMENT = {"LOGIN_MAX_FAILURES": "1000000"}
+
+pytestmark = pytest.mark.skipif(
+    bool(os.environ.get(aws.ENDPOINT)), reason="two runs of thousands of calls: on our own endpoint only"
+)
+
+
+@pytest.fixture(scope="module")
+def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack of its own: what happens to it would disturb other tests."""
+    folder = tmp_path_factory.mktemp("fuzzed")
+    with Stack(folder, Ports.free(), durable=False, stack_name="mailing-api-fuzzed", environment=ENVIRONMENT) as stack:
+        copy_of_the_superuser(stack, "anna")
+        yield stack
+
+
+def copy_of_the_superuser(stack: Stack, username: str) -> None:
+    """An ordinary user with the superuser's password."""
+    engine = create_engine(stack.database_url)
+    with engine.begin() as connection:
+        copied = """INSERT INTO "user" (username, password_hash) SELECT :name, password_hash FROM "user" WHERE username = :from"""
+        connection.execute(text(copied), {"name": username, "from": SUPERUSER})
+    engine.dispose()
+
+
+def with_things(stack: Stack, username: str, prefix: str) -> str:
+    """A token of the user, who has some clients, mailings and messages."""
+    api = Api(stack.url)
+    api.login(username, PASSWORD)
+    for digit in range(4):
+        client = api.post("/api/v1/client", {"phone": f"+7{prefix}000000{digit}", "time_zone": "UTC"})
+        mailing = api.post("/api/v1/mailing", MAILING)
+        api.post("/api/v1/message", {"mailing": mailing["id"], "client": client["id"]})
+        api.post("/api/v1/do-not-contact", {"phone": f"+7{prefix}100000{digit}"})
+    token: str = api.post("/api/v1/token", {"name": "schemathesis"})["token"]
+    api.close()
+    return token
+
+
+def fuzz(stack: Stack, token: str) -> str:
+    """Schemathesis' report of one run."""
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "run", f"{stack.url}/openapi.json"]
+    command += ["--header", f"Authorization: Token {token}", "--max-examples", str(EXAMPLES), "--no-color"]
+    command += ["--phases", PHASES]
+    environment = {**os.environ, "SCHEMATHESIS_TOKEN": token, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=stack.state, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    report = done.stdout + done.stderr
+    assert done.returncode == 0, report[-8000:]
+    return report
+
+
+def test_the_document_keeps_its_promises(fuzzed: Stack) -> None:
+    tokens = [with_things(fuzzed, SUPERUSER, "911"), with_things(fuzzed, "anna", "912")]
+    with ThreadPoolExecutor(2) as pool:
+        reports = list(pool.map(lambda token: fuzz(fuzzed, token), tokens))
+    for who, report in zip(("superuser", "ordinary user"), reports, strict=True):
+        print(f"── {who}\n{report[report.index('= SUMMARY') :]}")
+        assert re.search(r"Tested: 4[0-9]", report)
