@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -19,7 +20,7 @@ from chalicelib.api.routes import Route
 from chalicelib.auth.tokens import Bearer, authenticate
 from chalicelib.config import Settings, settings
 from chalicelib.domain.errors import FieldError, ServiceError
-from chalicelib.observability import log_exception
+from chalicelib.observability import log, log_exception
 from chalicelib.services import idempotency
 from chalicelib.storage.engine import engine
 from chalicelib.storage.idempotency import KeyPlace
@@ -31,7 +32,16 @@ _JSON_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"
 
 def answer(request: Request, route: Route, path_values: Mapping[str, str]) -> Response:
     """The answer to a request on `route`."""
+    started = time.perf_counter()
     reply = _guarded(request, route, path_values)
+    # The route, not the path: that may carry a phone in its query.
+    log(
+        "request",
+        method=request.method,
+        route=route.path,
+        status=int(reply.status),
+        ms=round((time.perf_counter() - started) * 1e3),
+    )
     body = reply.body if isinstance(reply.body, str) else json.dumps(reply.body, separators=(",", ":"))
     headers: dict[str, str | list[str]] = {**_JSON_HEADERS, **reply.headers, **_cors(request)}
     # Chalice would write `null` for a body of None.
