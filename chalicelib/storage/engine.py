@@ -34,6 +34,7 @@ def build_engine(chosen: Settings, *, pool_size: int = 1) -> Engine:
         connect_args=_connect_arguments(chosen),
     )
     made.dialect.do_ping = _ping  # type: ignore[method-assign, assignment]
+    made.dialect.reset_isolation_level = _end_autocommit  # type: ignore[method-assign, assignment]
     return made
 
 
@@ -49,6 +50,15 @@ def _ping(connection: Any) -> bool:
     finally:
         connection.autocommit = False
     return True
+
+
+def _end_autocommit(connection: Any) -> None:
+    """Back to transactions, when an autocommitting connection returns to the pool.
+
+    SQLAlchemy's own way tells the server (three round trips), and if the connection has broken meanwhile it raises the driver's bare
+    error, which no caller expects, for statements that have long succeeded.
+    """
+    connection.autocommit = False
 
 
 @lru_cache(maxsize=1)
