@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, time
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from chalicelib.domain import limits
 
@@ -64,9 +64,18 @@ Moment = Annotated[
 """An instant, shown in UTC with `Z`."""
 
 
+def _phone(value: str) -> str:
+    if not re.fullmatch(E164, value, re.ASCII) or value.endswith("\n"):
+        raise ValueError("a phone number is written in E.164: + and 7 to 15 digits, like +79101234567")
+    return value
+
+
 Phone = Annotated[
     str,
-    Field(max_length=16, pattern=E164, examples=["+79101234567"], json_schema_extra={"format": "phone"}, description="In E.164"),
+    Field(
+        max_length=16, examples=["+79101234567"], json_schema_extra={"format": "phone", "pattern": E164}, description="In E.164"
+    ),
+    AfterValidator(_phone),
 ]
 OperatorCode = Annotated[str, Field(min_length=1, max_length=limits.CODE_LENGTH, pattern=_DIGITS, examples=["910"])]
 Tag = Annotated[str, Field(min_length=1, max_length=limits.TAG_LENGTH, examples=["vip"])]
