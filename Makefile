@@ -31,6 +31,10 @@ test: setup ## run all tests; LAYERS="unit e2e" runs only those
 check: setup ## lint, types, imports, and the packaged template
 	@$(RUN) local.check
 
+.PHONY: openapi
+openapi: setup ## write openapi.json from the code
+	@$(RUN) chalicelib.api.openapi
+
 .PHONY: e2e
 e2e: setup ## run the end-to-end tests; AWS_ENDPOINT_URL=… runs them against that LocalStack-compatible endpoint
 	@$(RUN) local.layers e2e
