@@ -51,6 +51,14 @@ def reconcile(event: CloudWatchEvent) -> dict[str, Any]:
 
 
 @app.lambda_function()
+def admin(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """The admin panel, at `/admin` of the same API; only here is it ever loaded."""
+    from chalicelib.admin.handler import handle
+
+    return handle(event, context)
+
+
+@app.lambda_function()
 def manage(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Migrations and superusers, from inside the network of the database."""
     from chalicelib.manage import handle

@@ -1,0 +1,107 @@
+"""Who is at the panel: logging in, the session's cookie, logging out."""
+
+from datetime import timedelta
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.templating import Jinja2Templates
+from starlette_admin.auth import AdminUser, AuthProvider
+from starlette_admin.helpers import index_url, safe_redirect_url
+from starlette_admin.i18n import gettext
+
+from chalicelib.admin.edge import is_https
+from chalicelib.admin.translations import said
+from chalicelib.auth.throttle import Limit, TooManyAttemptsError
+from chalicelib.config import settings
+from chalicelib.domain.access import Principal
+from chalicelib.services import sessions
+from chalicelib.services.logins import LoginError, LoginRules
+from chalicelib.storage.engine import engine
+
+_COOKIE = "mailing_session"
+
+
+def principal_of(request: Request) -> Principal:
+    """Who asks; only for requests that the provider let through."""
+    found: Principal = request.state.principal
+    return found
+
+
+def cookie_name(request: Request) -> str:
+    """`__Host-` binds the cookie to this host and to TLS; browsers refuse that prefix over plain http on loopback."""
+    return f"__Host-{_COOKIE}" if is_https(request.scope) else _COOKIE
+
+
+def session_secret(request: Request) -> str:
+    """What the session's cookie holds."""
+    return request.cookies.get(cookie_name(request), "")
+
+
+class Access(AuthProvider):
+    """Sessions in the database; the cookie is only their key."""
+
+    async def authenticate(self, request: Request) -> AdminUser | None:
+        """The session's user as they stand now: deactivation and a changed password act at once."""
+        secret = session_secret(request)
+        if not secret or "/static/" in request.scope["path"]:
+            return None
+        principal = sessions.whose(engine(), secret)
+        if principal is None:
+            return None
+        request.state.principal = principal
+        return AdminUser(principal.username)
+
+    async def render_login(self, request: Request, templates: Jinja2Templates) -> Response:
+        """The form, and what becomes of it."""
+        if request.method == "GET":
+            return await super().render_login(request, templates)
+        form = await request.form()
+        username, password = str(form.get("username") or ""), str(form.get("password") or "")
+        try:
+            secret = sessions.log_in(engine(), username, password, _address(request), _rules())
+        except LoginError as error:
+            return _refused(request, templates, HTTPStatus.UNAUTHORIZED, said(str(error)))
+        except TooManyAttemptsError as error:
+            minutes = -(-error.retry_after // 60)
+            message = gettext("Too many attempts with this name or from this address. Try again in %(minutes)d min.")
+            answer = _refused(request, templates, HTTPStatus.TOO_MANY_REQUESTS, message % {"minutes": minutes})
+            answer.headers["Retry-After"] = str(error.retry_after)
+            return answer
+        fallback = index_url(request)
+        target = safe_redirect_url(request.query_params.get("next") or fallback, request, fallback)
+        answer = RedirectResponse(target, status_code=HTTPStatus.SEE_OTHER)
+        self._keep(request, answer, secret)
+        return answer
+
+    async def logout(self, request: Request) -> Response | None:
+        """Ends the session."""
+        sessions.log_out(engine(), session_secret(request))
+        answer = RedirectResponse(str(request.url_for("admin:login")), status_code=HTTPStatus.SEE_OTHER)
+        answer.delete_cookie(cookie_name(request), path="/", secure=is_https(request.scope), httponly=True, samesite="lax")
+        return answer
+
+    def _keep(self, request: Request, answer: Response, secret: str) -> None:
+        answer.set_cookie(
+            cookie_name(request),
+            secret,
+            max_age=settings().session_hours * 3600,
+            path="/",
+            secure=is_https(request.scope),
+            httponly=True,
+            samesite="lax",
+        )
+
+
+def _rules() -> LoginRules:
+    chosen = settings()
+    limit = Limit(chosen.login_max_failures, chosen.login_window_seconds)
+    return LoginRules(timedelta(hours=chosen.session_hours), limit)
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client and request.client.host else ""
+
+
+def _refused(request: Request, templates: Jinja2Templates, status: HTTPStatus, message: str) -> Response:
+    return templates.TemplateResponse(request=request, name="login.html", context={"error": message}, status_code=status)

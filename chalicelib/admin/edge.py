@@ -1,0 +1,118 @@
+"""The outermost layer of the site: under which address people see it, what every answer carries, and where nothing escapes."""
+
+import re
+import secrets
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from chalicelib.admin.reading import ReadSession
+from chalicelib.config import settings
+from chalicelib.observability import log_exception
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+BASE = "/admin"
+LANGUAGES = ("en", "ru")
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_POLICY = (
+    "default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
+    " font-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+# The styles are the library's: it sets `style` attributes, which no nonce can allow.
+_QUALITY = re.compile(r"\s*([A-Za-z*]+)(?:-[A-Za-z0-9-]+)?\s*(?:;\s*q=([0-9.]+))?\s*")
+
+
+class Edge:
+    """Wraps the site."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request, with a plain 500 at the worst."""
+        place(scope)
+        nonce = secrets.token_urlsafe(16)
+        scope["state"] = {**scope.get("state", {}), "csp_nonce": nonce, "session": ReadSession()}
+        started = False
+
+        async def send_on(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message["headers"] = [*message["headers"], *_headers(scope, nonce, message["headers"])]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_on)
+        except Exception:  # noqa: BLE001 - the last resort: a person gets a sentence, the log where it came from
+            log_exception("admin request failed", method=scope["method"], path=scope["path"])
+            if not started:
+                await send_on({"type": "http.response.start", "status": 500, "headers": [(b"content-type", b"text/plain")]})
+                await send_on(
+                    {"type": "http.response.body", "body": b"Something went wrong on our side; it has been written down."}
+                )
+
+
+def place(scope: Scope) -> None:
+    """Puts the address that people use into the scope: scheme, host and what stands before our paths (a stage, or nothing)."""
+    headers = {name.lower(): value for name, value in scope["headers"]}
+    public = urlsplit(settings().public_url)
+    host = headers.get(b"host", b"localhost").decode("latin-1")
+    if public.netloc:
+        # A browser on this machine may call it by either name of loopback.
+        host = host if public.hostname in _LOOPBACK and urlsplit(f"//{host}").hostname in _LOOPBACK else public.netloc
+        scope["scheme"], prefix = public.scheme, public.path.rstrip("/")
+    else:
+        prefix = _stage_prefix(scope)
+    path = scope["path"] if scope["path"] != BASE else f"{BASE}/"
+    headers[b"host"] = host.encode("latin-1")
+    headers[b"accept-language"] = preferred_language(headers.get(b"accept-language", b"").decode("latin-1")).encode()
+    scope["headers"] = list(headers.items())
+    scope["root_path"], scope["path"] = prefix, prefix + path
+
+
+def _stage_prefix(scope: Scope) -> str:
+    event = scope.get("aws.event", {})
+    whole, own = str(event.get("requestContext", {}).get("path", "")), str(event.get("path", ""))
+    return whole.removesuffix(own).rstrip("/") if own and whole.endswith(own) else ""
+
+
+def preferred_language(header: str) -> str:
+    """The best of our languages for an Accept-Language header: the library knows only whole tags."""
+    wanted: list[tuple[float, str]] = []
+    for part in header.split(","):
+        found = _QUALITY.fullmatch(part)
+        if found and found[1].lower() in LANGUAGES:
+            wanted.append((float(found[2] or 1), found[1].lower()))
+    return max(wanted, key=lambda each: each[0])[1] if wanted else LANGUAGES[0]
+
+
+def is_https(scope: Scope) -> bool:
+    """Do people reach the site over TLS?"""
+    return bool(scope["scheme"] == "https")
+
+
+def public_address() -> SplitResult:
+    """The configured address of the service."""
+    return urlsplit(settings().public_url)
+
+
+def _headers(scope: Scope, nonce: str, given: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    static = "/static/" in scope["path"]
+    found = [
+        (b"content-security-policy", _POLICY.format(nonce=nonce).encode()),
+        (b"x-content-type-options", b"nosniff"),
+        (b"referrer-policy", b"same-origin"),
+        (b"x-frame-options", b"DENY"),
+    ]
+    if not any(name.lower() == b"cache-control" for name, _ in given):
+        # Every link to a static file carries its version.
+        found.append((b"cache-control", b"public, max-age=31536000, immutable" if static else b"no-store"))
+    if is_https(scope):
+        found.append((b"strict-transport-security", b"max-age=31536000"))
+    return found

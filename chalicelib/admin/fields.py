@@ -1,0 +1,219 @@
+"""Fields of forms and lists that the library lacks: wall times, lists of words, attributes, moments with their zone, zones' names."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette_admin.fields import DateTimeField, EnumField, IntegerField, StringField, TextAreaField
+from starlette_admin.i18n import format_date, format_datetime, get_tzinfo, gettext, ngettext
+from starlette_admin.types import RequestAction
+
+from chalicelib.admin.owners import owner_choices
+from chalicelib.domain.zones import time_zones
+
+
+def text_of(form: FormData, name: str) -> str:
+    """What was typed into a text field, without the spaces around it."""
+    found = form.get(name)
+    return found.strip() if isinstance(found, str) else ""
+
+
+def words(text: str) -> list[str]:
+    """`a, b;c` as a list, each word once."""
+    return list(dict.fromkeys(word.strip() for word in text.replace(";", ",").split(",") if word.strip()))
+
+
+@dataclass
+class WordsField(StringField):
+    """A list of words: typed with commas between them, shown as badges."""
+
+    list_template: str = "admin/fields/words.html"
+    detail_template: str = "admin/fields/words.html"
+
+    async def parse_form_data(self, request: Request, form_data: FormData) -> list[str]:
+        """The words."""
+        return words(text_of(form_data, self.id))
+
+    async def serialize_value(self, request: Request, value: Any) -> Any:
+        """A list for pages, one text for forms and files."""
+        if request.state.action in (RequestAction.LIST, RequestAction.DETAIL):
+            return list(value)
+        return ", ".join(value)
+
+
+@dataclass
+class AttributesField(TextAreaField):
+    """A client's attributes for personal texts, one `name = value` a line."""
+
+    rows: int = 4
+    placeholder: str | None = "name = Anna"
+
+    async def parse_form_data(self, request: Request, form_data: FormData) -> Any:
+        """The attributes; a line without `=` is kept as a name without a value, for the service to refuse."""
+        found = {}
+        for line in text_of(form_data, self.id).splitlines():
+            if line.strip():
+                name, _equals, value = line.partition("=")
+                found[name.strip()] = value.strip()
+        return found
+
+    async def serialize_value(self, request: Request, value: Any) -> str:
+        """One line for each."""
+        return "\n".join(f"{name} = {each}" for name, each in value.items())
+
+
+@dataclass
+class ZoneField(StringField):
+    """The name of a time zone, found by typing a part of it."""
+
+    form_template: str = "admin/fields/zone.html"
+    maxlength: int | None = 64
+
+    @property
+    def names(self) -> list[str]:
+        """All that are accepted."""
+        return sorted(time_zones())
+
+    async def parse_form_data(self, request: Request, form_data: FormData) -> str | None:
+        """The name; nothing at all if the field was left empty."""
+        return text_of(form_data, self.id) or None
+
+
+@dataclass
+class WallTimeField(StringField):
+    """A wall time: what clocks show somewhere. Never converted, never with an offset."""
+
+    input_type: str = "datetime-local"
+    class_: str = "form-control"
+
+    async def parse_form_data(self, request: Request, form_data: FormData) -> Any:
+        """The wall time; what is none stays a text, for `validate` to refuse."""
+        raw = text_of(form_data, self.id)
+        try:
+            return datetime.fromisoformat(raw).replace(tzinfo=None)
+        except ValueError:
+            return raw or None
+
+    async def validate(self, request: Request, value: Any, form_values: dict[str, Any]) -> None:
+        """Raises ValueError for what is no wall time."""
+        if isinstance(value, str):
+            raise ValueError(gettext("This is not a date and time."))
+        await super().validate(request, value, form_values)
+
+    async def serialize_value(self, request: Request, value: Any) -> str:
+        """As people write it; in forms and files as computers do."""
+        if isinstance(value, str):
+            return value
+        if request.state.action in (RequestAction.LIST, RequestAction.DETAIL):
+            return wall_time(value)
+        return str(value.isoformat(timespec="minutes" if value.second == 0 else "seconds"))
+
+
+@dataclass
+class TimeOfDayField(StringField):
+    """A time of day."""
+
+    input_type: str = "time"
+    class_: str = "form-control"
+
+    async def parse_form_data(self, request: Request, form_data: FormData) -> Any:
+        """The time; what is none stays a text, for `validate` to refuse."""
+        raw = text_of(form_data, self.id)
+        try:
+            return time.fromisoformat(raw).replace(tzinfo=None)
+        except ValueError:
+            return raw or None
+
+    async def validate(self, request: Request, value: Any, form_values: dict[str, Any]) -> None:
+        """Raises ValueError for what is no time of day."""
+        if isinstance(value, str):
+            raise ValueError(gettext("This is not a time of day."))
+        await super().validate(request, value, form_values)
+
+    async def serialize_value(self, request: Request, value: Any) -> str:
+        """Hours and minutes."""
+        return str(value if isinstance(value, str) else value.isoformat(timespec="minutes"))
+
+
+@dataclass
+class MomentField(DateTimeField):
+    """An instant, in the reader's zone with the zone shown; in files in UTC. Never written by people."""
+
+    read_only: bool | None = True
+    exclude_from_create: bool | None = True
+    exclude_from_edit: bool | None = True
+
+    async def serialize_value(self, request: Request, value: Any) -> str:
+        """The instant as text."""
+        if request.state.action == RequestAction.EXPORT:
+            return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        return moment(value)
+
+
+@dataclass
+class CodeField(EnumField):
+    """One of a few codes, with words for people and a colour."""
+
+    list_template: str = "admin/fields/code.html"
+    detail_template: str = "admin/fields/code.html"
+    colours: tuple[tuple[Any, str], ...] = ()
+
+    def colour(self, shown: str, request: Request) -> str:
+        """The colour of a value, given by the words it is shown as."""
+        for value, label in self._get_choices(request):
+            if str(label) == str(shown):
+                return str(dict(self.colours).get(value, "secondary"))
+        return "secondary"
+
+
+@dataclass
+class OwnerField(EnumField):
+    """Whose it is: for superusers, who alone see other people's things."""
+
+    coerce: Any = int
+    required: bool | None = False
+
+    def __post_init__(self) -> None:
+        self.choices_loader = owner_choices
+        super().__post_init__()
+
+    async def serialize_value(self, request: Request, value: Any) -> Any:
+        """The user's name; the id in forms."""
+        if request.state.action.is_form():
+            return value
+        return dict(owner_choices(request)).get(value, f"#{value}")
+
+
+@dataclass
+class IdField(IntegerField):
+    """An id, which people never write."""
+
+    exclude_from_create: bool | None = True
+    exclude_from_edit: bool | None = True
+
+
+def moment(value: datetime) -> str:
+    """An instant in the reader's zone, with the zone's offset."""
+    local = value.astimezone(get_tzinfo())
+    return f"{format_datetime(local, 'd MMM y, HH:mm:ss', get_tzinfo())} {offset(local)}"
+
+
+def offset(local: datetime) -> str:
+    """`UTC+3`, `UTC+5:30`, `UTC`."""
+    minutes = int((local.utcoffset() or timedelta(0)).total_seconds() // 60)
+    hours, rest = divmod(abs(minutes), 60)
+    if not minutes:
+        return "UTC"
+    return f"UTC{'+' if minutes > 0 else '−'}{hours}{f':{rest:02}' if rest else ''}"
+
+
+def wall_time(value: datetime) -> str:
+    """A wall time as people write it."""
+    return f"{format_date(value.date(), 'd MMM y')}, {value:%H:%M}{f':{value:%S}' if value.second else ''}"
+
+
+def count_of(number: int, one: str, many: str) -> str:
+    """`ngettext` with the number put in as `%(n)s`."""
+    return ngettext(one, many, number) % {"n": f"{number:,}".replace(",", " ")}

@@ -1,0 +1,146 @@
+"""What pages ask for while they are looked at: a mailing's progress, whom a selection matches, what a deletion takes with it."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from starlette.datastructures import QueryParams
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette_admin import route
+from starlette_admin.actions import ActionSelection
+from starlette_admin.exceptions import ActionFailed
+from starlette_admin.i18n import gettext, ngettext
+from starlette_admin.types import RequestAction
+
+from chalicelib.admin.access import principal_of
+from chalicelib.admin.fields import count_of, moment, offset, words
+from chalicelib.admin.pages.base import Page
+from chalicelib.admin.views.base import ServiceView
+from chalicelib.admin.words import MAILING_COLOURS, error, mailing_status, message_status
+from chalicelib.domain.errors import ServiceError
+from chalicelib.domain.selection import Selection
+from chalicelib.domain.status import MailingStatus, MessageStatus
+from chalicelib.services import progress
+from chalicelib.services.progress import Progress, Wave
+from chalicelib.storage.engine import engine
+
+
+class DataPage(Page):
+    """No page of its own: JSON for the others."""
+
+    path = "/data"
+    route_name = "data"
+    add_to_menu = False
+
+    @route("", name="data")
+    async def index(self, request: Request) -> Response:
+        """Nothing to look at."""
+        raise HTTPException(404)
+
+    @route("/mailing/{mailing_id:int}", name="mailing-data")
+    async def mailing(self, request: Request) -> Response:
+        """Where a mailing stands."""
+        return JSONResponse(mailing_data(request, request.path_params["mailing_id"]))
+
+    @route("/selection", name="selection-data")
+    async def selection(self, request: Request) -> Response:
+        """How many clients a selection matches."""
+        query = request.query_params
+        chosen = Selection(tuple(words(query.get("codes", ""))), tuple(words(query.get("tags", ""))))
+        owner = query.get("owner", "")
+        try:
+            found = progress.matches(engine(), principal_of(request), chosen, int(owner) if owner.isdigit() else None)
+        except ServiceError:
+            return JSONResponse({"text": ""})
+        text = count_of(found.clients, "Matches %(n)s client", "Matches %(n)s clients")
+        if found.clients:
+            text += " " + ngettext("in %(n)d time zone", "in %(n)d time zones", found.zones) % {"n": found.zones}
+        if found.do_not_contact:
+            text += "; " + count_of(found.do_not_contact, "%(n)s is not to be contacted", "%(n)s are not to be contacted")
+        return JSONResponse({"text": text, "clients": found.clients})
+
+    @route("/dependents", name="dependents-data")
+    async def dependents(self, request: Request) -> Response:
+        """What goes with the rows that somebody is about to delete."""
+        request.state.action = RequestAction.ACTION
+        assert self._admin is not None  # noqa: S101 - the library sets it when the page is added
+        view = self._admin._find_view_by_key(request.query_params.get("key"))
+        if not isinstance(view, ServiceView) or not view.is_accessible(request):
+            raise HTTPException(404)
+        listed = QueryParams((request.query_params.get("list") or "").lstrip("?"))
+        chosen = None if request.query_params.get("all") == "1" else request.query_params.getlist("pks")
+        try:
+            selection = ActionSelection(view, request, chosen, view._parse_filter_param(request, listed), listed.get("q") or None)
+            ids = [int(pk) for pk in await selection.pks() if str(pk).isdigit()]
+        except ActionFailed as refusal:
+            return JSONResponse({"text": refusal.msg})
+        rows = count_of(len(ids), "%(n)s row will be deleted.", "%(n)s rows will be deleted.")
+        return JSONResponse({"text": f"{rows} {view.dependents(request, ids)}".strip()})
+
+
+def mailing_data(request: Request, mailing_id: int) -> dict[str, Any]:
+    """Where a mailing stands, in words. Raises a 404."""
+    try:
+        found = progress.of_mailing(engine(), principal_of(request), mailing_id)
+    except ServiceError:
+        raise HTTPException(404) from None
+    record = found.mailing
+    total = record.counts["total"]
+    return {
+        "id": record.id,
+        "status": record.status,
+        "status_title": mailing_status(record.status),
+        "colour": dict(MAILING_COLOURS)[record.status],
+        "total": total,
+        "done": total - record.counts["waiting"],
+        "counts": [
+            {"key": status.key, "title": message_status(status), "number": record.counts[status.key]} for status in MessageStatus
+        ],
+        "errors": [
+            {"code": error(code) if code else "", "detail": detail, "number": number} for code, detail, number in found.errors
+        ],
+        "headline": _headline(found),
+        "zones": [
+            {
+                "zone": zone.time_zone,
+                "opens": moment(zone.opens_at),
+                "ends": moment(zone.expires_at),
+                "waiting": zone.waiting if zone.planned else None,
+            }
+            for zone in found.zones
+        ],
+        "epoch": found.now.timestamp(),
+        "live": record.status in (MailingStatus.SCHEDULED, MailingStatus.RUNNING, MailingStatus.PAUSED, MailingStatus.CANCELLED)
+        and (record.status != MailingStatus.CANCELLED or record.counts["waiting"] > 0),
+    }
+
+
+def _headline(found: Progress) -> str:
+    status = MailingStatus(found.mailing.status)
+    if status is MailingStatus.DRAFT:
+        return gettext("A draft: nothing is sent until somebody starts it.")
+    if status is MailingStatus.FINISHED and found.mailing.finished_at:
+        return gettext("Finished at %(at)s.") % {"at": moment(found.mailing.finished_at)}
+    if status is MailingStatus.CANCELLED:
+        return gettext("Cancelled: nothing more is sent.")
+    if status is MailingStatus.PAUSED:
+        return gettext("Paused: nothing is sent until somebody lets it continue. What passes its end meanwhile expires.")
+    if found.next_wave is None:
+        return gettext("Nobody is left to be sent to.")
+    return _wave(found.next_wave, found)
+
+
+def _wave(wave: Wave, found: Progress) -> str:
+    local = wave.opens_at.astimezone(ZoneInfo(wave.time_zone))
+    people = count_of(wave.clients, "%(n)s client", "%(n)s clients")
+    if wave.opens_at <= found.now:
+        return gettext("Sending now: %(people)s in %(zone)s.") % {"people": people, "zone": wave.time_zone}
+    text = gettext("Next: %(people)s in %(zone)s at %(time)s their time (%(offset)s), which is %(at)s here.")
+    return text % {
+        "people": people,
+        "zone": wave.time_zone,
+        "time": f"{local:%H:%M}",
+        "offset": offset(local),
+        "at": moment(wave.opens_at),
+    }

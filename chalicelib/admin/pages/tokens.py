@@ -1,0 +1,56 @@
+"""Everyone's own API tokens: made (shown once), revoked."""
+
+from datetime import timedelta
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette_admin import route
+from starlette_admin.flash import flash
+from starlette_admin.i18n import gettext
+from starlette_admin.i18n import lazy_gettext as _
+
+from chalicelib.admin.access import principal_of
+from chalicelib.admin.pages.base import Page
+from chalicelib.admin.translations import said
+from chalicelib.config import settings
+from chalicelib.domain.errors import ServiceError
+from chalicelib.domain.paging import Slice
+from chalicelib.services import tokens
+from chalicelib.storage.engine import engine
+
+_MOST = 500
+_NAME_LENGTH = 100
+
+
+class TokensPage(Page):
+    """The list, the form, and the one answer that holds a token's text."""
+
+    menu_label = _("API tokens")
+    icon = "fa-solid fa-key"
+    path = "/tokens"
+    route_name = "tokens"
+
+    @route("", methods=["GET", "POST"], name="tokens")
+    async def index(self, request: Request) -> Response:
+        """The list; after a POST with the token that was made, which no later page shows again."""
+        made, problem, name = None, "", ""
+        if request.method == "POST":
+            name = str((await request.form()).get("name") or "").strip()
+            if 0 < len(name) <= _NAME_LENGTH:
+                _row, made = tokens.create(engine(), principal_of(request), name, timedelta(days=settings().token_days))
+                name = ""
+            else:
+                problem = gettext("A name has 1 to %(most)d characters.") % {"most": _NAME_LENGTH}
+        rows = tokens.page(engine(), principal_of(request), Slice(limit=_MOST, descending=True))
+        context = {"tokens": rows, "made": made, "problem": problem, "name": name, "days": settings().token_days}
+        return self.render(request, "admin/tokens.html", context, 422 if problem else 200)
+
+    @route("/{token_id:int}/revoke", methods=["POST"], name="revoke-token")
+    async def revoke(self, request: Request) -> Response:
+        """Makes a token worthless at once."""
+        try:
+            tokens.revoke(engine(), principal_of(request), request.path_params["token_id"])
+            flash(request, gettext("The token is revoked."), "success")
+        except ServiceError as error:
+            flash(request, said(str(error)), "error")
+        return RedirectResponse(str(request.url_for("admin:tokens")), status_code=303)

@@ -1,0 +1,167 @@
+"""The site as a whole: the library's admin, with our pages, our words and our policy."""
+
+import base64
+import hashlib
+import hmac
+import logging
+import re
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any, ClassVar
+
+from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, PrefixLoader
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette_admin.base import BaseAdmin
+from starlette_admin.export import ExportConfig
+from starlette_admin.i18n import I18nConfig, TimezoneConfig
+from starlette_admin.theme import ClassMap, CoreIcons, DefaultTheme, IconSet
+
+from chalicelib.admin import translations
+from chalicelib.admin.access import Access, principal_of
+from chalicelib.admin.edge import BASE, LANGUAGES
+from chalicelib.admin.fields import moment, offset
+from chalicelib.admin.pages.account import AccountPage
+from chalicelib.admin.pages.client_import import ImportPage
+from chalicelib.admin.pages.dashboard import Dashboard
+from chalicelib.admin.pages.data import DataPage
+from chalicelib.admin.pages.tokens import TokensPage
+from chalicelib.admin.views.clients import ClientView
+from chalicelib.admin.views.do_not_contact import DoNotContactView
+from chalicelib.admin.views.mailings import MailingView
+from chalicelib.admin.views.messages import MessageView
+from chalicelib.admin.views.users import UserView
+from chalicelib.config import settings
+
+_EXPORT_ROWS = 20_000  # what fits into the 6 MB that a function may answer
+_FAVICON = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E%3Crect width='32' height='32' rx='7'"
+    " fill='%23206bc4'/%3E%3Cpath d='M6 16 26 7l-6 18-5-7z' fill='white'/%3E%3C/svg%3E"
+)
+
+
+class NonceLoader(BaseLoader):
+    """Templates, the library's too, with what a strict policy asks of them: a nonce for each script, no handlers in attributes."""
+
+    HANDLERS: ClassVar = {
+        'onclick="applyColumnVisibility()"': 'data-admin="apply-columns"',
+        'onchange="window.location = this.value"': 'data-admin="go-to-value"',
+    }
+
+    def __init__(self) -> None:
+        library = PackageLoader("starlette_admin", "templates")
+        self._inner = ChoiceLoader([PackageLoader("chalicelib.admin", "templates"), library, PrefixLoader({"@core": library})])
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str | None, Any]:
+        """The source of a template."""
+        source, filename, fresh = self._inner.get_source(environment, template)
+        source = re.sub(r"<script\b", '<script nonce="{{ request.state.csp_nonce }}"', source)
+        for handler, mark in self.HANDLERS.items():
+            source = source.replace(handler, mark)
+        return source, filename, fresh
+
+
+class _Icons(CoreIcons):
+    def css_links(self, request: Request) -> list[str]:
+        return [str(request.url_for("admin:icons").include_query_params(v=_digest(icons_css())))]
+
+
+class _Classes(ClassMap):
+    # A cancel button that is red stands for danger where there is none.
+    classes: ClassVar[dict[str, str]] = {"form.cancel_button": "btn btn-animate-icon btn-animate-icon-rotate"}
+
+
+class _Theme(DefaultTheme):
+    def get_icon_set(self) -> IconSet:
+        return _Icons()
+
+    def get_class_map(self) -> ClassMap:
+        return _Classes()
+
+    def template_globals(self) -> dict[str, Any]:
+        return {
+            "own_static": own_static,
+            "principal_of": principal_of,
+            "shown_moment": moment,
+            "zone_offset": offset,
+            "settings": settings,
+        }
+
+
+def build_site() -> Starlette:
+    """The whole site, to be served under `/admin`."""
+    # The library logs what people type into the field for names.
+    logging.getLogger("starlette_admin").disabled = True
+    for name in list(logging.root.manager.loggerDict):
+        if name.startswith("starlette_admin."):
+            logging.getLogger(name).disabled = True
+    translations.install()
+    admin = BaseAdmin(
+        title="mailing-api",
+        base_url=BASE,
+        favicon_url=_FAVICON,
+        additional_loaders=[NonceLoader()],
+        static_dir=str(files("chalicelib.admin") / "static"),
+        index_view=Dashboard(),
+        theme=_Theme(),
+        auth_provider=Access(allow_routes=["icons"]),
+        secret_key=_secret_key(),
+        i18n_config=I18nConfig(default_locale=LANGUAGES[0], language_switcher=list(LANGUAGES)),
+        timezone_config=TimezoneConfig(),
+        export_config=ExportConfig(max_rows=_EXPORT_ROWS),
+    )
+    for view in (MailingView, ClientView, MessageView, DoNotContactView, ImportPage, UserView, TokensPage, AccountPage, DataPage):
+        admin.add_view(view())
+    admin.routes.insert(0, Route("/static/icons.css", _icons, name="icons"))
+    app = Starlette()
+    admin.mount_to(app)
+    admin.app.add_exception_handler(Exception, _Failure(admin))
+    return app
+
+
+class _Failure:
+    """The page for what nobody foresaw; that it happened is logged further out."""
+
+    def __init__(self, admin: BaseAdmin) -> None:
+        self._admin = admin
+
+    async def __call__(self, request: Request, _error: Exception) -> Response:
+        return await self._admin._render_error(
+            request, HTTPException(500, translations.said("Something went wrong on our side."))
+        )
+
+
+def _secret_key() -> str:
+    """Signs cookies that carry no secret (CSRF tokens, messages for the next page): the same in every instance of the function."""
+    return hmac.new(settings().database_url.get_secret_value().encode(), b"admin cookies", hashlib.sha256).hexdigest()
+
+
+@lru_cache(maxsize=1)
+def icons_css() -> str:
+    """The library's icons in one text file: the font inside, and of its fonts only the one that is used."""
+    static = files("starlette_admin") / "static"
+    css = (static / "css" / "vendor" / "fontawesome.min.css").read_text(encoding="utf-8")
+    font = base64.b64encode((static / "webfonts" / "fa-solid-900.woff2").read_bytes()).decode()
+    face = f'@font-face{{font-family:"Font Awesome 7 Free";font-weight:900;font-display:block;src:url(data:font/woff2;base64,{font})}}'
+    return face + re.sub(r"@font-face\{[^}]*\}", "", css)
+
+
+def _icons(_request: Request) -> Response:
+    return Response(icons_css(), media_type="text/css")
+
+
+@lru_cache(maxsize=32)
+def _own_version(path: str) -> str:
+    return _digest((files("chalicelib.admin") / "static" / path).read_text(encoding="utf-8"))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def own_static(request: Request, path: str) -> str:
+    """The address of a static file of ours; it changes with the file."""
+    return str(request.url_for("admin:static", path=path).include_query_params(v=_own_version(path)))

@@ -1,0 +1,79 @@
+"use strict";
+(() => {
+  const { element, number, poll } = window.mailing;
+  const place = document.getElementById("dashboard");
+  const SVG = "http://www.w3.org/2000/svg";
+  const seen = new Map();
+
+  function svg(name, attributes, ...children) {
+    const made = document.createElementNS(SVG, name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    made.append(...children);
+    return made;
+  }
+
+  function days(data) {
+    const used = data.statuses.filter(status => data.days.some(day => day.counts[status.key]));
+    const total = day => used.reduce((sum, status) => sum + day.counts[status.key], 0);
+    const most = Math.max(1, ...data.days.map(total));
+    const [width, height, bottom] = [640, 220, 22];
+    const step = width / data.days.length;
+    const chart = svg("svg", { class: "days", viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
+    data.days.forEach((day, place) => {
+      let y = height - bottom;
+      for (const status of used) {
+        const size = (height - bottom - 14) * day.counts[status.key] / most;
+        y -= size;
+        const bar = svg("rect", { x: place * step + step * .15, y, width: step * .7, height: size });
+        bar.style.fill = `var(--code-${status.key})`;
+        chart.append(bar);
+      }
+      if (total(day)) chart.append(svg("text", { x: place * step + step / 2, y: y - 3, "text-anchor": "middle" }, number(total(day))));
+      if (place % 2 === data.days.length % 2 || data.days.length < 8) chart.append(svg("text", { x: place * step + step / 2, y: height - 6, "text-anchor": "middle" }, day.title));
+    });
+    const legend = element("ul", { class: "day-legend" }, ...data.statuses.map(status => element("li", {}, element("span", { class: `swatch code-${status.key}` }), status.title)));
+    const table = element("table", { class: "visually-hidden" },
+      element("thead", {}, element("tr", {}, element("th", {}, document.getElementById("days").dataset.day), ...data.statuses.map(status => element("th", {}, status.title)))),
+      element("tbody", {}, ...data.days.map(day => element("tr", {}, element("th", {}, day.title), ...data.statuses.map(status => element("td", {}, number(day.counts[status.key])))))));
+    document.getElementById("days").replaceChildren(chart, legend, table);
+  }
+
+  function running(data) {
+    const list = document.getElementById("running");
+    const made = data.running.map(each => {
+      const before = seen.get(each.id);
+      const rate = before && data.epoch > before.epoch ? (each.done - before.done) / (data.epoch - before.epoch) : 0;
+      seen.set(each.id, { done: each.done, epoch: data.epoch });
+      const total = each.counts.total;
+      const stack = element("div", { class: "stack", "aria-hidden": "true" }, ...["sent", "expired", "failed", "cancelled"].filter(key => each.counts[key])
+        .map(key => element("i", { class: `code-${key}`, style: { width: `${100 * each.counts[key] / total}%` } })));
+      const speed = rate > 0 ? ` · ${number(Math.round(rate))} ${list.dataset.rate}` : "";
+      return element("div", { class: "running" },
+        element("div", { class: "d-flex justify-content-between gap-2" }, element("a", { href: each.url }, each.name), element("span", { class: `badge code-${each.colour}` }, each.status_title)),
+        stack, element("div", { class: "text-secondary small" }, `${number(each.done)} / ${number(total)}${speed}`));
+    });
+    list.replaceChildren(...(made.length ? made : [list.dataset.empty]));
+    const soon = document.getElementById("upcoming");
+    const next = data.upcoming.map(each => element("div", { class: "running" }, element("a", { href: each.url }, each.name), element("div", { class: "text-secondary small" }, each.next)));
+    soon.replaceChildren(...(next.length ? next : [soon.dataset.empty]));
+  }
+
+  function provider(data) {
+    const alert = document.getElementById("provider");
+    alert.className = `alert mb-0 ${data.provider.ok ? "alert-success" : "alert-danger"}`;
+    alert.querySelector("i").className = `fa-solid me-2 ${data.provider.ok ? "fa-circle-check" : "fa-triangle-exclamation"}`;
+    if (alert.querySelector("b").textContent !== data.provider.title) alert.querySelector("b").textContent = data.provider.title;
+    if (alert.querySelector("span").textContent !== data.provider.text) alert.querySelector("span").textContent = data.provider.text;
+  }
+
+  function show(data) {
+    for (const [key, value] of Object.entries(data.totals)) place.querySelector(`[data-total="${key}"]`).textContent = number(value);
+    days(data);
+    running(data);
+    provider(data);
+    document.getElementById("as-of").textContent = data.now;
+  }
+
+  show(JSON.parse(document.getElementById("dashboard-data").textContent));
+  poll(place.dataset.url, 3, show);
+})();

@@ -1,0 +1,90 @@
+"use strict";
+// Cuts a file into slices of whole rows and sends them one after the other: first all as a rehearsal, then in earnest.
+(() => {
+  const { element, number, csrf } = window.mailing;
+  const place = document.getElementById("import");
+  const result = document.getElementById("import-result");
+  const words = JSON.parse(result.dataset.words);
+  const [file, check, run, bar] = ["import-file", "import-check", "import-run", "import-progress"].map(id => document.getElementById(id));
+  const SHOWN = 100;
+  let rows = null;
+
+  // Rows as they stand in the file; a line break inside quotes belongs to its row.
+  function split(text) {
+    const found = [];
+    let start = 0;
+    let quoted = false;
+    for (let at = 0; at <= text.length; at++) {
+      if (text[at] === '"') quoted = !quoted;
+      if (at === text.length || (text[at] === "\n" && !quoted)) {
+        const row = text.slice(start, at).replace(/\r$/, "");
+        if (row.trim()) found.push(row);
+        start = at + 1;
+      }
+    }
+    return found;
+  }
+
+  function report(kind, sum) {
+    const counts = ["created", "updated", "skipped"].map(key => `${number(sum[key])} ${words[key]}`).join(", ");
+    const bad = new Set(sum.errors.map(error => error.row)).size;
+    result.replaceChildren(element("div", { class: `alert ${bad ? "alert-warning" : "alert-success"}` },
+      element("b", {}, words[kind]), ` ${counts}, ${number(bad)} ${words.bad}.`));
+    if (kind === "preview") {
+      const first = rows.slice(0, 6).map(row => element("div", { class: "text-truncate" }, row));
+      result.append(element("h2", { class: "h3" }, words.first), element("pre", { class: "p-2", tabindex: "0" }, ...first));
+    }
+    if (sum.errors.length) {
+      const table = element("table", { class: "table table-sm", id: "import-errors" },
+        element("thead", {}, element("tr", {}, ...[words.row, words.field, words.problem].map(title => element("th", { scope: "col" }, title)))),
+        element("tbody", {}, ...sum.errors.slice(0, SHOWN).map(error => element("tr", {}, ...[number(error.row), error.field, error.message].map(cell => element("td", {}, cell))))));
+      result.append(table);
+      if (sum.errors.length > SHOWN) result.append(element("p", {}, `… ${number(sum.errors.length - SHOWN)} ${words.more}`));
+    }
+  }
+
+  async function send(rehearse) {
+    const [header, ...body] = rows;
+    const size = Number(place.dataset.rows);
+    const sum = { created: 0, updated: 0, skipped: 0, errors: [] };
+    for (let at = 0; at < body.length; at += size) {
+      const slice = {
+        header, body: body.slice(at, at + size).join("\n"), first_row: at + 1, rehearse,
+        duplicates: document.querySelector('[name="duplicates"]:checked').value, owner: document.getElementById("import-owner")?.value ?? null,
+      };
+      const answer = await fetch(place.dataset.url, { method: "POST", body: JSON.stringify(slice), headers: { "Content-Type": "application/json", "X-CSRFToken": csrf() } });
+      if (answer.redirected) { location.reload(); return null; }
+      if (answer.status === 422) throw new Error((await answer.json()).message);
+      if (!answer.ok) throw new Error(words.failed);
+      const part = await answer.json();
+      for (const key of ["created", "updated", "skipped"]) sum[key] += part[key];
+      sum.errors.push(...part.errors);
+      const percent = Math.round(100 * Math.min(at + size, body.length) / body.length);
+      bar.firstElementChild.style.width = `${percent}%`;
+      bar.setAttribute("aria-valuenow", percent);
+    }
+    return sum;
+  }
+
+  async function work(rehearse) {
+    [check.disabled, run.disabled, file.disabled] = [true, true, true];
+    bar.hidden = false;
+    bar.firstElementChild.style.width = "0";
+    try {
+      rows = split((await file.files[0].text()).replace(/^\ufeff/, ""));
+      if (rows.length < 2) throw new Error(words.empty);
+      const sum = await send(rehearse);
+      if (sum) report(rehearse ? "preview" : "done", sum);
+      run.disabled = !rehearse;
+    } catch (error) {
+      result.replaceChildren(element("div", { class: "alert alert-danger" }, error.message === "Failed to fetch" ? words.failed : error.message));
+    }
+    bar.hidden = true;
+    [check.disabled, file.disabled] = [false, false];
+  }
+
+  file.addEventListener("change", () => { check.disabled = !file.files.length; run.disabled = true; result.replaceChildren(); });
+  document.querySelectorAll('[name="duplicates"]').forEach(choice => choice.addEventListener("change", () => { run.disabled = true; }));
+  check.addEventListener("click", () => work(true));
+  run.addEventListener("click", () => work(false));
+})();

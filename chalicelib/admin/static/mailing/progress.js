@@ -1,0 +1,43 @@
+"use strict";
+// A mailing's page while it is on its way.
+(() => {
+  const { element, number, poll } = window.mailing;
+  const card = document.getElementById("mailing-progress");
+  const part = name => card.querySelector(`[data-show="${name}"]`);
+  let last = null;
+  let status = null;
+
+  function rows(name, lines) {
+    part(name).hidden = !lines.length;
+    part(name).querySelector("tbody").replaceChildren(...lines.map(cells => element("tr", {}, ...cells.map(cell => element("td", {}, cell)))));
+  }
+
+  function show(data) {
+    part("status").textContent = data.status_title;
+    part("status").className = `badge code-${data.colour}`;
+    part("headline").textContent = data.headline;
+    part("done").textContent = number(data.done);
+    part("total").textContent = number(data.total);
+    const bar = part("bar");
+    bar.style.width = data.total ? `${100 * data.done / data.total}%` : "0";
+    bar.parentElement.setAttribute("aria-valuenow", data.done);
+    bar.parentElement.setAttribute("aria-valuemax", data.total);
+    const most = Math.max(1, ...data.counts.map(each => each.number));
+    part("chart").tBodies[0].replaceChildren(...data.counts.map(each => element("tr", {},
+      element("th", { scope: "row" }, each.title),
+      element("td", {}, element("i", { class: `bar d-block code-${each.key}`, style: { width: `${100 * each.number / most}%` } })),
+      element("td", { class: "number" }, number(each.number)))));
+    rows("errors", data.errors.map(each => [each.code, each.detail, number(each.number)]));
+    rows("zones", data.zones.map(each => [each.zone, each.opens, each.ends, each.waiting === null ? "…" : number(each.waiting)]));
+    const seconds = last ? data.epoch - last.epoch : 0;
+    const rate = seconds > 0 ? (data.done - last.done) / seconds : 0;
+    part("rate").textContent = rate > 0 ? `${number(Math.round(rate))} ${part("rate").dataset.text}` : "";
+    last = data;
+    // The buttons are those of the state in which the page was made.
+    if (status !== null && status !== data.status) location.reload();
+    status = data.status;
+    return data.live;
+  }
+
+  if (show(JSON.parse(card.querySelector("[data-initial]").textContent))) poll(card.dataset.url, 1.5, show);
+})();

@@ -1,0 +1,16 @@
+"use strict";
+// How many clients the selection matches while it is written.
+(() => {
+  const place = document.getElementById("selection-matches");
+  const fields = ["filter_operator_codes", "filter_tags", "owner_id"].map(id => document.getElementById(id)).filter(Boolean);
+  fields[1].closest(".mb-3").append(place);
+  let timer = 0;
+  async function ask() {
+    const value = id => document.getElementById(id)?.value ?? "";
+    const query = new URLSearchParams({ codes: value("filter_operator_codes"), tags: value("filter_tags"), owner: value("owner_id") });
+    const answer = await fetch(`${place.dataset.url}?${query}`).catch(() => null);
+    if (answer?.ok && !answer.redirected) place.textContent = (await answer.json()).text;
+  }
+  fields.forEach(field => field.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(ask, 300); }));
+  ask();
+})();

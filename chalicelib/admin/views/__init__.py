@@ -1,0 +1,1 @@
+"""The things that are listed, added, edited and deleted, one module each."""

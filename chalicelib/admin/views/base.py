@@ -1,0 +1,148 @@
+"""What all lists share: reading through the library, writing through the services, everyone their own."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from sqlalchemy import Select, func, select
+from starlette.requests import Request
+from starlette_admin import RowActionsDisplayType
+from starlette_admin.contrib.sqla import ModelView
+from starlette_admin.exceptions import ActionFailed
+from starlette_admin.export.csv import CsvExporter
+from starlette_admin.fields import BaseField
+from starlette_admin.i18n import gettext
+from starlette_admin.types import RequestAction
+
+from chalicelib.admin.access import principal_of
+from chalicelib.admin.errors import shown_as_alert
+from chalicelib.admin.fields import moment
+from chalicelib.domain.access import Principal
+from chalicelib.domain.errors import NotFoundError, ServiceError
+from chalicelib.domain.paging import Slice
+from chalicelib.services import history
+from chalicelib.services.history import Kind
+from chalicelib.storage.engine import engine
+from chalicelib.storage.models import Base
+
+AnySelect = Select[*tuple[Any, ...]]
+
+
+class SafeCsv(CsvExporter):
+    """CSV that spreadsheets read: nothing in it is a formula, and its alphabet is told by a mark at the beginning."""
+
+    def __init__(self) -> None:
+        super().__init__(escape_formulas=True)
+
+    async def generate(self, fields: list[BaseField], rows: list[dict[str, Any]]) -> bytes:
+        """The file."""
+        return "\ufeff".encode() + await super().generate(fields, rows)
+
+
+class ServiceView(ModelView):
+    """A list of one table's rows. Subclasses say how a row is made, changed and removed: through a service."""
+
+    model_class: ClassVar[type[Base]]
+    owned: ClassVar[bool] = True
+    history_kind: ClassVar[Kind | None] = None
+    importers: Sequence[Any] = ()
+    page_size = 25
+    page_size_options: Sequence[int] = (10, 25, 50, 100)
+    row_actions_display_type = RowActionsDisplayType.ICON_LIST
+    detail_template = "admin/detail.html"
+
+    def __init__(self) -> None:
+        self.exporters = [SafeCsv()]
+        super().__init__(self.model_class)
+
+    # Reading
+
+    def mine(self, request: Request, statement: AnySelect) -> AnySelect:
+        """The part of `statement` that the asker may see."""
+        owner_id = principal_of(request).owner_filter
+        if owner_id is None or not self.owned:
+            return statement
+        return statement.where(self.model_class.__table__.c.owner_id == owner_id)
+
+    def get_list_query(self, request: Request) -> AnySelect:
+        """Rows."""
+        return self.mine(request, select(self.model_class))
+
+    def get_count_query(self, request: Request) -> AnySelect:
+        """How many."""
+        return self.mine(request, select(func.count()).select_from(self.model_class))
+
+    async def find_by_pk(self, request: Request, pk: Any) -> Any:
+        """A row; None for what is no id."""
+        return await super().find_by_pk(request, pk) if _is_id(pk) else None
+
+    async def find_by_pks(self, request: Request, pks: list[Any]) -> Sequence[Any]:
+        """Rows."""
+        return await super().find_by_pks(request, [pk for pk in pks if _is_id(pk)])
+
+    def can_access_field(self, request: Request, field: BaseField, action: RequestAction | None = None) -> bool:
+        """Owners are for superusers: everyone else sees nothing but their own."""
+        if field.name == "owner_id" and not principal_of(request).is_superuser:
+            return False
+        return super().can_access_field(request, field, action)
+
+    async def get_pk_value(self, request: Request, obj: Any) -> Any:
+        """The id, of a model and of what services return alike."""
+        return obj.id
+
+    def history_of(self, request: Request, row_id: int) -> list[dict[str, Any]] | None:
+        """Who changed what and when, the newest first; None for things whose changes are not written down."""
+        if self.history_kind is None:
+            return None
+        try:
+            found = history.page(engine(), principal_of(request), self.history_kind, row_id, Slice(limit=50, descending=True))
+        except ServiceError:
+            return []
+        labels = {field.name: str(field.label) for field in self.fields}
+        return [
+            {
+                "at": moment(each.at),
+                "who": each.username,
+                "what": gettext(each.action),
+                "changes": [
+                    (labels.get(name, gettext(name)), *(_short(value) for value in pair)) for name, pair in each.changes.items()
+                ],
+            }
+            for each in found
+        ]
+
+    # Writing
+
+    async def delete(self, request: Request, pks: list[Any]) -> int | None:
+        """Removes rows one by one; stops at the first that a service refuses, and says so."""
+        principal, done = principal_of(request), 0
+        for pk in pks:
+            try:
+                with shown_as_alert():
+                    if not _is_id(pk):
+                        raise NotFoundError(str(self.key))
+                    self.remove(principal, int(pk))
+            except ActionFailed as refusal:
+                if len(pks) == 1:
+                    raise
+                message = gettext("%(done)d of %(all)d deleted, then #%(pk)s: %(why)s")
+                raise ActionFailed(message % {"done": done, "all": len(pks), "pk": pk, "why": refusal.msg}) from None
+            done += 1
+        return done
+
+    def remove(self, principal: Principal, row_id: int) -> None:
+        """Removes one row. Raises ServiceError."""
+        raise NotImplementedError
+
+    def dependents(self, request: Request, ids: list[int]) -> str:
+        """What goes with these rows, for the question before they are deleted; nothing to say by default."""
+        del request, ids
+        return ""
+
+
+def _short(value: Any) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, list) else "—" if value is None else str(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def _is_id(text: Any) -> bool:
+    return str(text).isascii() and str(text).isdigit() and int(text) < 2**63

@@ -1,0 +1,110 @@
+"""Clients."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import or_
+from starlette.requests import Request
+from starlette_admin.fields import BaseField, StringField
+from starlette_admin.i18n import lazy_gettext as _
+
+from chalicelib.admin import dependents
+from chalicelib.admin.access import principal_of
+from chalicelib.admin.errors import shown_in_form
+from chalicelib.admin.fields import AttributesField, IdField, MomentField, OwnerField, WordsField, ZoneField
+from chalicelib.admin.views.base import ServiceView
+from chalicelib.domain.access import Principal
+from chalicelib.services import clients
+from chalicelib.services.clients import ClientChanges, NewClient
+from chalicelib.services.history import Kind
+from chalicelib.storage.engine import engine
+from chalicelib.storage.models import Client
+
+_NAMES = {"owner": "owner_id"}
+
+
+class ClientView(ServiceView):
+    """People who may be sent messages."""
+
+    model_class = Client
+    history_kind = Kind.CLIENT
+    key = "client"
+    icon = "fa-solid fa-address-book"
+    menu_label = _("Clients")
+    display_name = _("client")
+    list_template = "admin/clients.html"
+    fields: Sequence[BaseField] = (
+        IdField("id", label="ID"),
+        StringField("phone", label=_("Phone"), required=True, maxlength=16, placeholder="+79101234567"),
+        StringField(
+            "operator_code",
+            label=_("Operator code"),
+            maxlength=10,
+            help_text=_("Taken from the phone if left empty"),
+        ),
+        WordsField("tags", label=_("Tags"), help_text=_("Commas between them"), orderable=False),
+        ZoneField("time_zone", label=_("Time zone"), required=True, placeholder="Europe/Moscow"),
+        AttributesField(
+            "attributes",
+            label=_("Attributes"),
+            help_text=_("For personal texts: one name = value a line; ${name} in a text stands for the value"),
+            exclude_from_list=True,
+            searchable=False,
+            orderable=False,
+        ),
+        OwnerField("owner_id", label=_("Owner")),
+        MomentField("created_at", label=_("Created")),
+    )
+    sortable_fields = ("id", "phone", "operator_code", "time_zone", "owner_id", "created_at")
+    searchable_fields = ("id", "phone", "operator_code", "tags", "time_zone", "owner_id", "created_at")
+    exclude_fields_from_export = ()
+
+    def get_search_query(self, request: Request, term: str) -> Any:
+        """By a part of the phone, by operator code, by tag, by the name of a zone."""
+        digits = "".join(each for each in term if each.isdigit())
+        found = [Client.tags.contains([term]), Client.time_zone.icontains(term, autoescape=True)]
+        if digits:
+            found += [Client.phone.contains(digits), Client.operator_code == digits]
+        return or_(*found)
+
+    async def create(self, request: Request, data: dict[str, Any]) -> Any:
+        """Adds a client."""
+        with shown_in_form(request, _NAMES, "phone"):
+            return clients.create(engine(), principal_of(request), NewClient(**_values(data)))
+
+    async def edit(self, request: Request, pk: Any, data: dict[str, Any]) -> Any:
+        """Changes a client. An operator code that was the old phone's goes with it."""
+        changes = ClientChanges(**_values(data))  # type: ignore[typeddict-item]
+        with shown_in_form(request, _NAMES, "phone"):
+            before = clients.get(engine(), principal_of(request), int(pk))
+            if changes["operator_code"] == before.operator_code and changes["phone"] != before.phone:
+                changes["operator_code"] = None
+            return clients.change(engine(), principal_of(request), int(pk), changes)
+
+    def remove(self, principal: Principal, row_id: int) -> None:
+        """Deletes a client."""
+        clients.delete(engine(), principal, row_id)
+
+    def dependents(self, request: Request, ids: list[int]) -> str:
+        """Their messages."""
+        return dependents.of_clients(principal_of(request), ids)
+
+    async def repr(self, obj: Any, request: Request) -> str:
+        """The phone."""
+        return str(obj.phone)
+
+
+def _values(data: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "phone": _tidy(data["phone"]),
+        "time_zone": data["time_zone"] or "",
+        "operator_code": data["operator_code"] or None,
+        "tags": tuple(data["tags"]),
+        "attributes": data["attributes"],
+        "owner_id": data.get("owner_id"),
+    }
+
+
+def _tidy(phone: str | None) -> str:
+    """The number without the spaces, brackets and hyphens that people write into it."""
+    return (phone or "").translate(str.maketrans("", "", " ()-\u00a0"))

@@ -1,0 +1,356 @@
+"""Mailings: written, edited, and moved through their life."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine
+from starlette.requests import Request
+from starlette_admin import row_action
+from starlette_admin.exceptions import FormValidationError
+from starlette_admin.fields import BaseField, BooleanField, IntegerField, StringField, TextAreaField
+from starlette_admin.flash import flash
+from starlette_admin.i18n import gettext
+from starlette_admin.i18n import lazy_gettext as _
+
+from chalicelib.admin import dependents
+from chalicelib.admin.access import principal_of
+from chalicelib.admin.errors import shown_as_alert, shown_in_form
+from chalicelib.admin.fields import (
+    CodeField,
+    IdField,
+    MomentField,
+    OwnerField,
+    TimeOfDayField,
+    WallTimeField,
+    WordsField,
+    ZoneField,
+    count_of,
+)
+from chalicelib.admin.pages.data import mailing_data
+from chalicelib.admin.translations import said
+from chalicelib.admin.views.base import ServiceView
+from chalicelib.admin.words import MAILING_COLOURS, mailing_statuses
+from chalicelib.domain import life_cycle, limits
+from chalicelib.domain.access import Principal
+from chalicelib.domain.counts import by_key
+from chalicelib.domain.outcome import OutcomeKind
+from chalicelib.domain.status import MailingStatus
+from chalicelib.providers import configured
+from chalicelib.services import mailings, previews
+from chalicelib.services.history import Kind
+from chalicelib.services.mailings import MailingRecord, NewMailing
+from chalicelib.storage import progress
+from chalicelib.storage.engine import autocommit, engine
+from chalicelib.storage.models import Mailing
+
+_NAMES = {"owner": "owner_id"}
+_ALLOWED = {
+    "start": life_cycle.STARTABLE,
+    "pause": life_cycle.PAUSABLE,
+    "resume": life_cycle.RESUMABLE,
+    "cancel": life_cycle.CANCELLABLE,
+    "retry_failed": life_cycle.RETRYABLE,
+    "delete": life_cycle.DELETABLE,
+    "edit": tuple(status for status in MailingStatus if status not in (MailingStatus.FINISHED, MailingStatus.CANCELLED)),
+}
+
+
+@dataclass
+class ProgressField(StringField):
+    """How much of a mailing is done, as a bar."""
+
+    list_template: str = "admin/fields/progress.html"
+
+    async def serialize_value(self, request: Request, value: Any) -> Any:
+        """The counts."""
+        return value
+
+
+async def _counts(request: Request, obj: Any) -> dict[str, int]:
+    found: dict[int, dict[str, int]] = getattr(request.state, "mailing_counts", {})
+    return found.get(obj.id, {})
+
+
+def _test_form(request: Request, obj: Any) -> str:
+    del request, obj
+    label, hint = gettext("Phone"), gettext("The text as the first selected client would read it; it counts nowhere.")
+    return (
+        f'<form><label class="form-label" for="test-phone">{label}</label>'
+        '<input class="form-control" id="test-phone" name="phone" type="tel" placeholder="+79101234567" required>'
+        f'<small class="form-hint">{hint}</small></form>'
+    )
+
+
+class MailingView(ServiceView):
+    """A text, the clients it is for, and when it may go out."""
+
+    model_class = Mailing
+    history_kind = Kind.MAILING
+    key = "mailing"
+    icon = "fa-solid fa-paper-plane"
+    menu_label = _("Mailings")
+    display_name = _("mailing")
+    detail_template = "admin/mailing.html"
+    create_template = "admin/mailing_create.html"
+    edit_template = "admin/mailing_edit.html"
+    fields_default_sort = (("id", True),)
+    fields: Sequence[BaseField] = (
+        IdField("id", label="ID"),
+        StringField("name", label=_("Name"), required=True, maxlength=limits.MAILING_NAME_LENGTH),
+        CodeField(
+            "status",
+            label=_("Status"),
+            choices_loader=mailing_statuses,
+            colours=MAILING_COLOURS,
+            read_only=True,
+            exclude_from_create=True,
+            exclude_from_edit=True,
+        ),
+        ProgressField(
+            "progress",
+            label=_("Progress"),
+            getter=_counts,
+            read_only=True,
+            searchable=False,
+            orderable=False,
+            exclude_from_create=True,
+            exclude_from_edit=True,
+            exclude_from_detail=True,
+            exclude_from_export=True,
+        ),
+        TextAreaField(
+            "text",
+            label=_("Text"),
+            required=True,
+            maxlength=limits.MAILING_TEXT_LENGTH,
+            exclude_from_list=True,
+            help_text=_("${name} is the client's attribute, ${name|friend} has a word in its place for clients without it"),
+        ),
+        WordsField(
+            "filter_operator_codes",
+            label=_("Operator codes"),
+            orderable=False,
+            exclude_from_list=True,
+            filters=[],
+            help_text=_("Any of these, commas between them; empty: all"),
+        ),
+        WordsField(
+            "filter_tags",
+            label=_("Tags"),
+            orderable=False,
+            exclude_from_list=True,
+            filters=[],
+            help_text=_("Any of these, commas between them; empty: all"),
+        ),
+        WallTimeField("starts_at", label=_("Starts"), required=True, filters=[]),
+        WallTimeField("ends_at", label=_("Ends"), required=True, filters=[], help_text=_("From then on nothing is delivered")),
+        ZoneField(
+            "time_zone",
+            label=_("Time zone of these times"),
+            exclude_from_list=True,
+            help_text=_("Empty: each client's own, so that everybody gets it at the same time of their day"),
+        ),
+        TimeOfDayField(
+            "send_from",
+            label=_("Send from"),
+            exclude_from_list=True,
+            filters=[],
+            help_text=_("Daily sending hours in the client's local time; may cross midnight"),
+        ),
+        TimeOfDayField("send_until", label=_("Send until"), exclude_from_list=True, filters=[]),
+        IntegerField("rate_limit", label=_("Messages a second, at most"), exclude_from_list=True, min=1, max=limits.RATE),
+        BooleanField(
+            "draft",
+            label=_("Draft"),
+            help_text=_("Nothing is sent until it is started"),
+            getter=lambda _request, obj: obj.status == MailingStatus.DRAFT,
+            searchable=False,
+            orderable=False,
+            exclude_from_list=True,
+            exclude_from_detail=True,
+            exclude_from_export=True,
+        ),
+        OwnerField("owner_id", label=_("Owner")),
+        MomentField("next_run_at", label=_("Next step"), exclude_from_list=True),
+        MomentField("created_at", label=_("Created"), exclude_from_list=True),
+    )
+    form_layout = (
+        "name",
+        "text",
+        ("filter_operator_codes", "filter_tags"),
+        ("starts_at", "ends_at", "time_zone"),
+        ("send_from", "send_until", "rate_limit"),
+        ("draft", "owner_id"),
+    )
+    sortable_fields = ("id", "name", "status", "starts_at", "ends_at", "owner_id", "created_at")
+    searchable_fields = ("id", "name", "status", "text", "time_zone", "rate_limit", "owner_id", "created_at")
+    row_actions = ("view", "edit", "start", "pause", "resume", "cancel", "test", "retry_failed", "delete")
+
+    # Reading
+
+    async def find_all(self, request: Request, *args: Any, **more: Any) -> Sequence[Any]:
+        """Mailings, with their counts put aside for the column that shows them."""
+        found = await super().find_all(request, *args, **more)
+        moving = [mailing.id for mailing in found if mailing.final_counts is None]
+        with autocommit(engine()) as connection:
+            counted = progress.counts(connection, moving) if moving else {}
+        request.state.mailing_counts = {
+            mailing.id: mailing.final_counts or by_key(counted.get(mailing.id, {})) for mailing in found
+        }
+        return found
+
+    def get_search_query(self, request: Request, term: str) -> Any:
+        """By a part of the name or of the text."""
+        return Mailing.name.icontains(term, autoescape=True) | Mailing.text.icontains(term, autoescape=True)
+
+    async def is_row_action_allowed_for_obj(self, request: Request, name: str, obj: Any) -> bool:
+        """Only what the mailing's state allows is offered; the service decides all the same."""
+        return obj.status in _ALLOWED.get(name, tuple(MailingStatus))
+
+    def data_of(self, request: Request, mailing_id: int) -> dict[str, Any]:
+        """Where a mailing stands."""
+        return mailing_data(request, mailing_id)
+
+    def preview_of(self, request: Request, mailing_id: int) -> dict[str, str | None] | None:
+        """Whom it would reach and what the first of them would read; only until it has started."""
+        record = mailings.get(engine(), principal_of(request), mailing_id)
+        if record.status not in (MailingStatus.DRAFT, MailingStatus.SCHEDULED):
+            return {"matches": gettext("What was written:"), "text": record.text, "note": ""}
+        found = previews.preview(engine(), principal_of(request), mailing_id)
+        matches = count_of(found.clients, "Matches %(n)s client now.", "Matches %(n)s clients now.")
+        if found.do_not_contact:
+            matches += " " + count_of(
+                found.do_not_contact, "%(n)s of them is not to be contacted.", "%(n)s of them are not to be contacted."
+            )
+        if found.sample is None:
+            return {"matches": matches, "text": record.text, "note": ""}
+        if found.sample.text is None:
+            note = gettext("Client #%(id)s lacks the attribute %(name)s and would get no message.")
+            return {"matches": matches, "text": None, "note": note % {"id": found.sample.client, "name": found.sample.missing}}
+        note = gettext("As client #%(id)s would read it; %(length)d characters.")
+        return {
+            "matches": matches,
+            "text": found.sample.text,
+            "note": note % {"id": found.sample.client, "length": found.sample.length},
+        }
+
+    # Writing
+
+    async def create(self, request: Request, data: dict[str, Any]) -> Any:
+        """Writes a mailing."""
+        _check(data)
+        with shown_in_form(request, _NAMES):
+            return mailings.create(engine(), principal_of(request), NewMailing(**_values(data), owner_id=data.get("owner_id")))
+
+    async def edit(self, request: Request, pk: Any, data: dict[str, Any]) -> Any:
+        """Changes what differs, if the mailing's state allows it."""
+        _check(data)
+        values = _values(data) | ({"owner_id": data["owner_id"]} if data.get("owner_id") else {})
+        with shown_in_form(request, _NAMES):
+            return mailings.edit(engine(), principal_of(request), int(pk), values)
+
+    def remove(self, principal: Principal, row_id: int) -> None:
+        """Deletes a mailing with its messages."""
+        mailings.delete(engine(), principal, row_id)
+
+    def dependents(self, request: Request, ids: list[int]) -> str:
+        """Their messages."""
+        return dependents.of_mailings(principal_of(request), ids)
+
+    # Its life
+
+    @row_action(
+        name="start",
+        text=_("Start now"),
+        icon_class="fa-solid fa-play",
+        action_btn_class="btn btn-primary",
+        confirmation=_("The mailing starts at once, in every time zone."),
+        submit_btn_text=_("Start now"),
+    )
+    async def start_action(self, request: Request, pk: Any) -> None:
+        """Starts a mailing now."""
+        _move(request, pk, mailings.start, gettext("The mailing has started."))
+
+    @row_action(name="pause", text=_("Pause"), icon_class="fa-solid fa-pause", action_btn_class="btn btn-primary")
+    async def pause_action(self, request: Request, pk: Any) -> None:
+        """Stops a mailing where it is."""
+        _move(request, pk, mailings.pause, gettext("The mailing is paused."))
+
+    @row_action(name="resume", text=_("Resume"), icon_class="fa-solid fa-play", action_btn_class="btn btn-primary")
+    async def resume_action(self, request: Request, pk: Any) -> None:
+        """Lets a paused mailing continue."""
+        _move(request, pk, mailings.resume, gettext("The mailing continues."))
+
+    @row_action(
+        name="cancel",
+        text=_("Cancel the mailing"),
+        icon_class="fa-solid fa-ban",
+        confirmation=_("What still waits will not be sent. This cannot be undone."),
+        submit_btn_text=_("Cancel the mailing"),
+        submit_btn_class="action.modal_confirm_button_delete",
+    )
+    async def cancel_action(self, request: Request, pk: Any) -> None:
+        """Ends a mailing for good."""
+        _move(request, pk, mailings.cancel, gettext("The mailing is cancelled."))
+
+    @row_action(
+        name="retry_failed",
+        text=_("Try failed ones again"),
+        icon_class="fa-solid fa-rotate-right",
+        exclude_from_list=True,
+        confirmation=_("Every failed message that cannot have been delivered is sent again."),
+        submit_btn_text=_("Try again"),
+    )
+    async def retry_action(self, request: Request, pk: Any) -> None:
+        """Has failed messages tried again."""
+        _move(request, pk, mailings.retry_failed, gettext("Failed messages are being tried again."))
+
+    @row_action(
+        name="test",
+        text=_("Test send"),
+        icon_class="fa-solid fa-vial",
+        exclude_from_list=True,
+        form=_test_form,
+        confirmation=_("Sends the text to one phone."),
+        submit_btn_text=_("Send"),
+    )
+    async def test_action(self, request: Request, pk: Any) -> None:
+        """Sends the text to one phone."""
+        phone = str((await request.form()).get("phone") or "").strip()
+        with shown_as_alert():
+            sent = previews.send_test(engine(), principal_of(request), int(pk), phone, configured())
+        if sent.outcome.kind is OutcomeKind.ACCEPTED:
+            flash(request, gettext("The provider took the test message."), "success")
+        else:
+            why = f"{sent.outcome.kind} {sent.outcome.detail}".strip()
+            flash(request, gettext("The provider did not take the test message: %(why)s") % {"why": why}, "error")
+
+    async def repr(self, obj: Any, request: Request) -> str:
+        """The name."""
+        return str(obj.name)
+
+
+def _move(request: Request, pk: Any, use_case: Callable[[Engine, Principal, int], MailingRecord], message: str) -> None:
+    with shown_as_alert():
+        use_case(engine(), principal_of(request), int(pk))
+    flash(request, message, "success")
+
+
+def _check(data: dict[str, Any]) -> None:
+    problems = limits.mailing_problems(
+        data["name"] or "", data["text"] or "", data["filter_operator_codes"], data["filter_tags"], data["rate_limit"]
+    )
+    if problems:
+        raise FormValidationError({problem.field: said(problem.message) for problem in problems})
+
+
+def _values(data: dict[str, Any]) -> dict[str, Any]:
+    same = ("name", "text", "starts_at", "ends_at", "time_zone", "send_from", "send_until", "rate_limit")
+    return {
+        **{name: data[name] for name in same},
+        "text": str(data["text"]).replace("\r\n", "\n"),
+        "filter_operator_codes": tuple(data["filter_operator_codes"]),
+        "filter_tags": tuple(data["filter_tags"]),
+        "draft": bool(data["draft"]),
+    }

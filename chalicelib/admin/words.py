@@ -1,0 +1,66 @@
+"""Codes and their words and colours."""
+
+from starlette.requests import Request
+from starlette_admin.i18n import gettext
+
+from chalicelib.domain.status import ErrorCode, MailingStatus, MessageStatus
+
+MAILING_COLOURS = (
+    ("draft", "secondary"),
+    ("scheduled", "azure"),
+    ("running", "blue"),
+    ("paused", "yellow"),
+    ("finished", "green"),
+    ("cancelled", "secondary"),
+)
+MESSAGE_COLOURS = ((1, "azure"), (2, "green"), (3, "yellow"), (4, "red"), (5, "secondary"))
+
+_MESSAGES = {
+    MessageStatus.WAITING: "Waiting",
+    MessageStatus.SENT: "Sent",
+    MessageStatus.EXPIRED: "Expired",
+    MessageStatus.FAILED: "Failed",
+    MessageStatus.CANCELLED: "Cancelled",
+}
+_ERRORS = {
+    ErrorCode.REFUSED: "Refused by the provider",
+    ErrorCode.UNKNOWN_OUTCOME: "Nobody can tell whether it was delivered",
+    ErrorCode.NOT_DELIVERED: "Not delivered, all attempts used up",
+    ErrorCode.MISCONFIGURED: "The provider rejects our configuration",
+    ErrorCode.CLIENT_DELETED: "The client was deleted",
+    ErrorCode.DO_NOT_CONTACT: "On the do-not-contact list",
+    ErrorCode.MISSING_VALUE: "The client lacks a value that the text needs",
+}
+
+
+def mailing_statuses(_request: Request | None = None) -> list[tuple[str, str]]:
+    """Codes and words of a mailing's status."""
+    return [(str(status), mailing_status(status)) for status in MailingStatus]
+
+
+def message_statuses(_request: Request | None = None) -> list[tuple[int, str]]:
+    """Codes and words of a message's status."""
+    return [(int(status), message_status(status)) for status in MessageStatus]
+
+
+def mailing_status(status: str) -> str:
+    """The word for a mailing's status."""
+    return gettext(status.capitalize())
+
+
+def message_status(status: MessageStatus) -> str:
+    """The word for a message's status."""
+    return gettext(_MESSAGES[status])
+
+
+def error_codes(_request: Request | None = None) -> list[tuple[str, str]]:
+    """Codes and words of what went wrong with a message."""
+    return [(str(code), error(code)) for code in ErrorCode]
+
+
+def error(code: str) -> str:
+    """The words for what went wrong with a message."""
+    try:
+        return gettext(_ERRORS[ErrorCode(code)])
+    except ValueError:
+        return code

@@ -1,0 +1,142 @@
+"""Use case: clients from a CSV file, slice by slice, with a rehearsal before.
+
+Headers: `phone` and `time_zone` (both must be there), `operator_code`, `tags` (`;` between them), and one `attributes.<name>` for
+each attribute. A slice is small enough for one transaction; a file is as many slices as it takes.
+"""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from chalicelib.domain.access import Principal
+from chalicelib.domain.errors import FieldError, InvalidInputError
+from chalicelib.services import history
+from chalicelib.services.clients import NewClient, problems, row_values
+from chalicelib.services.history import Change, Kind
+from chalicelib.services.ownership import owner_of_new
+from chalicelib.storage import client_import, clients
+from chalicelib.storage.engine import autocommit
+
+MAX_ROWS = 1_000
+_REQUIRED = ("phone", "time_zone")
+_KNOWN = (*_REQUIRED, "operator_code", "tags")
+_ATTRIBUTE = "attributes."
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """What is wrong with one row of the file; `row` counts from 1, the header not counted."""
+
+    row: int
+    field: str
+    message: str
+
+
+@dataclass(slots=True)
+class Report:
+    """What a slice did, or (in a rehearsal) would do."""
+
+    created: int = 0
+    updated: int = 0
+    skipped: int = 0
+    errors: list[RowError] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A part of a file: its header, some rows, and the place of the first of them in the file."""
+
+    header: str
+    body: str
+    first_row: int = 1
+
+
+def run(
+    source: Engine, principal: Principal, part: Slice, *, update: bool, rehearse: bool, owner_id: int | None = None
+) -> Report:
+    """Takes in a slice: new clients are added, known ones (by owner and phone) rewritten or skipped, bad rows named.
+
+    Raises InvalidInputError for a header that cannot be used and for a slice that is too long.
+    """
+    rows, report = _read(part), Report()
+    good = _checked(rows, part.first_row, report)
+    if rehearse:
+        with autocommit(source) as connection:
+            owner = owner_of_new(connection, principal, owner_id)
+            known = clients.taken_phones(connection, owner, [new.phone for new in good])
+        report.created = len(good) - len(known)
+        report.updated, report.skipped = (len(known), 0) if update else (0, len(known))
+        return report
+    with source.begin() as connection:
+        owner = owner_of_new(connection, principal, owner_id)
+        _put(connection, principal, [row_values(new, owner) for new in good], report, update=update)
+    return report
+
+
+def _put(
+    connection: Connection, principal: Principal, rows: Sequence[Mapping[str, Any]], report: Report, *, update: bool
+) -> None:
+    done = client_import.put(connection, rows, update=update)
+    report.created = sum(new for _id, new in done)
+    report.updated = len(done) - report.created
+    report.skipped = len(rows) - len(done)
+    owner_id = rows[0]["owner_id"] if rows else principal.user_id
+    changes = (Change(Kind.CLIENT, client_id, owner_id, "create" if new else "import") for client_id, new in done)
+    history.note(connection, principal, *changes)
+
+
+def _read(part: Slice) -> list[dict[str, str]]:
+    names = [name.strip().lstrip("\ufeff") for name in next(csv.reader([part.header], delimiter=_delimiter(part.header)), [])]
+    missing = [name for name in _REQUIRED if name not in names]
+    odd = [name for name in names if name not in _KNOWN and not name.startswith(_ATTRIBUTE)]
+    if missing:
+        raise InvalidInputError(FieldError("header", f"these headers are missing: {', '.join(missing)}"))
+    if odd or len(set(names)) != len(names):
+        raise InvalidInputError(FieldError("header", f"these headers are not known, or stand twice: {', '.join(odd or names)}"))
+    reader = csv.DictReader(io.StringIO(part.body), names, restval="", restkey="", delimiter=_delimiter(part.header))
+    rows = [row for row in reader if any(value for value in row.values() if isinstance(value, str))]
+    if len(rows) > MAX_ROWS:
+        raise InvalidInputError(FieldError("body", f"a slice has at most {MAX_ROWS} rows"))
+    return rows
+
+
+def _delimiter(header: str) -> str:
+    """Spreadsheets of some countries write semicolons."""
+    return max(",;\t", key=header.count)
+
+
+def _checked(rows: Sequence[Mapping[str, str]], first_row: int, report: Report) -> list[NewClient]:
+    good: dict[str, NewClient] = {}
+    for place, row in enumerate(rows, first_row):
+        new = _client(row)
+        found = problems(new)
+        if "" in row:
+            found.append(FieldError("", "has more values than there are headers"))
+        if not found and new.phone in good:
+            found.append(FieldError("phone", "stands in an earlier row already"))
+        report.errors += [RowError(place, error.field, error.message) for error in found]
+        if not found:
+            good[new.phone] = new
+    return list(good.values())
+
+
+def _client(row: Mapping[str, str]) -> NewClient:
+    values = {name: value.strip() for name, value in row.items() if isinstance(value, str)}
+    attributes = {name.removeprefix(_ATTRIBUTE): value for name, value in values.items() if name.startswith(_ATTRIBUTE) and value}
+    return NewClient(
+        phone=_phone(values["phone"]),
+        time_zone=values["time_zone"],
+        operator_code=values.get("operator_code") or None,
+        tags=tuple(dict.fromkeys(tag.strip() for tag in values.get("tags", "").replace(",", ";").split(";") if tag.strip())),
+        attributes=attributes,
+    )
+
+
+def _phone(text: str) -> str:
+    """The number as E.164 has it: spreadsheets drop the +, our own export puts an apostrophe before it."""
+    digits = text.lstrip("'").translate(str.maketrans("", "", " ()-\u00a0"))
+    return f"+{digits}" if digits.isascii() and digits.isdigit() else digits

@@ -1,0 +1,132 @@
+"""How mailings and the whole service are getting on: what the dashboard and a mailing's page show."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from chalicelib.domain.selection import Selection
+from chalicelib.storage.messages import SELECTED, selected
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingZone:
+    """One time zone of a mailing in which something is still to come. `waiting` counts rows: none where it is not planned yet."""
+
+    time_zone: str
+    opens_at: datetime
+    closes_at: datetime
+    expires_at: datetime
+    planned: bool
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderHealth:
+    """The breaker: since when the provider is left alone, when it is tried again, and why."""
+
+    failures: int
+    opened_at: datetime | None
+    probe_at: datetime | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DayCount:
+    """Messages of one status on one day (None: before the first day asked for)."""
+
+    day: date | None
+    status: int
+    number: int
+
+
+_ERRORS = text(
+    """
+    SELECT coalesce(error_code, ''), coalesce(error_detail, ''), count(*) FROM message
+    WHERE mailing_id = :mailing AND status = 4 AND deleted_at IS NULL GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 12
+    """
+)
+# Planned zones have rows to count; of the others only the next one is counted, among the clients it will be planned from.
+_ZONES = text(
+    """
+    SELECT z.time_zone, z.opens_at, z.closes_at, z.expires_at, z.planned_at IS NOT NULL, coalesce(w.waiting, 0)
+    FROM mailing_zone z
+    LEFT JOIN (SELECT time_zone, count(*) AS waiting FROM message
+               WHERE mailing_id = :mailing AND status = 1 AND deleted_at IS NULL GROUP BY time_zone) w
+      ON w.time_zone = z.time_zone
+    WHERE z.mailing_id = :mailing AND (z.planned_at IS NULL OR w.waiting > 0)
+    ORDER BY z.opens_at, z.time_zone
+    """
+)
+_IN_ZONES = text(
+    f"""
+    SELECT c.time_zone, count(*) FROM client c
+    WHERE c.owner_id = :owner AND c.time_zone = ANY(CAST(:zones AS text[])) AND {SELECTED} GROUP BY c.time_zone
+    """  # noqa: S608
+)
+_COUNTS = text(
+    """
+    SELECT mailing_id, status, count(*) FROM message
+    WHERE mailing_id = ANY(CAST(:mailings AS bigint[])) AND deleted_at IS NULL GROUP BY 1, 2
+    """
+)
+# One pass over the messages for both the totals and the days.
+_DAYS = text(
+    """
+    SELECT day, status, count(*) FROM (
+      SELECT status, CASE WHEN coalesce(sent_at, created_at) >= :since
+                     THEN CAST(coalesce(sent_at, created_at) AT TIME ZONE :zone AS date) END AS day
+      FROM message WHERE deleted_at IS NULL AND (CAST(:owner AS bigint) IS NULL OR owner_id = :owner)) m
+    GROUP BY day, status
+    """
+)
+_TOTALS = text(
+    """
+    SELECT (SELECT count(*) FROM client WHERE CAST(:owner AS bigint) IS NULL OR owner_id = :owner),
+           (SELECT count(*) FROM mailing WHERE CAST(:owner AS bigint) IS NULL OR owner_id = :owner)
+    """
+)
+_PROVIDER = text("SELECT failures, opened_at, probe_at, reason FROM provider_state WHERE name = :provider")
+
+
+def errors(connection: Connection, mailing_id: int) -> list[tuple[str, str, int]]:
+    """Code, detail and number of a mailing's failures, the most frequent first."""
+    return [(row[0], row[1], row[2]) for row in connection.execute(_ERRORS, {"mailing": mailing_id})]
+
+
+def waiting_zones(connection: Connection, mailing_id: int) -> list[WaitingZone]:
+    """The zones of a mailing in which something is still to come, in the order in which they open."""
+    return [WaitingZone(*row) for row in connection.execute(_ZONES, {"mailing": mailing_id})]
+
+
+def clients_in(connection: Connection, owner_id: int, selection: Selection, zones: Sequence[str]) -> dict[str, int]:
+    """How many of the owner's clients in these zones are selected."""
+    values: dict[str, Any] = {"owner": owner_id, "zones": list(zones), **selected(selection)}
+    return {row[0]: row[1] for row in connection.execute(_IN_ZONES, values)}
+
+
+def counts(connection: Connection, mailing_ids: Sequence[int]) -> dict[int, dict[int, int]]:
+    """Messages of several mailings by status."""
+    found: dict[int, dict[int, int]] = {}
+    for mailing_id, status, number in connection.execute(_COUNTS, {"mailings": list(mailing_ids)}):
+        found.setdefault(mailing_id, {})[status] = number
+    return found
+
+
+def days(connection: Connection, owner_id: int | None, since: datetime, zone: str) -> list[DayCount]:
+    """Messages by day (in `zone`) and status: sent ones on the day they were sent, others on the day they were planned."""
+    return [DayCount(*row) for row in connection.execute(_DAYS, {"owner": owner_id, "since": since, "zone": zone})]
+
+
+def totals(connection: Connection, owner_id: int | None) -> tuple[int, int]:
+    """How many clients and how many mailings there are."""
+    row = connection.execute(_TOTALS, {"owner": owner_id}).one()
+    return int(row[0]), int(row[1])
+
+
+def provider(connection: Connection, name: str) -> ProviderHealth:
+    """The provider as its workers know it."""
+    row = connection.execute(_PROVIDER, {"provider": name}).one_or_none()
+    return ProviderHealth(*row) if row is not None else ProviderHealth(0, None, None, None)

@@ -1,0 +1,83 @@
+"""Every page, in both languages, for both kinds of users; and who sees what."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine
+
+from chalicelib.domain.access import Principal
+from chalicelib.services import clients, do_not_contact, mailings
+from chalicelib.services.clients import NewClient
+from chalicelib.services.do_not_contact import NewEntry
+from chalicelib.services.mailings import NewMailing
+from tests.admin.conftest import Browser, user_id
+
+EVERYONES = (
+    "/",
+    "/dashboard.json",
+    "/client/list",
+    "/client/create",
+    "/mailing/list",
+    "/mailing/create",
+    "/message/list",
+    "/message/create",
+    "/do-not-contact/list",
+    "/do-not-contact/create",
+    "/import",
+    "/import/sample.csv",
+    "/tokens",
+    "/account",
+    "/data/selection",
+)
+SUPERUSERS = ("/user/list", "/user/create")
+OBJECTS = ("/client/detail?pk=1", "/client/edit?pk=1", "/mailing/detail?pk=1", "/mailing/edit?pk=1", "/data/mailing/1")
+
+
+def fill(engine: Engine, username: str, phone: str = "+79101234567") -> Principal:
+    """One of everything, of this user's."""
+    principal = Principal(user_id(engine, username), username, is_superuser=False)
+    clients.create(engine, principal, NewClient(phone, "Asia/Tokyo", tags=("vip",), attributes={"name": "Анна <b>"}))
+    start = datetime(2098, 5, 1, 9)  # noqa: DTZ001 - a wall time
+    mailings.create(engine, principal, NewMailing(f"sale of {username}", "Hello, ${name}!", start, start + timedelta(days=1)))
+    do_not_contact.put(engine, principal, [NewEntry(phone, "asked")])
+    return principal
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+@pytest.mark.parametrize(
+    "path", [*EVERYONES, *SUPERUSERS, *OBJECTS, "/user/detail?pk=1", "/user/edit?pk=1", "/do-not-contact/detail?pk=1"]
+)
+def test_a_superusers_pages(root: Browser, engine: Engine, path: str, language: str) -> None:
+    fill(engine, "root")
+    root.language = language
+    answer = root.get(path)
+    assert "Анна <b>" not in answer.text
+    if answer.text.startswith("<!DOCTYPE"):
+        assert f'lang="{language}"' in answer.text
+
+
+@pytest.mark.parametrize("path", EVERYONES)
+def test_an_ordinary_users_pages(anna: Browser, path: str) -> None:
+    assert "Owner" not in anna.get(path).text
+
+
+@pytest.mark.parametrize("path", SUPERUSERS)
+def test_users_are_for_superusers(anna: Browser, path: str) -> None:
+    anna.get(path, expect=403)
+    assert "/user/list" not in anna.get("/").text
+
+
+def test_everyone_sees_their_own(root: Browser, anna: Browser, engine: Engine) -> None:
+    fill(engine, "root")
+    fill(engine, "anna", "+79217654321")
+    seen = anna.get("/client/list").text
+    assert ("+79217654321" in seen, "+79101234567" in seen) == (True, False)
+    assert "sale of root" not in anna.get("/mailing/list").text
+    for path in OBJECTS:
+        anna.get(path, expect=404)
+    assert anna.get("/dashboard.json").json["totals"] == {"clients": 1, "mailings": 1, "sent": 0, "errors": 0, "waiting": 0}
+    assert "+79217654321" in root.get("/client/list").text
+    assert root.get("/dashboard.json").json["totals"]["clients"] == 2
+    for action, key in (("delete", "client"), ("delete", "mailing"), ("start", "mailing"), ("password", "user")):
+        anna.act(key, action, 1, {"password": "correct horse battery"}, expect=400)
+    assert root.get("/client/detail?pk=1").status == 200
