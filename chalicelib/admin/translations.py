@@ -46,8 +46,14 @@ def _translated(message: str) -> str:
     for pattern, english in _patterns():
         found = pattern.fullmatch(message)
         if found:
-            return gettext(english) % {name: gettext(value) for name, value in found.groupdict().items()}
+            return gettext(english) % {
+                name: value if name == "raw" else _words(value) for name, value in found.groupdict().items()
+            }
     return gettext(message)
+
+
+def _words(text: str) -> str:
+    return re.sub(r"[a-z_]+", lambda found: gettext(found[0]), text)
 
 
 def _sentence(text: str) -> str:

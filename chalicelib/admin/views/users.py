@@ -49,7 +49,7 @@ class UserView(ServiceView):
     display_name = _("user")
     fields: Sequence[BaseField] = (
         IdField("id", label="ID"),
-        StringField("username", label=_("Name"), required=True, maxlength=150),
+        StringField("username", label=_("Username"), required=True, maxlength=150),
         PasswordField(
             "password",
             label=_("Password"),
