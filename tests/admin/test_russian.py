@@ -43,9 +43,9 @@ def test_every_text_has_its_russian() -> None:
 
 
 @pytest.mark.parametrize("russian", [(english, text) for english, text in MESSAGES.items()])
-def test_values_stand_in_both_languages(russian: tuple[str, str]) -> None:
+def test_the_russian_asks_for_no_value_that_is_not_given(russian: tuple[str, str]) -> None:
     english, text = russian
-    assert sorted(re.findall(r"%\(\w+\)[sd]", english)) == sorted(re.findall(r"%\(\w+\)[sd]", text))
+    assert set(re.findall(r"%\(\w+\)[sd]", text)) <= set(re.findall(r"%\(\w+\)[sd]", english))
 
 
 def test_every_pattern_has_its_words() -> None:
