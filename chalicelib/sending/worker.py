@@ -117,8 +117,8 @@ def _send_one(tools: WorkerTools, claim: Claim, text: str, last_call: float) -> 
         return Outcome(OutcomeKind.UNKNOWN, "the worker that held it died")
     if tools.monotonic() > last_call:
         return Outcome(OutcomeKind.NOT_CALLED)
-    if claim.barred:
-        return Outcome(OutcomeKind.WITHHELD, code=ErrorCode.DO_NOT_CONTACT)
+    if claim.barred_by:
+        return Outcome(OutcomeKind.WITHHELD, code=claim.barred_by)
     try:
         rendered = render(text, claim.attributes or {})
     except MissingValueError as error:

@@ -13,14 +13,14 @@ from sqlalchemy import Connection, Engine, null
 from chalicelib.config import settings
 from chalicelib.domain import life_cycle
 from chalicelib.domain.access import Principal
-from chalicelib.domain.errors import FieldError, InvalidInputError, NotFoundError
+from chalicelib.domain.errors import ConflictError, FieldError, InvalidInputError, NotFoundError
 from chalicelib.domain.paging import Slice
 from chalicelib.domain.status import MailingStatus, StartSource
 from chalicelib.domain.window import SendingTimes
 from chalicelib.services import history, schedules
 from chalicelib.services.history import Change, Kind
 from chalicelib.services.ownership import owner_of_new
-from chalicelib.storage import mailing_reads, mailings, message_edits, zones
+from chalicelib.storage import mailing_reads, mailings, message_edits, messages, zones
 from chalicelib.storage.clock import Clock, database_clock
 from chalicelib.storage.engine import autocommit
 from chalicelib.storage.mailing_reads import MailingFilter, MailingRecord
@@ -228,10 +228,15 @@ def reopen(connection: Connection, mailing_id: int, status: MailingStatus, now: 
 
 
 def delete(source: Engine, principal: Principal, mailing_id: int) -> None:
-    """Deletes a mailing with its messages, unless it runs or is paused. Raises NotFoundError, ConflictError."""
+    """Deletes a mailing with its messages, unless it runs or is paused. Raises NotFoundError, ConflictError.
+
+    A cancelled one stays until the calls that were under way are answered: what became of them would be lost with it.
+    """
     with source.begin() as connection:
         row = _locked(connection, principal, mailing_id)
         life_cycle.require("deleted", MailingStatus(row.status), life_cycle.DELETABLE)
+        if messages.any_undecided(connection, mailing_id):
+            raise ConflictError("messages of it are being sent, or may have been delivered: their fate is not known yet")
         mailing_reads.remove(connection, mailing_id)
         _note(connection, principal, mailing_id, row.owner_id, "delete")
     schedules.forget(mailing_id, row.schedule_at)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 from chalicelib.domain.counts import by_key
 from chalicelib.domain.outcome import Verdict
 from chalicelib.domain.selection import Selection
-from chalicelib.domain.status import MessageStatus
+from chalicelib.domain.status import ErrorCode, MessageStatus
 
 # Selection.matches, in SQL.
 SELECTED = """
@@ -113,7 +113,9 @@ _CLAIM = text(
       RETURNING m.id, m.phone, m.claim_no, m.attempts, m.unknown, m.client_id, m.owner_id
     )
     SELECT c.id, c.phone, c.claim_no, c.attempts, c.unknown,
-      EXISTS (SELECT 1 FROM do_not_contact d WHERE d.owner_id = c.owner_id AND d.phone = c.phone) AS barred,
+      CASE WHEN c.client_id IS NULL THEN 'client_deleted'
+        WHEN EXISTS (SELECT 1 FROM do_not_contact d WHERE d.owner_id = c.owner_id AND d.phone = c.phone) THEN 'do_not_contact'
+      END AS barred_by,
       CASE WHEN position('${{' IN g.text) > 0 THEN k.attributes END AS attributes,
       CASE WHEN c.id = (SELECT min(id) FROM claimed) THEN g.text END AS text
     FROM claimed c JOIN mailing g ON g.id = :mailing LEFT JOIN client k ON k.id = c.client_id
@@ -206,6 +208,9 @@ _RESCUE_LOST = text(
     """
 )
 
+_ANY_UNDECIDED = text(
+    "SELECT EXISTS (SELECT 1 FROM message WHERE mailing_id = :mailing AND status = 1 AND (lease_until IS NOT NULL OR unknown))"
+)
 _COUNTS = text("SELECT status, count(*) FROM message WHERE mailing_id = :mailing AND deleted_at IS NULL GROUP BY status")
 
 
@@ -280,8 +285,8 @@ class Claim:
     claim_no: int
     attempts: int
     unknown: bool
-    barred: bool
-    """On the owner's do-not-contact list."""
+    barred_by: ErrorCode | None
+    """Why no call may be made: its client was deleted meanwhile, or the phone is on the owner's do-not-contact list."""
     attributes: dict[str, Any] | None
 
 
@@ -316,7 +321,12 @@ def claim(
         "permits": permits,
     }
     rows = connection.execute(_CLAIM, parameters).all()
-    claims = [Claim(row.id, row.phone, row.claim_no, row.attempts, row.unknown, row.barred, row.attributes) for row in rows]
+    claims = [
+        Claim(
+            row.id, row.phone, row.claim_no, row.attempts, row.unknown, row.barred_by and ErrorCode(row.barred_by), row.attributes
+        )
+        for row in rows
+    ]
     return ClaimedChunk(rows[0].text if rows else "", claims)
 
 
@@ -372,6 +382,11 @@ def rescue_lost(connection: Connection, *, now: datetime, lost_before: datetime,
     """Undispatches rows that got lost on the way, by mailing: how many."""
     parameters = {"now": now, "lost_before": lost_before, "size": size}
     return {row[0]: row[1] for row in connection.execute(_RESCUE_LOST, parameters)}
+
+
+def any_undecided(connection: Connection, mailing_id: int) -> bool:
+    """Is a message of it at the provider, or was one of which nobody can tell yet what became of it?"""
+    return bool(connection.execute(_ANY_UNDECIDED, {"mailing": mailing_id}).scalar_one())
 
 
 def counts(connection: Connection, mailing_id: int) -> dict[str, int]:

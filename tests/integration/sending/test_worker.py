@@ -10,7 +10,7 @@ import pytest
 from chalicelib.domain.outcome import Outcome, OutcomeKind, Verdict
 from chalicelib.domain.status import MessageStatus
 from chalicelib.sending.worker import Chunk, PoisonError, parse_chunk, send_chunk
-from chalicelib.services import mailings
+from chalicelib.services import clients, mailings
 from chalicelib.storage import messages
 from chalicelib.storage.engine import autocommit, build_engine
 from tests.world import NOW, World
@@ -236,3 +236,20 @@ def test_ids_that_nobody_knows_are_acknowledged(world: World) -> None:
     mailing_id, _ = dispatched(world, 1)
     figures = send_chunk(world.worker_tools, Chunk(mailing_id, [10**15, 10**15 + 1]))
     assert (figures.claimed, figures.released) == (0, 0)
+
+
+def test_a_client_deleted_while_its_message_was_at_the_provider_is_not_tried_again(world: World) -> None:
+    mailing_id, (id_,) = dispatched(world, 1)
+
+    def deleted_meanwhile(_message_id: int) -> Outcome:
+        # Deletion looks at the real clock, and the lease must still live there.
+        (client_id,) = world.sql("UPDATE message SET lease_until = now() + interval '1 minute' RETURNING client_id")[0]
+        clients.delete(world.engine, world.owner, client_id)
+        return LATER
+
+    world.provider.answer = deleted_meanwhile
+    world.work()
+    assert row(world, id_)["status"] == MessageStatus.WAITING
+    assert world.finish(mailing_id).counts["failed"] == 1
+    assert world.provider.calls == [id_]
+    assert row(world, id_)["error_code"] == "client_deleted"

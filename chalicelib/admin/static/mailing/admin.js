@@ -26,7 +26,10 @@
   const modal = document.querySelector('[data-sa-hook="modal-action"]');
   modal?.addEventListener("show.bs.modal", async event => {
     const button = event.relatedTarget;
-    if (!button || button.dataset.saName !== "delete") return;
+    if (!button) return;
+    // A dialog without a header is named by its question.
+    modal.setAttribute("aria-labelledby", button.dataset.saHeader ? "modal-action-title" : "actionConfirmation");
+    if (button.dataset.saName !== "delete") return;
     const parts = location.pathname.split("/").filter(Boolean);
     const query = new URLSearchParams({ key: parts[parts.length - 2], list: location.search });
     if (button.dataset.saIsRowAction) {

@@ -1,0 +1,126 @@
+"""The balance: what the database says became of each message, against what the provider's ledger says was called and delivered."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import Engine, text
+
+from chalicelib.domain.status import MailingStatus, MessageStatus
+from local.provider.ledger import Call
+
+SURELY_NOT_DELIVERED = frozenset({"429", "503", "400", "401", "402", "403", "404", "405", "413", "422", "301", "302", "307"})
+"""The ledger's names for answers that leave no doubt; every other one that is not an acceptance does."""
+
+_MESSAGES = text(
+    """
+    SELECT m.id, m.client_id, m.phone, m.status, m.error_code, m.unknown, m.attempts, m.claim_no, m.lease_until
+    FROM message m WHERE m.mailing_id = :mailing
+    """
+)
+_MAILING = text("SELECT status, next_run_at, final_counts FROM mailing WHERE id = :mailing")
+_WITHOUT_ROW = text(
+    """
+    SELECT c.id FROM mailing g JOIN client c ON c.owner_id = g.owner_id
+      AND (cardinality(g.filter_operator_codes) = 0 OR c.operator_code = ANY(g.filter_operator_codes))
+      AND (cardinality(g.filter_tags) = 0 OR c.tags && g.filter_tags)
+    WHERE g.id = :mailing AND (SELECT count(*) FROM message m WHERE m.mailing_id = g.id AND m.client_id = c.id) <> 1
+    """
+)
+
+
+@dataclass
+class Balance:
+    """Both sides of the account of some mailings; `wrong` is empty when they agree."""
+
+    statuses: Counter[str] = field(default_factory=Counter)
+    calls: int = 0
+    deliveries: int = 0
+    called_again: int = 0
+    """Calls beyond the first of a message."""
+    delivered_unknown: int = 0
+    """Delivered, and in the database `unknown_outcome`: the difference that is allowed, because it says so."""
+    parked: int = 0
+    """All that are `unknown_outcome`."""
+    wrong: list[str] = field(default_factory=list)
+
+    def expect(self, holds: bool, what: str) -> None:
+        if not holds:
+            self.wrong.append(what)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    id: int
+    client_id: int | None
+    phone: str
+    status: int
+    error_code: str | None
+    unknown: bool
+    attempts: int
+    claim_no: int
+    lease_until: object
+
+
+def read_ledger(folder: Path) -> list[Call]:
+    """Every call that the provider in this folder ever wrote down."""
+    return [Call(**json.loads(line)) for line in (folder / "ledger.jsonl").read_text().splitlines()]
+
+
+def balance(engine: Engine, ledger: Iterable[Call], mailing_ids: Iterable[int], *, honours_key: bool) -> Balance:
+    """Compares both, message by message. `honours_key`: the provider's kind, as the service was told."""
+    calls: dict[int, list[Call]] = defaultdict(list)
+    for call in ledger:
+        calls[call.id].append(call)
+    found = Balance()
+    known: set[int] = set()
+    for mailing_id in mailing_ids:
+        rows = _weigh_mailing(engine, mailing_id, found)
+        known |= {row.id for row in rows}
+        for row in rows:
+            _weigh_message(row, calls.get(row.id, []), found, honours_key=honours_key)
+        phones = Counter(call.phone for row in rows for call in calls.get(row.id, []) if call.delivered)
+        found.expect(max(phones.values(), default=0) <= 1, f"mailing {mailing_id}: a phone got it twice")
+    strangers = calls.keys() - known
+    found.expect(not strangers, f"called for ids that are no messages: {sorted(strangers)[:5]}")
+    return found
+
+
+def _weigh_mailing(engine: Engine, mailing_id: int, found: Balance) -> list[_Row]:
+    with engine.connect() as connection:
+        mailing = connection.execute(_MAILING, {"mailing": mailing_id}).one()
+        rows = [_Row(*row) for row in connection.execute(_MESSAGES, {"mailing": mailing_id})]
+        missing = [row.id for row in connection.execute(_WITHOUT_ROW, {"mailing": mailing_id})]
+    over = mailing.status in (MailingStatus.FINISHED, MailingStatus.CANCELLED) and mailing.next_run_at is None
+    found.expect(over, f"mailing {mailing_id} is {mailing.status}, next run {mailing.next_run_at}")
+    if mailing.status != MailingStatus.CANCELLED:
+        found.expect(not missing, f"mailing {mailing_id}: {len(missing)} clients have not exactly one row, as {missing[:5]}")
+    statuses = Counter(MessageStatus(row.status).key for row in rows)
+    if over and mailing.final_counts is not None:
+        counted = {name: number for name, number in mailing.final_counts.items() if number and name != "total"}
+        found.expect(counted == statuses, f"mailing {mailing_id}: final counts {counted}, rows {dict(statuses)}")
+    found.statuses += statuses
+    return rows
+
+
+def _weigh_message(row: _Row, calls: list[Call], found: Balance, *, honours_key: bool) -> None:
+    name = f"message {row.id} (status {row.status} {row.error_code}, calls {[call.answer for call in calls]})"
+    delivered = sum(call.delivered for call in calls)
+    parked = row.status == MessageStatus.FAILED and row.error_code == "unknown_outcome"
+    found.calls += len(calls)
+    found.called_again += max(len(calls) - 1, 0)
+    found.deliveries += delivered
+    found.parked += parked
+    found.delivered_unknown += delivered and parked
+    found.expect(MessageStatus(row.status).final and row.lease_until is None, f"{name} is not final")
+    found.expect(delivered <= 1, f"{name} was delivered {delivered} times")
+    found.expect(len(calls) <= row.claim_no, f"{name}: {len(calls)} calls under {row.claim_no} claims")
+    if row.status == MessageStatus.SENT:
+        found.expect(delivered == 1, f"{name} is sent, and was not delivered")
+    else:
+        found.expect(not delivered or parked, f"{name} was delivered, and does not say that nobody knows")
+    if not honours_key:
+        doubtful = [call for call in calls[:-1] if call.answer not in SURELY_NOT_DELIVERED]
+        found.expect(not doubtful, f"{name} was called again after a call whose fate was unknown")

@@ -1,0 +1,102 @@
+"""A PostgreSQL and a provider of the fault tests' own (they are stopped, broken and lied about here), and the list of the twenty."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from chalicelib.config import read_settings
+from chalicelib.manage import migrate
+from chalicelib.storage.engine import build_engine
+from local.ledger import ProviderClient
+from local.postgres import PostgresServer
+from local.process import free_port
+from local.services import ProviderService
+from tests.faults.cases import summary
+from tests.faults.rig import ENVIRONMENT, Rig
+from tests.faults.transport import Transport
+from tests.world import World
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[PostgresServer]:
+    """A throwaway PostgreSQL on a port that it keeps when it is started again."""
+    with (
+        tempfile.TemporaryDirectory(prefix="mailing-api-") as folder,
+        PostgresServer(Path(folder), free_port(), durable=False) as server,
+    ):
+        yield server
+
+
+@pytest.fixture(scope="session")
+def database_url(server: PostgresServer) -> str:
+    url = server.create_database("faults")
+    # A server that crashes here must keep what it has committed; and it looks for deadlocks sooner than after a second.
+    for setting in ("synchronous_commit = on", "deadlock_timeout = '100ms'"):
+        server.run(f"ALTER DATABASE faults SET {setting}")
+    return url
+
+
+@pytest.fixture(scope="session")
+def _migrated_engine(database_url: str) -> Iterator[Engine]:
+    engine = build_engine(read_settings({"DATABASE_URL": database_url}), pool_size=10)
+    migrate(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def provider_service() -> Iterator[ProviderService]:
+    with tempfile.TemporaryDirectory(prefix="mailing-api-") as folder:
+        service = ProviderService(Path(folder), free_port())
+        service.start()
+        yield service
+        service.stop()
+
+
+@pytest.fixture(params=[True, False], ids=["key-honoured", "key-ignored"])
+def honours_key(request: pytest.FixtureRequest) -> bool:
+    """Both kinds of provider: one that delivers once for one key however often it is called, and one that does not."""
+    return bool(request.param)
+
+
+@pytest.fixture
+def environment(
+    monkeypatch: pytest.MonkeyPatch, database_url: str, provider_service: ProviderService, honours_key: bool
+) -> dict[str, str]:
+    """The settings of all processes, this one's too."""
+    chosen = {
+        **ENVIRONMENT,
+        "DATABASE_URL": database_url,
+        "PROVIDER_URL": provider_service.url,
+        "PROVIDER_HONOURS_KEY": str(honours_key).lower(),
+    }
+    for name, value in chosen.items():
+        monkeypatch.setenv(name, value)
+    return chosen
+
+
+@pytest.fixture
+def rig(
+    environment: dict[str, str],
+    world: World,
+    server: PostgresServer,
+    provider_service: ProviderService,
+    honours_key: bool,
+    tmp_path: Path,
+) -> Iterator[Rig]:
+    client = ProviderClient(provider_service.url)
+    client.reset()
+    client.configure(honours_key=honours_key)
+    made = Rig(world, Transport(world.aws), server, client, provider_service.folder, environment, honours_key, tmp_path)
+    yield made
+    made.close()
+    client.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The twenty by name, and what became of each with both kinds of provider."""
+    for line in summary(terminalreporter.stats):
+        terminalreporter.write_line(line)
