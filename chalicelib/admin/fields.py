@@ -20,6 +20,19 @@ def text_of(form: FormData, name: str) -> str:
     return found.strip() if isinstance(found, str) else ""
 
 
+def as_typed(value: Any) -> Any:
+    """What a form's field holds for a value that was read from it: the inverse of the fields' `parse_form_data`."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        return "\n".join(f"{name} = {each}" for name, each in value.items())
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="minutes" if value.second == 0 else "seconds")
+    if isinstance(value, time):
+        return value.isoformat(timespec="minutes")
+    return value
+
+
 def words(text: str) -> list[str]:
     """`a, b;c` as a list, each word once."""
     return list(dict.fromkeys(word.strip() for word in text.replace(";", ",").split(",") if word.strip()))
@@ -40,7 +53,7 @@ class WordsField(StringField):
         """A list for pages, one text for forms and files."""
         if request.state.action in (RequestAction.LIST, RequestAction.DETAIL):
             return list(value)
-        return ", ".join(value)
+        return as_typed(value)
 
 
 @dataclass
@@ -61,7 +74,7 @@ class AttributesField(TextAreaField):
 
     async def serialize_value(self, request: Request, value: Any) -> str:
         """One line for each."""
-        return "\n".join(f"{name} = {each}" for name, each in value.items())
+        return str(as_typed(value))
 
 
 @dataclass
@@ -108,7 +121,7 @@ class WallTimeField(StringField):
             return value
         if request.state.action in (RequestAction.LIST, RequestAction.DETAIL):
             return wall_time(value)
-        return str(value.isoformat(timespec="minutes" if value.second == 0 else "seconds"))
+        return str(as_typed(value))
 
 
 @dataclass
@@ -134,7 +147,7 @@ class TimeOfDayField(StringField):
 
     async def serialize_value(self, request: Request, value: Any) -> str:
         """Hours and minutes."""
-        return str(value if isinstance(value, str) else value.isoformat(timespec="minutes"))
+        return str(as_typed(value))
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """What all lists share: reading through the library, writing through the services, everyone their own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from sqlalchemy import Select, func, select
@@ -12,10 +12,11 @@ from starlette_admin.export.csv import CsvExporter
 from starlette_admin.fields import BaseField
 from starlette_admin.i18n import gettext
 from starlette_admin.types import RequestAction
+from starlette_admin.widgets import BaseWidget
 
 from chalicelib.admin.access import principal_of
 from chalicelib.admin.errors import shown_as_alert
-from chalicelib.admin.fields import moment
+from chalicelib.admin.fields import as_typed, moment
 from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import NotFoundError, ServiceError
 from chalicelib.domain.paging import Slice
@@ -111,6 +112,14 @@ class ServiceView(ModelView):
         ]
 
     # Writing
+
+    def resolve_form_layout(
+        self, request: Request, obj: Any = None, errors: Mapping[Any, Any] | None = None
+    ) -> BaseWidget | None:
+        """The form; one that comes back holds what was typed, and not how it was read."""
+        if errors is not None:
+            obj = {name: as_typed(value) for name, value in obj.items()}
+        return super().resolve_form_layout(request, obj, errors)
 
     async def delete(self, request: Request, pks: list[Any]) -> int | None:
         """Removes rows one by one; stops at the first that a service refuses, and says so."""

@@ -35,7 +35,7 @@ class ClientView(ServiceView):
     list_template = "admin/clients.html"
     fields: Sequence[BaseField] = (
         IdField("id", label="ID"),
-        StringField("phone", label=_("Phone"), required=True, maxlength=16, placeholder="+79101234567"),
+        StringField("phone", label=_("Phone"), required=True, maxlength=32, placeholder="+79101234567"),
         StringField(
             "operator_code",
             label=_("Operator code"),

@@ -28,7 +28,7 @@ class DoNotContactView(ServiceView):
     display_name = _("entry")
     fields: Sequence[BaseField] = (
         IdField("id", label="ID"),
-        StringField("phone", label=_("Phone"), required=True, maxlength=16, placeholder="+79101234567"),
+        StringField("phone", label=_("Phone"), required=True, maxlength=32, placeholder="+79101234567"),
         StringField("reason", label=_("Reason"), maxlength=200),
         OwnerField("owner_id", label=_("Owner")),
         MomentField("created_at", label=_("Created")),

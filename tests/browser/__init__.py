@@ -1,0 +1,1 @@
+"""The pages in a real browser: the whole local stack behind the front door, Debian's Chromium before it."""
