@@ -42,11 +42,14 @@ def _ping(connection: Any) -> bool:
     """Is the connection alive? Asked outside any transaction.
 
     SQLAlchemy's own ping for pg8000 leaves a BEGIN behind it: a later switch to autocommit then has no effect, and what was written
-    "at once" is rolled back when the connection returns to the pool.
+    "at once" is rolled back when the connection returns to the pool. And pg8000 lets a reset connection's error of the socket
+    through as it is, which SQLAlchemy does not know for a sign of death.
     """
     connection.autocommit = True
     try:
         connection.cursor().execute("SELECT 1")
+    except OSError:
+        return False
     finally:
         connection.autocommit = False
     return True

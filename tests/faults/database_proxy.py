@@ -2,11 +2,13 @@
 
 import select
 import socket
+import struct
 import threading
 from contextlib import suppress
 from typing import Literal
 
 STARTUP = 0  # the first message of a connection has no type byte
+AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: closing resets the connection
 READY = b"Z\x00\x00\x00\x05"  # ReadyForQuery, less its last byte
 
 
@@ -61,10 +63,10 @@ class DatabaseProxy:
     def port(self) -> int:
         return int(self._listener.getsockname()[1])
 
-    def lose(self, piece: str, what: Literal["question", "answer"], how: Literal["close", "silence"] = "close") -> None:
+    def lose(self, piece: str, what: Literal["question", "answer"], how: Literal["close", "reset", "silence"] = "close") -> None:
         """Of the next statement with `piece` in it loses the question, or carries it out and loses the answer.
 
-        Then the connection breaks, or stays open and nothing ever comes.
+        Then the connection is closed, or reset, or stays open and nothing ever comes.
         """
         self._fault = piece.encode(), what, how
 
@@ -123,6 +125,8 @@ class DatabaseProxy:
             while answer[-6:-1] != READY:
                 answer += server.recv(65536)
         self.lost += 1
+        if how == "reset":
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
         if how == "silence":
             client.settimeout(20)
             client.recv(1)  # until the client gives up

@@ -137,6 +137,18 @@ def test_19_failover_while_idle(rig: Rig) -> None:
     assert (found.calls, statuses(found)) == (10, {"sent": 10})
 
 
+@pytest.mark.parametrize("how", ["close", "reset"])
+def test_19_idle_connection_found_dead(rig: Rig, proxy: DatabaseProxy, how: str) -> None:
+    mailing_id, chunks = rig.dispatched(10)
+    worker = behind(rig, proxy)
+    rig.send(chunks[:1], worker)
+    proxy.lose("SELECT 1", "question", "reset" if how == "reset" else "close")
+    assert rig.send(chunks[1:], worker) == []
+    assert proxy.lost == 1
+    found = rig.settled(mailing_id)
+    assert (found.calls, statuses(found)) == (10, {"sent": 10})
+
+
 @pytest.mark.parametrize("point", ["before record", "after claim", "after call"])
 def test_19_connection_ended_under_a_worker(rig: Rig, point: str) -> None:
     mailing_id, chunks = rig.dispatched()
