@@ -54,7 +54,7 @@ def change(call: Call[MailingPatch, NoQuery]) -> MailingOut:
 
 @operation("Delete a mailing", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
 def delete(call: Call[NoBody, NoQuery]) -> None:
-    """With its messages. Not while it runs or is paused: cancel it first."""
+    """With its messages. Not while it runs or is paused: cancel it first. Nor while calls are under way, or their fate is unknown."""
     mailings.delete(call.engine, call.principal, call.id_of("mailing"))
 
 

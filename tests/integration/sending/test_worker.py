@@ -7,13 +7,14 @@ from threading import Barrier
 
 import pytest
 
+from chalicelib.domain.errors import ConflictError
 from chalicelib.domain.outcome import Outcome, OutcomeKind, Verdict
 from chalicelib.domain.status import MessageStatus
 from chalicelib.sending.worker import Chunk, PoisonError, parse_chunk, send_chunk
 from chalicelib.services import clients, mailings
 from chalicelib.storage import messages
 from chalicelib.storage.engine import autocommit, build_engine
-from tests.world import NOW, World
+from tests.world import ACCEPTED, NOW, World
 
 LEASE, DEADLINE = timedelta(seconds=30), timedelta(seconds=10)
 REFUSED = Outcome(OutcomeKind.REFUSED, "HTTP 400")
@@ -220,6 +221,38 @@ def test_cancel_marks_what_waits_and_leaves_what_is_at_the_provider(world: World
         messages.record(connection, mailing_id, [(each, SENT) for each in held.claims], world.clock.now)
     done = world.finish(mailing_id)
     assert (done.status, done.counts["sent"], done.counts["cancelled"]) == ("cancelled", 5, 45)
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_cancelled_mailing_is_not_deleted_while_a_call_is_under_way(world: World, answered: bool) -> None:
+    mailing_id, ids = dispatched(world, 50)
+    held = claim(world, mailing_id, ids[:5])
+    mailings.cancel(world.engine, world.owner, mailing_id, clock=world.clock)
+    world.run(mailing_id)
+    with pytest.raises(ConflictError, match="fate is not known yet"):
+        mailings.delete(world.engine, world.owner, mailing_id)
+
+    with autocommit(world.engine) as connection:
+        if answered:
+            messages.record(connection, mailing_id, [(each, SENT) for each in held.claims], world.clock.now)
+        else:  # its worker died
+            world.clock.now += LEASE
+            messages.cancel(connection, mailing_id, len(ids), world.clock.now)
+    mailings.delete(world.engine, world.owner, mailing_id)
+    assert not world.sql("SELECT 1 FROM message")
+
+
+def test_a_cancelled_mailing_is_not_deleted_while_a_message_of_unknown_fate_waits(world: World) -> None:
+    world.settings = world.settings.model_copy(update={"provider_honours_key": True})
+    mailing_id, ids = dispatched(world, 5)
+    world.provider.answer = lambda message_id: UNKNOWN if message_id == ids[0] else ACCEPTED
+    world.work()
+    mailings.cancel(world.engine, world.owner, mailing_id, clock=world.clock)
+    with pytest.raises(ConflictError, match="fate is not known yet"):
+        mailings.delete(world.engine, world.owner, mailing_id)
+    assert world.finish(mailing_id).counts["failed"] == 1
+    mailings.delete(world.engine, world.owner, mailing_id)
+    assert not world.sql("SELECT 1 FROM message")
 
 
 @pytest.mark.parametrize(
