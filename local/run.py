@@ -30,7 +30,7 @@ def run(console: Console) -> int:
     started = time.monotonic()
     console.print("[bold]mailing-api[/], the local stack")
     with Stack(state.RUN, Ports.from_environment(), report=step_printer(console)) as stack:
-        console.print(_addresses(stack, time.monotonic() - started))
+        console.print(_addresses(stack, started))
         api = Api(stack.url)
         provider = ProviderClient(stack.provider.url)
         try:
@@ -48,7 +48,7 @@ def run(console: Console) -> int:
     return 0
 
 
-def _addresses(stack: Stack, seconds: float) -> Panel:
+def _addresses(stack: Stack, started: float) -> Panel:
     table = Table.grid(padding=(0, 2))
     table.add_row("API", f"{stack.url}/api/v1/")
     if stack.has_path("/docs"):
@@ -57,7 +57,7 @@ def _addresses(stack: Stack, seconds: float) -> Panel:
         table.add_row("admin panel", f"{stack.url}/admin/")
     table.add_row("provider's inbox", stack.provider.url)
     table.add_row("log in as", f"{SUPERUSER} / {PASSWORD}")
-    return Panel(table, title=f"up after {seconds:.1f} s", expand=False)
+    return Panel(table, title=f"up after {time.monotonic() - started:.1f} s", expand=False)
 
 
 def _have_something_to_see(console: Console, api: Api, provider: ProviderClient) -> None:

@@ -3,6 +3,7 @@
 import json
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -31,11 +32,44 @@ class Stage:
         return self.reached(mailing_id, "finished", within)
 
     def reached(self, mailing_id: int, status: str, within: float) -> dict[str, Any]:
+        return self.until(mailing_id, lambda mailing: mailing["status"] == status, within)
+
+    def sent(self, mailing_id: int, number: int, within: float) -> dict[str, Any]:
+        """The mailing when at least so many of its messages are sent."""
+        return self.until(mailing_id, lambda mailing: mailing["counts"]["sent"] >= number, within)
+
+    def until(self, mailing_id: int, as_wanted: Callable[[dict[str, Any]], bool], within: float) -> dict[str, Any]:
+        """The mailing when it is as wanted."""
         deadline = time.monotonic() + within
-        while (mailing := self.api.mailing(mailing_id))["status"] != status:
-            assert time.monotonic() < deadline, f"not {status} after {within} s: {mailing}"
+        while not as_wanted(mailing := self.api.mailing(mailing_id)):
+            assert time.monotonic() < deadline, f"not so after {within} s: {mailing}"
             time.sleep(0.2)
         return mailing
+
+    def schedules(self, mailing_id: int) -> list[str]:
+        """The names of the mailing's schedules."""
+        group = self.stack.output("ScheduleGroupName")
+        found = self._scheduler.list_schedules(GroupName=group, NamePrefix=f"mailing-{mailing_id}-")["Schedules"]
+        return [each["Name"] for each in found]
+
+    def lose_schedule(self, mailing_id: int) -> None:
+        """Deletes the mailing's only schedule behind its back."""
+        (name,) = self.schedules(mailing_id)
+        self._scheduler.delete_schedule(GroupName=self.stack.output("ScheduleGroupName"), Name=name)
+
+    @property
+    def _scheduler(self) -> Any:
+        return aws.client("scheduler", self.stack.endpoint)
+
+    def scheduled(self, mailing_id: int) -> datetime | None:
+        """The moment of the mailing's schedule; it has none or one."""
+        names = self.schedules(mailing_id)
+        if not names:
+            return None
+        (name,) = names
+        schedule = self._scheduler.get_schedule(GroupName=self.stack.output("ScheduleGroupName"), Name=name)
+        assert schedule["ScheduleExpressionTimezone"] == "UTC"
+        return datetime.fromisoformat(schedule["ScheduleExpression"].removeprefix("at(").removesuffix(")")).replace(tzinfo=UTC)
 
     def assert_sent_once_each(self, mailing: dict[str, Any], expected: int) -> None:
         """Every message of the mailing is sent, and the provider delivered each of them once and nothing else."""

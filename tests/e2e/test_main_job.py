@@ -2,7 +2,6 @@
 
 import pytest
 
-from local import aws
 from tests.e2e.stage import ALL_CLIENTS, CLIENTS_OF_ONE_CODE, Stage
 
 
@@ -25,12 +24,7 @@ def test_reconcile_starts_what_no_schedule_started(stage: Stage, schedules_fire:
     if not schedules_fire:
         pytest.skip("the main job is this test where schedules never fire")
     mailing = stage.write_mailing(starts_in=12, filter_operator_codes=["911"])
-    scheduler = aws.client("scheduler", stage.stack.endpoint)
-    group = stage.stack.output("ScheduleGroupName")
-    names = [found["Name"] for found in scheduler.list_schedules(GroupName=group)["Schedules"]]
-    ours = [name for name in names if name.startswith(f"mailing-{mailing['id']}-")]
-    assert len(ours) == 1
-    scheduler.delete_schedule(Name=ours[0], GroupName=group)
+    stage.lose_schedule(mailing["id"])
 
     mailing = stage.finished(mailing["id"], within=120)
 
@@ -42,6 +36,4 @@ def test_a_finished_mailing_leaves_no_schedule(stage: Stage) -> None:
     mailing = stage.write_mailing(starts_in=-1, filter_operator_codes=["912"])
     stage.finished(mailing["id"], within=60)
 
-    scheduler = aws.client("scheduler", stage.stack.endpoint)
-    names = [found["Name"] for found in scheduler.list_schedules(GroupName=stage.stack.output("ScheduleGroupName"))["Schedules"]]
-    assert [name for name in names if name.startswith(f"mailing-{mailing['id']}-")] == []
+    assert stage.schedules(mailing["id"]) == []
