@@ -95,6 +95,8 @@ def show(console: Console, outcome: Outcome, ledger: dict[str, Any]) -> None:
     figures = Table("figure", "value", title="How it went")
     figures.columns[1].justify = "right"
     figures.add_row("started by", f"{outcome.mailing['started_by']}, {outcome.late:.1f} s after its moment")
+    first = ledger["first_call"] - _moment(outcome.mailing["started_at"]).timestamp()
+    figures.add_row("run start to first call", f"{first:.1f} s")
     figures.add_row("run start to last status", f"{outcome.seconds:.1f} s")
     figures.add_row("messages a second", f"{outcome.rate:,.0f}")
     figures.add_row(

@@ -205,6 +205,23 @@ def test_statistics_show_each_status_with_its_messages(anna: Api, running: dict[
     assert anna.get(f"/api/v1/messages-in-mailing/{running['mailing']}?status=2")["messages"]["results"] == []
 
 
+@pytest.mark.usefixtures("running")
+def test_statistics_of_finished_mailings_are_those_they_finished_with(anna: Api, engine: Engine) -> None:
+    with engine.begin() as connection:
+        (over,) = connection.execute(
+            text(
+                "INSERT INTO mailing (owner_id, name, text, starts_at, ends_at, status, finished_at, final_counts)"
+                " SELECT owner_id, 'over', 'over', starts_at, ends_at, 'finished', now(), CAST(:counts AS jsonb) FROM mailing LIMIT 1"
+                " RETURNING id"
+            ),
+            {"counts": '{"sent": 70, "failed": 5, "total": 75}'},
+        ).one()
+    assert over
+    found = anna.get("/api/v1/statistic-messages")
+    assert [each["count"] for each in found["statuses"]] == [1, 70, 0, 5, 0]
+    assert found["total"] == 76
+
+
 def test_the_rest_of_a_status_is_a_link_away(anna: Api) -> None:
     mailing = anna.post("/api/v1/mailing", MAILING)
     clients = anna.post("/api/v1/client", {"clients": [{"phone": f"+7910123456{n}", "time_zone": "UTC"} for n in range(3)]})
