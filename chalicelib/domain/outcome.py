@@ -65,6 +65,8 @@ def classify(status: int, body: object, retry_after: float | None = None) -> Out
 
 ALIVE = frozenset({OutcomeKind.ACCEPTED, OutcomeKind.REFUSED})
 FAILING = frozenset({OutcomeKind.NOT_DELIVERED, OutcomeKind.UNKNOWN})
+UNASKED = frozenset({OutcomeKind.NOT_CALLED, OutcomeKind.WITHHELD})
+"""No call was made."""
 
 
 @dataclass(frozen=True, slots=True)

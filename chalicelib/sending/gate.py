@@ -58,9 +58,12 @@ def _within_rates(
     return Admission(granted, max(until, now), gate.failures, rate_limit=gate.rate_limit)
 
 
-def refund(connection: Connection, chosen: Settings, mailing_id: int, admission: Admission, used: int) -> None:
+def refund(connection: Connection, chosen: Settings, mailing_id: int, admission: Admission, used: int, now: datetime) -> None:
     """Gives back the permits that a claim did not use: its rows were somebody else's, or closed."""
-    if admission.permits is None or admission.probing or used >= admission.permits:
+    if admission.permits is None or used >= admission.permits:
+        return
+    if admission.probing:
+        gates.return_probe(connection, chosen.provider_name, now, admission.until)
         return
     spare = admission.permits - used
     if admission.rate_limit is not None:
@@ -70,8 +73,14 @@ def refund(connection: Connection, chosen: Settings, mailing_id: int, admission:
 
 
 def learn(connection: Connection, chosen: Settings, admission: Admission, outcomes: Iterable[Outcome], now: datetime) -> bool:
-    """Writes down what the outcomes say of the provider, if it is news. True if its breaker closed."""
+    """Writes down what the outcomes of calls say of the provider, if it is news. True if its next call may be made at once.
+
+    That is when its breaker closed, and when the right to a probe was spent on a message that was not called for.
+    """
     outcomes = list(outcomes)
+    if admission.probing and not outcomes:
+        gates.return_probe(connection, chosen.provider_name, now, admission.until)
+        return True
     seen = health(outcomes)
     if seen.misconfigured or (seen.failures and not seen.alive):
         limit = 1 if seen.misconfigured else chosen.breaker_failures

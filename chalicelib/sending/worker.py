@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 
 from chalicelib.config import Settings
 from chalicelib.domain.backoff import delay
-from chalicelib.domain.outcome import Attempt, Outcome, OutcomeKind, RetryRules, Verdict, decide
+from chalicelib.domain.outcome import UNASKED, Attempt, Outcome, OutcomeKind, RetryRules, Verdict, decide
 from chalicelib.domain.personal_text import MissingValueError, render
 from chalicelib.domain.status import ErrorCode, MessageStatus, StartSource
 from chalicelib.observability import log
@@ -102,7 +102,7 @@ def _claim(
     if admission.permits != 0:
         claimed = messages.claim(connection, mailing_id, ids, now=now, lease=lease, deadline=deadline, permits=admission.permits)
     figures.claimed = len(claimed.claims)
-    refund(connection, chosen, mailing_id, admission, figures.claimed)
+    refund(connection, chosen, mailing_id, admission, figures.claimed, now)
     if figures.claimed < len(ids):
         if admission.permits is None:
             figures.released = messages.release(connection, mailing_id, ids, now=now, deadline=deadline)
@@ -139,12 +139,19 @@ def _record(
     admission: Admission,
     figures: ChunkFigures,
 ) -> None:
+    # What a dead worker left behind, or was withheld, was never asked of the provider: it says nothing of its health.
+    answers = [
+        outcome
+        for claim, outcome in zip(claims, outcomes, strict=True)
+        if outcome.kind not in UNASKED and not _given_up(tools.settings, claim)
+    ]
+
     def write() -> tuple[messages.Recorded, list[Verdict], bool]:
         with autocommit(tools.engine) as connection:
             now = tools.clock(connection)
             verdicts = [_verdict(tools, claim, outcome, now) for claim, outcome in zip(claims, outcomes, strict=True)]
             recorded = messages.record(connection, chunk.mailing_id, list(zip(claims, verdicts, strict=True)), now)
-            resumed = learn(connection, tools.settings, admission, outcomes, now)
+            resumed = learn(connection, tools.settings, admission, answers, now)
             if resumed:
                 mailings.lower_next_run(connection, chunk.mailing_id, now)
             return recorded, verdicts, resumed

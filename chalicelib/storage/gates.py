@@ -27,6 +27,9 @@ _PROBE_AT = text("SELECT probe_at FROM provider_state WHERE name = :provider AND
 _TAKE_PROBE = text(
     "UPDATE provider_state SET probe_at = :following WHERE name = :provider AND opened_at IS NOT NULL AND probe_at <= :now"
 )
+_RETURN_PROBE = text(
+    "UPDATE provider_state SET probe_at = :now WHERE name = :provider AND opened_at IS NOT NULL AND probe_at = :following"
+)
 _CLOSE = text("UPDATE provider_state SET failures = 0, opened_at = NULL, probe_at = NULL, reason = NULL WHERE name = :provider")
 _FAILED = text(
     """
@@ -78,6 +81,11 @@ def probe_at(connection: Connection, provider: str) -> datetime | None:
 def take_probe(connection: Connection, provider: str, now: datetime, following: datetime) -> bool:
     """The right to make the one call that is due; the next is due at `following`."""
     return connection.execute(_TAKE_PROBE, {"provider": provider, "now": now, "following": following}).rowcount == 1
+
+
+def return_probe(connection: Connection, provider: str, now: datetime, following: datetime) -> None:
+    """Gives back the right to make a call that was not made: the next who would like to may, at once."""
+    connection.execute(_RETURN_PROBE, {"provider": provider, "now": now, "following": following})
 
 
 def close(connection: Connection, provider: str) -> None:

@@ -67,6 +67,46 @@ def test_one_worker_probes_at_a_time(world: World) -> None:
     assert world.finish(mailing.id).counts["sent"] == 100
 
 
+def test_what_dead_workers_left_behind_says_nothing_of_the_provider(world: World) -> None:
+    world.add_clients(75)
+    mailing = world.write()
+    world.run(mailing.id)
+    world.die_after_claim(world.aws.chunks[0])
+    world.clock.advance(seconds=world.settings.lease_seconds)
+    world.work()
+    assert breaker(world)[0] is None
+    done = world.finish(mailing.id)
+    assert (done.counts["sent"], done.counts["failed"], len(world.provider.calls)) == (50, 25, 50)
+    assert world.clock.now < NOW + timedelta(minutes=1)
+
+
+def test_a_probe_that_was_not_made_is_left_to_the_next(world: World) -> None:
+    """A stale copy, and what a dead worker left behind: each takes the right to the probe and makes no call."""
+    world.add_clients(75)
+    mailing = world.write()
+    world.run(mailing.id)
+    dead, copy, waiting = world.aws.chunks
+    world.work([copy])
+    world.die_after_claim(dead)
+    world.clock.advance(seconds=world.settings.lease_seconds)
+    world.sql("INSERT INTO provider_state (name, failures, opened_at, probe_at) VALUES ('default', 20, :now, :now)", now=NOW)
+    figures = world.work([copy, dead, copy, waiting])
+    assert [each.claimed for each in figures] == [0, 1, 0, 1]
+    assert len(world.provider.calls) == 25 + 1
+    assert breaker(world) == (None, None)
+
+
+def test_messages_that_are_not_called_for_do_not_keep_a_breaker_open(world: World) -> None:
+    world.add_clients(60)
+    mailing = world.write()
+    world.run(mailing.id)
+    world.sql("INSERT INTO do_not_contact (owner_id, phone) SELECT owner_id, phone FROM client ORDER BY id LIMIT 10")
+    world.sql("INSERT INTO provider_state (name, failures, opened_at, probe_at) VALUES ('default', 20, :now, :now)", now=NOW)
+    back = world.clock.now
+    assert world.finish(mailing.id).counts["sent"] == 50
+    assert world.clock.now <= back + timedelta(seconds=60)
+
+
 def sent_each_second(world: World, mailing_id: int, seconds: int) -> Counter[int]:
     """Lets a second pass at a time, with a run in each, and counts calls by second."""
     begun, calls = world.clock.now, Counter[int]()
