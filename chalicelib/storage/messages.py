@@ -61,7 +61,9 @@ _CATCH_UP = text(
     """  # noqa: S608
 )
 
-# LATERAL walks the index of undispatched rows zone by zone and never meets a row of a closed one.
+# LATERAL walks the index of undispatched rows zone by zone and never meets a row of a closed one. They are chosen once, as an
+# array: right after planning PostgreSQL has no statistics of the new rows, takes them for one, and in a join would choose anew for
+# every undispatched row (2 s for 500 of 10,000, against 7 ms).
 _MARK_DISPATCHED = text(
     """
     WITH due AS (
@@ -76,8 +78,8 @@ _MARK_DISPATCHED = text(
         AND z.opens_at <= :now AND z.closes_at > :now AND z.expires_at > :answered_by
       LIMIT :size
     )
-    UPDATE message m SET dispatched_at = :now FROM due
-    WHERE m.id = due.id AND m.status = 1 AND m.dispatched_at IS NULL
+    UPDATE message m SET dispatched_at = :now
+    WHERE m.id = ANY(ARRAY(SELECT id FROM due)) AND m.status = 1 AND m.dispatched_at IS NULL
     RETURNING m.id
     """
 )

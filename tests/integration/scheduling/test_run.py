@@ -1,8 +1,10 @@
 """One run of a mailing: planning, dispatch, chaining, finishing."""
 
 from datetime import timedelta
+from typing import Any
 
 from chalicelib.domain.status import StartSource
+from chalicelib.storage import messages
 from tests.world import NOW, START, World
 
 
@@ -77,6 +79,27 @@ def test_the_queue_stays_short(world: World) -> None:
     assert figures.dispatched == 20
     assert world.mailing(mailing.id).next_run_at == NOW + timedelta(seconds=1)
     assert world.finish(mailing.id).counts["sent"] == 50
+
+
+def test_rows_that_postgresql_has_no_statistics_of_are_chosen_once(world: World) -> None:
+    world.add_clients(3_000)
+    world.write()
+    world.sql("UPDATE mailing SET status = 'running'")
+    world.sql("DELETE FROM message")
+    world.sql("ANALYZE message")
+    world.sql(
+        "INSERT INTO message (mailing_id, owner_id, client_id, phone, time_zone, not_before, status)"
+        " SELECT g.id, c.owner_id, c.id, c.phone, c.time_zone, :now, 1 FROM client c, mailing g",
+        now=world.clock.now,
+    )
+    statement = f"EXPLAIN (ANALYZE, FORMAT JSON) {messages._MARK_DISPATCHED.text}"
+    times = {"now": world.clock.now, "answered_by": world.clock.now}
+    [([plan],)] = world.sql(statement, mailing=world.sql("SELECT id FROM mailing")[0][0], size=100, **times)
+    assert most_loops(plan["Plan"]) <= 100
+
+
+def most_loops(node: dict[str, Any]) -> int:
+    return max([node["Actual Loops"], *(most_loops(each) for each in node.get("Plans", []))])
 
 
 def test_what_sqs_refused_is_dispatched_again(world: World) -> None:
