@@ -31,6 +31,8 @@ def migrate(source: Engine, *, message_id_base: int = 1) -> str:
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _MIGRATION_LOCK})
         connection.commit()
         try:
+            connection.execute(text("SET statement_timeout = 0"))  # a migration may take as long as it takes
+            connection.commit()
             configuration.attributes["connection"] = connection
             command.upgrade(configuration, "head")
             connection.execute(_RAISE_MESSAGE_IDS, {"base": message_id_base})

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from local import aws
+from local.conditions import decided
 from local.errors import LocalError
 from local.package import Package, package
 
@@ -42,6 +43,15 @@ class Target:
     def secret_id(self) -> str:
         return f"mailing-api/{self.stack.removeprefix('mailing-api-')}"
 
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        """Of the template."""
+        return {
+            "SecretId": self.secret_id,
+            "ProviderUrl": self.provider_url,
+            "ProviderHonoursKey": str(self.provider_honours_key).lower(),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
@@ -62,7 +72,7 @@ def deploy(target: Target, work: Path) -> Deployment:
 def deploy_package(target: Target, made: Package) -> Deployment:
     aws.require(target.endpoint)
     _keep_secret(target)
-    stack = _Stack(target, _upload(target.endpoint, made))
+    stack = _Stack(target, _upload(target, made))
     if stack.status() is None:
         stack.create()
     elif not stack.update():
@@ -85,25 +95,40 @@ def _keep_secret(target: Target) -> None:
         secrets.put_secret_value(SecretId=target.secret_id, SecretString=value)
 
 
-def _upload(endpoint: str, made: Package) -> str:
+def _upload(target: Target, made: Package) -> str:
     """Puts code and template where CloudFormation reads them (a template in the call itself may have 50 KB); returns its URL."""
-    storage = aws.client("s3", endpoint)
+    storage = aws.client("s3", target.endpoint)
     with suppress(storage.exceptions.BucketAlreadyOwnedByYou, storage.exceptions.BucketAlreadyExists):
         storage.create_bucket(Bucket=BUCKET)
     code = f"{made.digest}.zip"
     storage.put_object(Bucket=BUCKET, Key=code, Body=made.zip_file.read_bytes())
-    template = _with_code(made.template, f"s3://{BUCKET}/{code}").encode()
+    template = json.dumps(_for_local_endpoints(with_code(made.template, f"s3://{BUCKET}/{code}"), target.parameters)).encode()
     key = f"{hashlib.sha256(template).hexdigest()}.json"
     storage.put_object(Bucket=BUCKET, Key=key, Body=template)
-    return f"{endpoint}/{BUCKET}/{key}"
+    return f"{target.endpoint}/{BUCKET}/{key}"
 
 
-def _with_code(template: Mapping[str, Any], uri: str) -> str:
-    copy = json.loads(json.dumps(template))
+def with_code(template: Mapping[str, Any], uri: str) -> dict[str, Any]:
+    """A copy of the template whose functions have their code at `uri`."""
+    copy: dict[str, Any] = json.loads(json.dumps(template))
     for resource in copy["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = uri
-    return json.dumps(copy)
+    return copy
+
+
+def _for_local_endpoints(template: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
+    """Conditions are decided; and gateway responses, which local endpoints do not read from the API's definition, where AWS needs
+    them, are resources, too."""
+    template = decided(template, parameters)
+    responses = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["x-amazon-apigateway-gateway-responses"]
+    for kind, response in responses.items():
+        properties = {name[0].upper() + name[1:]: value for name, value in response.items()}
+        template["Resources"]["GatewayResponse" + kind.title().replace("_", "")] = {
+            "Type": "AWS::ApiGateway::GatewayResponse",
+            "Properties": {"RestApiId": {"Ref": "RestAPI"}, "ResponseType": kind, **properties},
+        }
+    return template
 
 
 class _Stack:
@@ -111,12 +136,7 @@ class _Stack:
         self._name = target.stack
         self._template_url = template_url
         self._cloudformation = aws.client("cloudformation", target.endpoint)
-        values = {
-            "SecretId": target.secret_id,
-            "ProviderUrl": target.provider_url,
-            "ProviderHonoursKey": str(target.provider_honours_key).lower(),
-        }
-        self._parameters: Any = [{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()]
+        self._parameters: Any = [{"ParameterKey": name, "ParameterValue": value} for name, value in target.parameters.items()]
 
     def describe(self) -> Any:
         return _describe(self._cloudformation, self._name)

@@ -39,7 +39,7 @@ def show(console: Console) -> int:
 
 def _lines(logs: Any, since: int) -> Iterator[tuple[int, str, str]]:
     for group in logs.describe_log_groups(logGroupNamePrefix=PREFIX)["logGroups"]:
-        function = group["logGroupName"].removeprefix(PREFIX).rsplit("-", 1)[0]
+        function = group["logGroupName"].removeprefix(PREFIX)
         pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"], startTime=since)
         for event in (event for page in pages for event in page["events"]):
             for line in event["message"].splitlines():
@@ -66,7 +66,7 @@ def _within(message: int, ids: Any) -> bool:
 
 def _readable(stamp: int, function: str, line: str) -> Text:
     moment = datetime.fromtimestamp(stamp / 1000).astimezone()
-    text = Text(f"{moment:%H:%M:%S} ", style="dim").append(f"{function:<16}", style="cyan")
+    text = Text(f"{moment:%H:%M:%S} ", style="dim").append(f"{function:<11}", style="cyan")
     try:
         fields = json.loads(line)
         level, event = fields.pop("level"), fields.pop("event")

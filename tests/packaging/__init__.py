@@ -1,0 +1,1 @@
+"""What goes to AWS: template, permissions, zip."""

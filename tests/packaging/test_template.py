@@ -1,0 +1,137 @@
+"""The packaged template: what SAM makes of it, and what must not be forgotten in it."""
+
+from typing import Any
+
+import pytest
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+
+from local.aws import REGION
+from local.conditions import decided
+from local.deploy import with_code
+
+Resources = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def transformed(template: dict[str, Any]) -> Resources:
+    """By the code that AWS itself runs."""
+    copy = with_code(template, "s3://bucket/code.zip")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_DEFAULT_REGION", REGION)
+        resources: Resources = Translator({}, Parser()).translate(copy, {"Stage": "prod"})["Resources"]
+    return resources
+
+
+def _of_type(resources: Resources, kind: str) -> Resources:
+    return {name: item for name, item in resources.items() if item["Type"] == kind}
+
+
+def test_sam_understands_it(transformed: Resources) -> None:
+    functions = _of_type(transformed, "AWS::Lambda::Function")
+    assert functions.keys() == {"APIHandler", "Authorize", "AdvanceMailing", "SendMessages", "Reconcile", "Admin", "Manage"}
+    assert all(item["Properties"]["Architectures"] == ["arm64"] for item in functions.values())
+    assert all(item["Properties"]["Code"] == {"S3Bucket": "bucket", "S3Key": "code.zip"} for item in functions.values())
+
+
+def test_no_function_makes_a_log_group_of_its_own(transformed: Resources) -> None:
+    groups = [
+        item["Properties"]["LoggingConfig"]["LogGroup"]["Ref"] for item in _of_type(transformed, "AWS::Lambda::Function").values()
+    ]
+    assert sorted(groups) == sorted(_of_type(transformed, "AWS::Logs::LogGroup"))
+    assert all("RetentionInDays" in item["Properties"] for item in _of_type(transformed, "AWS::Logs::LogGroup").values())
+
+
+def test_failures_of_single_messages_are_reported_and_loops_allowed(transformed: Resources) -> None:
+    mappings = _of_type(transformed, "AWS::Lambda::EventSourceMapping").values()
+    assert len(mappings) == 2
+    assert all(item["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"] for item in mappings)
+    assert all(item["Properties"]["ScalingConfig"]["MaximumConcurrency"] for item in mappings)
+    looping = {name for name, item in transformed.items() if item.get("Properties", {}).get("RecursiveLoop") == "Allow"}
+    assert looping == {"AdvanceMailing", "SendMessages"}
+
+
+def test_the_api_has_one_stage_and_its_deployment_holds_the_gateway_responses(transformed: Resources) -> None:
+    (stage,) = _of_type(transformed, "AWS::ApiGateway::Stage").values()
+    assert stage["Properties"]["StageName"] == "prod"
+    (deployment,) = _of_type(transformed, "AWS::ApiGateway::Deployment").values()
+    assert "StageName" not in deployment["Properties"]
+    (api,) = _of_type(transformed, "AWS::ApiGateway::RestApi").values()
+    assert api["Properties"]["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
+    responses = api["Properties"]["Body"]["x-amazon-apigateway-gateway-responses"]
+    assert {"UNAUTHORIZED", "ACCESS_DENIED", "MISSING_AUTHENTICATION_TOKEN", "DEFAULT_4XX", "DEFAULT_5XX"} <= responses.keys()
+    assert not _of_type(transformed, "AWS::ApiGateway::GatewayResponse")
+
+
+def test_dead_letters_live_longer_than_what_they_come_from(template: dict[str, Any]) -> None:
+    queues = _of_type(template["Resources"], "AWS::SQS::Queue")
+    assert all(item["Properties"]["SqsManagedSseEnabled"] is True for item in queues.values())
+    for name in ("Mailings", "Messages"):
+        source, dead = (queues[f"{name}{kind}"]["Properties"] for kind in ("Queue", "DeadLetters"))
+        assert source["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": [f"{name}DeadLetters", "Arn"]}
+        assert dead["MessageRetentionPeriod"] > source["MessageRetentionPeriod"]
+        (allowed,) = dead["RedriveAllowPolicy"]["sourceQueueArns"]
+        assert allowed["Fn::Sub"].endswith(source["QueueName"]["Fn::Sub"])
+
+
+def test_the_queues_wait_six_times_as_long_as_their_functions(template: dict[str, Any]) -> None:
+    resources = template["Resources"]
+    for function, queue in (("AdvanceMailing", "MailingsQueue"), ("SendMessages", "MessagesQueue")):
+        timeout = resources[function]["Properties"]["Timeout"]
+        assert resources[queue]["Properties"]["VisibilityTimeout"] >= 6 * timeout
+
+
+def test_every_parameter_says_what_it_is_for(template: dict[str, Any]) -> None:
+    assert [name for name, item in template["Parameters"].items() if not item.get("Description")] == []
+    assert [name for name, item in template["Parameters"].items() if "Default" not in item] == ["ProviderUrl"]
+
+
+def test_the_local_stage_is_functions_queues_and_schedules(template: dict[str, Any]) -> None:
+    """Nothing of network, database and alarms: what `make run` deploys is small."""
+    local = decided(template, {"Stage": "local", "SecretId": "there"})["Resources"]
+    kinds = {item["Type"].split("::")[1] for item in local.values()}
+    assert kinds == {"Serverless", "Lambda", "IAM", "SQS", "Scheduler", "Logs"}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "made"),
+    [
+        ({}, {"NatA"}),
+        ({"Egress": "nat-per-zone"}, {"NatA", "NatB"}),
+        ({"Egress": "endpoints"}, {"SqsEndpoint", "SecretsEndpoint", "SchedulerEndpoint"}),
+        ({"SecretId": "theirs", "SubnetIds": "subnet-1", "SecurityGroupIds": "sg-1"}, set()),
+    ],
+)
+def test_the_way_out_of_the_network(template: dict[str, Any], parameters: dict[str, str], made: set[str]) -> None:
+    resources = decided(template, parameters)["Resources"]
+    ways = {name for name, item in resources.items() if item["Type"] in ("AWS::EC2::NatGateway", "AWS::EC2::VPCEndpoint")}
+    assert ways == made
+
+
+def test_the_database_is_private_encrypted_and_kept(template: dict[str, Any]) -> None:
+    resources = decided(template, {"DatabaseStandby": "true"})["Resources"]
+    cluster = resources["Database"]
+    assert (cluster["DeletionPolicy"], cluster["UpdateReplacePolicy"]) == ("Snapshot", "Snapshot")
+    assert cluster["Properties"]["StorageEncrypted"] is True
+    instances = _of_type(resources, "AWS::RDS::DBInstance")
+    assert len(instances) == 2
+    assert all(item["Properties"]["PubliclyAccessible"] is False for item in instances.values())
+
+
+def test_alarms_reach_the_topic(template: dict[str, Any]) -> None:
+    alarms = _of_type(decided(template, {})["Resources"], "AWS::CloudWatch::Alarm")
+    assert alarms.keys() == {
+        "MailingsDeadLettersAlarm",
+        "MessagesDeadLettersAlarm",
+        "MailingsOldAlarm",
+        "MessagesOldAlarm",
+        "BreakerOpenAlarm",
+        "UnknownOutcomesAlarm",
+        "ScheduleLagAlarm",
+        "ReconcileSilentAlarm",
+        "ApiErrorsAlarm",
+        "ThrottlesAlarm",
+        "ErrorsAlarm",
+        "DatabaseFullAlarm",
+    }
+    assert all(item["Properties"]["AlarmActions"] == [{"Ref": "AlarmTopic"}] for item in alarms.values())
