@@ -21,6 +21,10 @@ def main() -> int:
         "ruff format": lambda: _run("ruff", "format", "--check", "."),
         "mypy --strict": lambda: _run("mypy"),
         "import-linter": lambda: _run("lint-imports"),
+        "compose file": lambda: _run(
+            "check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.localstack.yml"
+        ),
+        "workflow": lambda: _run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", ".github/workflows/ci.yml"),
         **{f"template of {stage}": lambda stage=stage: _template(stage) for stage in STAGES},  # type: ignore[misc]
     }
     failed = []

@@ -82,6 +82,14 @@ def deploy_package(target: Target, made: Package) -> Deployment:
     return Deployment(target.endpoint, stack.outputs())
 
 
+def deployed(endpoint: str, stack: str) -> Deployment | None:
+    """The stack as it is there now; None while it is not whole."""
+    found = _describe(aws.client("cloudformation", endpoint), stack)
+    if found is None or found["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+        return None
+    return Deployment(endpoint, _outputs(found))
+
+
 def undeploy(endpoint: str, stack: str) -> None:
     _delete(aws.client("cloudformation", endpoint), stack)
 
@@ -165,7 +173,7 @@ class _Stack:
         _delete(self._cloudformation, self._name)
 
     def outputs(self) -> dict[str, str]:
-        return {output["OutputKey"]: output["OutputValue"] for output in self.describe()["Outputs"]}
+        return _outputs(self.describe())
 
     def _settled(self) -> str | None:
         deadline = time.monotonic() + PATIENCE
@@ -191,6 +199,10 @@ def _describe(cloudformation: "CloudFormationClient", stack: str) -> Any:
         return cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
     except (ClientError, IndexError):
         return None
+
+
+def _outputs(described: Any) -> dict[str, str]:
+    return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
 
 
 def _status(cloudformation: "CloudFormationClient", stack: str) -> str | None:

@@ -9,7 +9,7 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 from local.errors import LocalError
-from local.process import LOOPBACK, port_is_free, who_listens
+from local.process import BIND, LOOPBACK, port_is_free, who_listens
 
 UPSTREAM_SECONDS = 60
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -34,7 +34,7 @@ class FrontDoor:
                 f"Port {port}, wanted for the API, is taken{who_listens(port)}: stop what has it, or choose another with API_PORT."
             )
         handler = type("Handler", (_Handler,), {"api_url": staticmethod(api_url)})
-        self._server = _Server((LOOPBACK, port), handler)
+        self._server = _Server((BIND, port), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="front door", daemon=True)
 
     @property

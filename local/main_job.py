@@ -6,11 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rich.console import Console
+from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from local.api import Api
 from local.errors import LocalError
+from local.ledger import ProviderClient
+from local.stack import PASSWORD, SUPERUSER
 
 CLIENTS = 2160
 AHEAD = timedelta(seconds=15)
@@ -37,6 +40,26 @@ class Outcome:
     @property
     def rate(self) -> float:
         return self.counts["sent"] / self.seconds if self.seconds else 0.0
+
+
+def addresses(url: str, inbox: str, started: float) -> Panel:
+    """Where a person may look now; `started` is a monotonic moment."""
+    table = Table.grid(padding=(0, 2))
+    table.add_row("API", f"{url}/api/v1/")
+    table.add_row("its documentation", f"{url}/docs")
+    table.add_row("admin panel", f"{url}/admin/")
+    table.add_row("provider's inbox", inbox)
+    table.add_row("log in as", f"{SUPERUSER} / {PASSWORD}")
+    return Panel(table, title=f"up after {time.monotonic() - started:.1f} s", expand=False)
+
+
+def first(console: Console, api: Api, provider: ProviderClient) -> None:
+    """The main job as a new stack shows it."""
+    provider.configure(latency_ms=50)
+    clients = ensure_clients(api)
+    mailing = write_mailing(api)
+    console.print(f"{clients:,} test clients in 24 time zones; the first mailing starts at {mailing['starts_at']} UTC")
+    show(console, watch(console, api, mailing, clients), provider.summary())
 
 
 def ensure_clients(api: Api) -> int:

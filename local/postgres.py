@@ -79,7 +79,7 @@ class PostgresServer:
         return (self.data_dir / "password").read_text()
 
     def url(self, database: str) -> str:
-        return f"postgresql+pg8000://{USER}:{self.password}@{process.LOOPBACK}:{self.port}/{database}"
+        return f"postgresql+pg8000://{USER}:{self.password}@{process.HERE}:{self.port}/{database}"
 
     def start(self) -> None:
         if self.running:
@@ -150,6 +150,9 @@ class PostgresServer:
         if done.returncode:
             shutil.rmtree(self.cluster, ignore_errors=True)
             raise LocalError(f"PostgreSQL could not make its folder {self.cluster}: {done.stderr.strip()}")
+        if process.BIND != process.LOOPBACK:
+            with (self.cluster / "pg_hba.conf").open("a") as rules:
+                rules.write("host all all all scram-sha-256\n")
 
     def clear_leftovers(self) -> None:
         """Ends a server that outlived its launcher, and removes a pid file that no server stands behind."""
@@ -173,7 +176,7 @@ class PostgresServer:
 
     def _try_start(self, deadline: float) -> bool:
         settings = {
-            "listen_addresses": process.LOOPBACK,
+            "listen_addresses": process.BIND,
             "port": str(self._port),
             "unix_socket_directories": "",
             "max_connections": "200",

@@ -14,6 +14,9 @@ import psutil
 
 TETHER = Path(__file__).with_name("tether.py")
 LOOPBACK = "127.0.0.1"
+HERE = os.environ.get("LOCAL_HOST") or LOOPBACK
+"""How functions reach what runs here. Only inside a network of containers it is another name."""
+BIND = LOOPBACK if HERE == LOOPBACK else "0.0.0.0"  # noqa: S104 - such a network is closed
 
 
 def free_port() -> int:

@@ -9,8 +9,6 @@ from zoneinfo import ZoneInfo
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.live import Live
-from rich.panel import Panel
-from rich.table import Table
 from rich.text import Text
 
 from local import main_job, state
@@ -30,7 +28,7 @@ def run(console: Console) -> int:
     started = time.monotonic()
     console.print("[bold]mailing-api[/], the local stack")
     with Stack(state.RUN, Ports.from_environment(), report=step_printer(console)) as stack:
-        console.print(_addresses(stack, started))
+        console.print(main_job.addresses(stack.url, stack.provider.url, started))
         api = Api(stack.url)
         provider = ProviderClient(stack.provider.url)
         try:
@@ -48,18 +46,6 @@ def run(console: Console) -> int:
     return 0
 
 
-def _addresses(stack: Stack, started: float) -> Panel:
-    table = Table.grid(padding=(0, 2))
-    table.add_row("API", f"{stack.url}/api/v1/")
-    if stack.has_path("/docs"):
-        table.add_row("its documentation", f"{stack.url}/docs")
-    if stack.has_path("/admin"):
-        table.add_row("admin panel", f"{stack.url}/admin/")
-    table.add_row("provider's inbox", stack.provider.url)
-    table.add_row("log in as", f"{SUPERUSER} / {PASSWORD}")
-    return Panel(table, title=f"up after {time.monotonic() - started:.1f} s", expand=False)
-
-
 def _have_something_to_see(console: Console, api: Api, provider: ProviderClient) -> None:
     """The main job, the first time; and a mailing that goes round the world, whenever none is under way."""
     api.login(SUPERUSER, PASSWORD)
@@ -69,17 +55,9 @@ def _have_something_to_see(console: Console, api: Api, provider: ProviderClient)
             f"your data is kept: {len(there)}{'+' if len(there) == 100 else ''} mailings, {sum(api.statistics().values()):,} messages"
         )
     else:
-        _main_job(console, api, provider)
+        main_job.first(console, api, provider)
     if not any(mailing["name"] == ROUND_THE_WORLD and mailing["status"] in ("scheduled", "running") for mailing in there):
         _send_round_the_world(console, api)
-
-
-def _main_job(console: Console, api: Api, provider: ProviderClient) -> None:
-    provider.configure(latency_ms=50)
-    clients = main_job.ensure_clients(api)
-    mailing = main_job.write_mailing(api)
-    console.print(f"{clients:,} test clients in 24 time zones; the first mailing starts at {mailing['starts_at']} UTC")
-    main_job.show(console, main_job.watch(console, api, mailing, clients), provider.summary())
 
 
 def _send_round_the_world(console: Console, api: Api) -> None:

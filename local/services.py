@@ -30,7 +30,7 @@ class Service:
 
     @property
     def url(self) -> str:
-        return f"http://{process.LOOPBACK}:{self.port}"
+        return f"http://{process.HERE}:{self.port}"
 
     @property
     def log(self) -> Path:

@@ -12,8 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-import requests
-
 from local import aws, state
 from local.deploy import Deployment, Target, deploy, undeploy
 from local.errors import LocalError
@@ -187,14 +185,6 @@ class Stack:
             self.deployment = None
             self.ministack.start()
             self.deploy()
-
-    def has_path(self, path: str) -> bool:
-        """Does the deployed API know this path?"""
-        try:
-            answer = requests.get(f"{self.url}{path}", timeout=30, allow_redirects=False, proxies={"http": ""})
-        except requests.RequestException:
-            return False
-        return answer.status_code < 400
 
     def _empty_state(self) -> None:
         for part in (self.postgres, self.provider, self.ministack):

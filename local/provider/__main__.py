@@ -5,7 +5,7 @@ import asyncio
 import signal
 from pathlib import Path
 
-from local.process import LOOPBACK
+from local.process import BIND, HERE
 from local.provider.app import Provider
 from local.provider.http import serve
 
@@ -14,14 +14,16 @@ async def run(port: int, folder: Path) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    server = await serve(Provider(folder).handle, LOOPBACK, port)
-    print(f"provider on http://{LOOPBACK}:{port}", flush=True)
+    server = await serve(Provider(folder).handle, BIND, port)
+    print(f"provider on http://{HERE}:{port}", flush=True)
     await stopped.wait()
     server.close()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m local.provider", description="A provider to send to, on loopback.")
+    parser = argparse.ArgumentParser(
+        prog="python -m local.provider", description="A provider to send to, on loopback, or on LOCAL_HOST."
+    )
     parser.add_argument("--port", type=int, default=8001)
     parser.add_argument("--folder", type=Path, default=Path(".local/provider"))
     chosen = parser.parse_args()
