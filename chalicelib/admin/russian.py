@@ -66,6 +66,8 @@ PLURALS: dict[tuple[str, str], tuple[str, str, str]] = {
 }
 
 MESSAGES: dict[str, str] = {
+    "No": "Нет",
+    "Yes": "Да",
     "${name} is the client's attribute, ${name|friend} has a word in its place for clients without it": (
         "${name} — атрибут клиента; ${name|друг} подставит слово тем, у кого его нет"
     ),
@@ -273,12 +275,12 @@ MESSAGES: dict[str, str] = {
     "Your password is changed; your other sessions have ended.": "Пароль изменён; другие ваши сеансы завершены.",
     "a second": "в секунду",
     "an IANA name, like Europe/Moscow; must be there": "название IANA, например Europe/Moscow; обязательно",
-    "client": "клиент",
+    "client": "клиента",
     "entry": "запись",
     "in E.164, like +79101234567; must be there": "в формате E.164, например +79101234567; обязательно",
     "leave it as it is": "оставить как есть",
     "left as they are": "оставлено как есть",
-    "mailing": "рассылка",
+    "mailing": "рассылку",
     "message": "сообщение",
     "messages a second": "сообщений в секунду",
     "more": "ещё",
@@ -290,8 +292,14 @@ MESSAGES: dict[str, str] = {
     "rows with errors": "строк с ошибками",
     "semicolons between them": "через точку с запятой",
     "taken from the phone if left empty": "если пусто, берётся из номера телефона",
-    "user": "пользователь",
+    "user": "пользователя",
     "write it anew from the file": "переписать данными из файла",
+    # Said by the library, but not in Russian
+    "Change language": "Сменить язык",
+    "Next page": "Следующая страница",
+    "Open user menu": "Меню пользователя",
+    "Previous page": "Предыдущая страница",
+    "Toggle navigation": "Показать или скрыть меню",
     # Names of fields and of what history tells, as services call them
     "phone": "телефон",
     "time_zone": "часовой пояс",
@@ -405,6 +413,12 @@ MESSAGES: dict[str, str] = {
     "a password has %(least)s to %(most)s characters": "в пароле от %(least)s до %(most)s символов",
     "an operator code is made of %(least)s to %(most)s digits": "код оператора состоит из %(least)s–%(most)s цифр",
     "a tag has %(least)s to %(most)s characters": "в теге от %(least)s до %(most)s символов",
+    "no such client": "такого клиента нет",
+    "no such mailing": "такой рассылки нет",
+    "no such message": "такого сообщения нет",
+    "no such user": "такого пользователя нет",
+    "no such token": "такого токена нет",
+    "no such do-not-contact entry": "такой записи в списке «не беспокоить» нет",
     "no such %(thing)s": "такого нет (%(thing)s)",
     "only a failed (4) or expired (3) message can be tried again, and this one is %(status)s": (
         "повторить можно только неотправленное или просроченное сообщение"

@@ -44,11 +44,18 @@ _FAVICON = (
 
 
 class NonceLoader(BaseLoader):
-    """Templates, the library's too, with what a strict policy asks of them: a nonce for each script, no handlers in attributes."""
+    """Templates, the library's too, with what a strict policy asks of them: a nonce for each script, no handlers in attributes.
 
-    HANDLERS: ClassVar = {
+    And with what it forgot: words that it does not translate, and the landmark that screen readers jump to.
+    """
+
+    REPLACED: ClassVar = {
         'onclick="applyColumnVisibility()"': 'data-admin="apply-columns"',
         'onchange="window.location = this.value"': 'data-admin="go-to-value"',
+        'aria-label="Toggle navigation"': """aria-label="{{ _('Toggle navigation') }}\"""",
+        'aria-label="Open user menu"': """aria-label="{{ _('Open user menu') }}\"""",
+        'aria-label="close"': """aria-label="{{ _('Close') }}\"""",
+        '<div class="page-wrapper">': '<div class="page-wrapper" role="main">',
     }
 
     def __init__(self) -> None:
@@ -59,7 +66,7 @@ class NonceLoader(BaseLoader):
         """The source of a template."""
         source, filename, fresh = self._inner.get_source(environment, template)
         source = re.sub(r"<script\b", '<script nonce="{{ request.state.csp_nonce }}"', source)
-        for handler, mark in self.HANDLERS.items():
+        for handler, mark in self.REPLACED.items():
             source = source.replace(handler, mark)
         return source, filename, fresh
 
@@ -110,7 +117,7 @@ def build_site() -> Starlette:
         auth_provider=Access(allow_routes=["icons"]),
         secret_key=_secret_key(),
         i18n_config=I18nConfig(default_locale=LANGUAGES[0], language_switcher=list(LANGUAGES)),
-        timezone_config=TimezoneConfig(),
+        timezone_config=TimezoneConfig(use_user_locale_timezone=False),  # base.html does
         export_config=ExportConfig(max_rows=_EXPORT_ROWS),
     )
     for view in (MailingView, ClientView, MessageView, DoNotContactView, ImportPage, UserView, TokensPage, AccountPage, DataPage):

@@ -43,13 +43,16 @@ def said(message: str) -> str:
 
 
 def _translated(message: str) -> str:
+    whole = gettext(message)
+    if whole != message:
+        return whole
     for pattern, english in _patterns():
         found = pattern.fullmatch(message)
         if found:
             return gettext(english) % {
                 name: value if name == "raw" else _words(value) for name, value in found.groupdict().items()
             }
-    return gettext(message)
+    return message
 
 
 def _words(text: str) -> str:

@@ -45,7 +45,8 @@ def message_statuses(_request: Request | None = None) -> list[tuple[int, str]]:
 
 def mailing_status(status: str) -> str:
     """The word for a mailing's status."""
-    return gettext(status.capitalize())
+    word = gettext(status)
+    return word[:1].upper() + word[1:]
 
 
 def message_status(status: MessageStatus) -> str:

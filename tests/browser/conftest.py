@@ -6,10 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 from sqlalchemy import Engine
 
 from chalicelib.config import read_settings
+from chalicelib.domain.access import Principal
+from chalicelib.services import accounts
+from chalicelib.services.accounts import Account
+from chalicelib.storage import users
 from chalicelib.storage.engine import build_engine
 from local.ledger import ProviderClient
 from local.settings import Ports
@@ -21,6 +25,8 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 REQUIRED = "BROWSER_REQUIRED"
 TIMEOUT = 20_000  # milliseconds; a cold function on a busy machine takes seconds
 
+USER_PASSWORD = "correct horse battery"
+
 Visit = Callable[..., Visitor]
 
 
@@ -31,6 +37,7 @@ def browser() -> Iterator[Browser]:
     if path is None:
         reason = f"there is no browser here: none of {', '.join(NAMES)} is on PATH (apt-get install chromium)"
         pytest.fail(reason) if os.environ.get(REQUIRED) else pytest.skip(reason)
+    expect.set_options(timeout=TIMEOUT)
     with sync_playwright() as playwright:
         # Chromium refuses to run as root in its sandbox; containers have little shared memory.
         made = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"])
@@ -79,6 +86,25 @@ def visit(browser: Browser, stack: Stack) -> Iterator[Visit]:
 
         yield arrive
     assert [each for visitor in visitors for each in visitor.wrong] == []
+
+
+@pytest.fixture
+def add_user(database: Engine) -> Callable[[str], Principal]:
+    """Adds an ordinary user whose password is `USER_PASSWORD`."""
+
+    def add(username: str) -> Principal:
+        made = accounts.create(database, superuser(database), Account(username), USER_PASSWORD)
+        return Principal(made.id, username, is_superuser=False)
+
+    return add
+
+
+def superuser(database: Engine) -> Principal:
+    """Who came with the stack."""
+    with database.connect() as connection:
+        found = users.credentials(connection, SUPERUSER)
+    assert found is not None
+    return Principal(found.id, SUPERUSER, is_superuser=True)
 
 
 @pytest.fixture

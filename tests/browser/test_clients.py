@@ -1,7 +1,15 @@
-"""Clients: added, edited, found, deleted."""
+"""Clients: added, edited, found, deleted, imported, exported."""
+
+from collections.abc import Callable
+from pathlib import Path
 
 from playwright.sync_api import expect
+from sqlalchemy import Engine
 
+from chalicelib.domain.access import Principal
+from chalicelib.services import clients
+from chalicelib.services.clients import NewClient
+from tests.browser.conftest import USER_PASSWORD, Visit
 from tests.browser.visitor import Visitor
 
 
@@ -37,3 +45,72 @@ def test_a_client_is_added_edited_found_and_deleted(root: Visitor) -> None:
     expect(root.alerts).to_contain_text("deleted")
     root.find("7654321")
     expect(root.rows).to_have_count(0)
+
+
+def test_a_thousand_clients_are_imported_and_three_bad_rows_named(
+    visit: Visit, add_user: Callable[[str], Principal], tmp_path: Path
+) -> None:
+    add_user("ivan")
+    visitor = visit().log_in("ivan", USER_PASSWORD)
+    page = visitor.page
+    rows = [f"+7914{place:07},Europe/Moscow,vip;spring,Client {place}" for place in range(1000)]
+    rows[9] = "+7914,Europe/Moscow,,short"
+    rows[499] = "+79149999999,Mars/Olympus,,far"
+    rows[999] = "+79149999998,Asia/Tokyo,,one,too many"
+    file = tmp_path / "clients.csv"
+    file.write_text("\n".join(["phone,time_zone,tags,attributes.name", *rows]))
+
+    visitor.press("Import clients")
+    with page.expect_download() as download:
+        visitor.press("A sample file")
+    assert download.value.path().read_text(encoding="utf-8-sig").startswith("phone,time_zone,")
+
+    page.get_by_label("File", exact=True).set_input_files(file)
+    expect(page.get_by_role("button", name="Import", exact=True)).to_be_disabled()
+    visitor.press("Preview")
+    result = page.locator("#import-result")
+    expect(result).to_contain_text("nothing is written yet. 997 new, 0 rewritten, 0 left as they are, 3 rows with errors.")
+    for place, cells in enumerate(("10phone", "500time_zone", "1,000")):
+        expect(page.locator("#import-errors tbody tr").nth(place)).to_contain_text(cells)
+    visitor.press("Import", within=page.locator("#import"))
+    expect(result).to_contain_text("Done. 997 new, 0 rewritten, 0 left as they are, 3 rows with errors.")
+
+    page.get_by_label("write it anew from the file").check()
+    visitor.press("Preview")
+    expect(result).to_contain_text("0 new, 997 rewritten, 0 left as they are, 3 rows with errors.")
+    visitor.press("Clients")
+    expect(page.get_by_text("of 997 entries")).to_be_visible()
+
+
+def test_many_are_selected_and_deleted_with_their_number_in_the_question(
+    visit: Visit, add_user: Callable[[str], Principal], database: Engine
+) -> None:
+    owner = add_user("petr")
+    clients.create_many(database, owner, [NewClient(f"+7915000{place:04}", "UTC", tags=("old",)) for place in range(30)])
+    clients.create(database, owner, NewClient("+79159999999", "UTC"))
+    visitor = visit().log_in("petr", USER_PASSWORD)
+    page = visitor.page
+    visitor.press("Clients")
+    visitor.press("Filters")
+    row = page.locator("#filter-rows .filter-row")
+    row.get_by_label("Field").select_option(label="Tags")
+    row.get_by_role("textbox", name="Value", exact=True).fill("old")
+    visitor.press("Apply filters")
+    expect(page.get_by_text("of 30 entries")).to_be_visible()
+
+    visitor.press("Export")
+    with page.expect_download() as download:
+        visitor.question.locator("#actionSubmit").click()
+    exported = download.value.path().read_text(encoding="utf-8-sig").splitlines()
+    assert len(exported) == 31
+    assert exported[1].split(",")[1].startswith("'+7915000")
+
+    page.get_by_label("Select all rows").check()
+    visitor.press("Select all 30 rows matching the current filter.")
+    page.locator("#actions-dropdown button, [data-sa-hook=actions-dropdown] button").first.click()
+    visitor.press("Delete")
+    expect(visitor.question).to_contain_text("30 rows will be deleted.")
+    visitor.question.locator("#actionSubmit").click()
+    expect(visitor.alerts).to_contain_text("30")
+    visitor.press("Clients")
+    expect(visitor.rows).to_have_count(1)

@@ -6,12 +6,14 @@ from typing import Any, ClassVar
 from sqlalchemy import Select, func, select
 from starlette.requests import Request
 from starlette_admin import RowActionsDisplayType
+from starlette_admin.actions import ActionSelection
 from starlette_admin.contrib.sqla import ModelView
 from starlette_admin.exceptions import ActionFailed
+from starlette_admin.export import ExportConfig
 from starlette_admin.export.csv import CsvExporter
 from starlette_admin.fields import BaseField
 from starlette_admin.i18n import gettext
-from starlette_admin.types import RequestAction
+from starlette_admin.types import ListParams, RequestAction
 from starlette_admin.widgets import BaseWidget
 
 from chalicelib.admin.access import principal_of
@@ -79,6 +81,13 @@ class ServiceView(ModelView):
     async def find_by_pks(self, request: Request, pks: list[Any]) -> Sequence[Any]:
         """Rows."""
         return await super().find_by_pks(request, [pk for pk in pks if _is_id(pk)])
+
+    async def _export_resolve_items(
+        self, request: Request, selection: ActionSelection, scope: str, list_params: ListParams, export_config: ExportConfig
+    ) -> Sequence[Any]:
+        if scope == "all":
+            selection = ActionSelection(self, request, None, list_params.filters, list_params.q)
+        return await super()._export_resolve_items(request, selection, scope, list_params, export_config)
 
     def can_access_field(self, request: Request, field: BaseField, action: RequestAction | None = None) -> bool:
         """Owners are for superusers: everyone else sees nothing but their own."""

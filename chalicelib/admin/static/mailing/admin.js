@@ -17,6 +17,20 @@
     if (question && !confirm(question)) event.preventDefault();
   });
 
+  // A dialog's form is sent by the dialog's button, which knows nothing of the form: Enter would send it as an address, passwords too,
+  // and the button would send what the browser knows to be incomplete.
+  const dialogForm = () => document.querySelector('[data-sa-hook="modal-form"] form');
+  document.addEventListener("submit", event => {
+    if (event.target !== dialogForm()) return;
+    event.preventDefault();
+    document.querySelector('[data-sa-action="action-submit"]').click();
+  });
+  document.addEventListener("click", event => {
+    if (!event.target.closest('[data-sa-action="action-submit"]') || dialogForm()?.reportValidity() !== false) return;
+    event.stopPropagation();
+    event.preventDefault();
+  }, true);
+
   // The library's rows are focusable, but only a click opens them.
   document.addEventListener("keydown", event => {
     if (event.key === "Enter" && event.target.matches("tr.row-clickable")) location.assign(event.target.dataset.saHref);

@@ -16,7 +16,7 @@
     const used = data.statuses.filter(status => data.days.some(day => day.counts[status.key]));
     const total = day => used.reduce((sum, status) => sum + day.counts[status.key], 0);
     const most = Math.max(1, ...data.days.map(total));
-    const [width, height, bottom] = [640, 220, 22];
+    const [width, height, bottom] = [Math.max(300, document.getElementById("days").clientWidth), 220, 22];
     const step = width / data.days.length;
     const chart = svg("svg", { class: "days", viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
     data.days.forEach((day, place) => {
@@ -29,13 +29,14 @@
         chart.append(bar);
       }
       if (total(day)) chart.append(svg("text", { x: place * step + step / 2, y: y - 3, "text-anchor": "middle" }, number(total(day))));
-      if (place % 2 === data.days.length % 2 || data.days.length < 8) chart.append(svg("text", { x: place * step + step / 2, y: height - 6, "text-anchor": "middle" }, day.title));
+      const apart = Math.ceil(52 / step); // labels that are closer run into each other
+      if ((data.days.length - 1 - place) % apart === 0) chart.append(svg("text", { x: place * step + step / 2, y: height - 6, "text-anchor": "middle" }, day.title));
     });
     const legend = element("ul", { class: "day-legend" }, ...data.statuses.map(status => element("li", {}, element("span", { class: `swatch code-${status.key}` }), status.title)));
-    const table = element("table", { class: "visually-hidden" },
+    const table = element("table", {},
       element("thead", {}, element("tr", {}, element("th", {}, document.getElementById("days").dataset.day), ...data.statuses.map(status => element("th", {}, status.title)))),
       element("tbody", {}, ...data.days.map(day => element("tr", {}, element("th", {}, day.title), ...data.statuses.map(status => element("td", {}, number(day.counts[status.key])))))));
-    document.getElementById("days").replaceChildren(chart, legend, table);
+    document.getElementById("days").replaceChildren(chart, legend, element("div", { class: "visually-hidden" }, table));
   }
 
   function running(data) {

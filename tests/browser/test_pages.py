@@ -1,0 +1,168 @@
+"""Every page, in both languages, on a desktop and on a phone: everybody can read and use it, and nothing sticks out."""
+
+import re
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+from sqlalchemy import Engine
+
+from chalicelib.domain.access import Principal
+from chalicelib.services import accounts, clients, do_not_contact, tokens
+from chalicelib.services.accounts import Account
+from chalicelib.services.clients import NewClient
+from chalicelib.services.do_not_contact import NewEntry
+from local.api import Api
+from local.ledger import ProviderClient
+from local.stack import PASSWORD, SUPERUSER, Stack
+from tests.browser.conftest import USER_PASSWORD, Visit, superuser
+from tests.browser.visitor import Visitor
+
+DESKTOP, PHONE = 1280, 390
+PAGES = (
+    "/",
+    "/client/list",
+    "/client/create",
+    "/client/detail?pk={client}",
+    "/client/edit?pk={client}",
+    "/mailing/list",
+    "/mailing/create",
+    "/mailing/detail?pk={finished}",
+    "/mailing/detail?pk={scheduled}",
+    "/mailing/edit?pk={scheduled}",
+    "/message/list",
+    "/message/detail?pk={message}",
+    "/message/create",
+    "/do-not-contact/list",
+    "/do-not-contact/create",
+    "/do-not-contact/detail?pk={entry}",
+    "/import",
+    "/tokens",
+    "/account",
+)
+SUPERUSERS = ("/user/create", "/user/detail?pk={user}", "/user/edit?pk={user}", "/user/list")
+OWNER = "semyon"
+# What stands on Russian pages in Latin letters by right: names, codes, formats.
+LATIN = re.compile(
+    r"mailing-api|Europe/Moscow|Asia/Tokyo|\bUTC\b|API|\bCSV\b|UTF-8|\bID\b|E\.164|IANA|English|https?://\S+|\$\{[^}]*\}|mlg_\w+|"
+    r"Authorization: Token|phone|time_zone|operator_code|tags|attributes\.name|name = \w+|\badmin\b|\bvip\b|Anna|"
+    r"HTTP \d+|\blogin\b|semyon"
+)
+
+
+@pytest.fixture(scope="module")
+def things(stack: Stack, database: Engine) -> dict[str, int]:
+    """One of everything of an ordinary user's; ids by kind."""
+    made = accounts.create(database, superuser(database), Account(OWNER), USER_PASSWORD)
+    owner = Principal(made.id, OWNER, is_superuser=False)
+    client = clients.create(database, owner, NewClient("+79170000001", "Asia/Tokyo", attributes={"name": "Anna"}))
+    clients.change(database, owner, client.id, {"tags": ("vip",)})
+    entry = do_not_contact.put(database, owner, [NewEntry("+79170000002", "vip")])[0]
+    tokens.create(database, owner, "vip", timedelta(days=1))
+    provider, api = ProviderClient(stack.provider.url), Api(stack.url)
+    provider.configure(faults=[{"kind": "status", "status": 400}])
+    api.login(OWNER, USER_PASSWORD)
+    now = datetime.now(UTC).replace(tzinfo=None)
+    finished = api.create_mailing("vip", "Здравствуйте!", now, now + timedelta(hours=1), time_zone="UTC")["id"]
+    scheduled = api.create_mailing("vip", "Привет, ${name}!", now + timedelta(days=3), now + timedelta(days=4))["id"]
+    deadline = time.monotonic() + 60
+    while api.mailing(finished)["status"] != "finished":
+        assert time.monotonic() < deadline, api.mailing(finished)
+        time.sleep(0.2)
+    message = api.messages(finished)[0]["id"]
+    api.close()
+    provider.reset()
+    provider.close()
+    kinds = {"client": client.id, "finished": finished, "scheduled": scheduled, "message": message, "entry": entry.id}
+    return {**kinds, "user": owner.user_id}
+
+
+@pytest.fixture(scope="module")
+def problems() -> Axe:
+    return Axe()
+
+
+def grave(axe: Axe, page: Page) -> list[str]:
+    """What axe-core finds serious or critical."""
+    found = axe.run(page).response["violations"]
+    return [
+        f"{each['id']}: {node['html'][:200]}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+        for node in each["nodes"]
+    ]
+
+
+def sticking_out(page: Page) -> int:
+    """By how many pixels the page is wider than its window."""
+    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+def latin(page: Page) -> list[str]:
+    """Words in Latin letters that people see, or hear."""
+    spoken = page.evaluate(
+        """() => {
+          const skip = 'script, style, select.filter-row-field, datalist, option, template';
+          const said = [];
+          const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+          while (walk.nextNode()) if (!walk.currentNode.parentElement.closest(skip)) said.push(walk.currentNode.data);
+          for (const name of ['title', 'placeholder', 'aria-label', 'alt'])
+            document.querySelectorAll(`[${name}]`).forEach(each => said.push(each.getAttribute(name)));
+          return said;
+        }"""
+    )
+    return sorted({text.strip() for text in spoken if re.search(r"[A-Za-z]{3,}", LATIN.sub("", text))})
+
+
+@pytest.mark.parametrize(("locale", "audited"), [("en-US", DESKTOP), ("ru-RU", PHONE)])
+def test_pages_are_for_everybody(visit: Visit, things: dict[str, int], problems: Axe, locale: str, audited: int) -> None:
+    wrong: list[str] = []
+
+    def look(visitor: Visitor, path: str) -> None:
+        visitor.open("/admin" + path.format(**things))
+        for width in (DESKTOP, PHONE):
+            visitor.page.set_viewport_size({"width": width, "height": 900})
+            found: dict[str, object] = {"sticks out by": sticking_out(visitor.page)}
+            if width == audited:
+                found |= {"axe": grave(problems, visitor.page)}
+                if locale == "ru-RU" and path != "/user/list":
+                    found |= {"not Russian": latin(visitor.page)}
+            wrong.extend(f"{path} at {width}, {name}: {value}" for name, value in found.items() if value)
+
+    visitor = visit(locale=locale)
+    look(visitor, "/login")
+    visitor.log_in(OWNER, USER_PASSWORD)
+    for path in PAGES:
+        look(visitor, path)
+    root = visit(locale=locale).log_in(SUPERUSER, PASSWORD)
+    for path in ("/", *SUPERUSERS):
+        look(root, path)
+    assert not wrong, "\n".join(wrong)
+
+
+def opened(visitor: Visitor, path: str, press: str, appears: str) -> Page:
+    visitor.open("/admin" + path)
+    visitor.press(press)
+    expect(visitor.page.locator(appears).first).to_be_visible()
+    visitor.page.wait_for_timeout(400)  # while it fades in, its colours are others
+    return visitor.page
+
+
+@pytest.mark.parametrize("width", [DESKTOP, PHONE])
+def test_what_opens_on_pages_is_for_everybody(visit: Visit, things: dict[str, int], problems: Axe, width: int) -> None:
+    owner, root = visit(width=width).log_in(OWNER, USER_PASSWORD), visit(width=width).log_in(SUPERUSER, PASSWORD)
+    wrong: list[str] = []
+    mailing, user = f"/mailing/detail?pk={things['scheduled']}", f"/user/detail?pk={things['user']}"
+    for visitor, path, press, appears in (
+        (owner, "/client/list", "Filters", "#filter-form"),
+        (owner, "/client/list", "Columns", "#column-visibility-dropdown .dropdown-menu"),
+        (owner, "/client/list", "Export", "#modal-action"),
+        (owner, mailing, "Delete", "#modal-action"),
+        (owner, mailing, "Test send", "#modal-action"),
+        (root, user, "Change password", "#modal-action"),
+    ):
+        page = opened(visitor, path, press, appears)
+        wrong += [f"{press} at {path}: {each}" for each in (*grave(problems, page), sticking_out(page)) if each]
+    assert not wrong, "\n".join(map(str, wrong))
