@@ -10,8 +10,8 @@ from sqlalchemy import Connection, delete, exists, func, literal, select, text, 
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, TEXT
 
 from chalicelib.domain.paging import Slice
-from chalicelib.storage.models import Client, Message
-from chalicelib.storage.paging import AnySelect, rows_of
+from chalicelib.storage.models import Client, Message, User
+from chalicelib.storage.paging import AnySelect, rows_of, rows_of_each
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +137,10 @@ def page(connection: Connection, chosen: ClientFilter, part: Slice) -> list[Clie
         statement = statement.where(Client.time_zone == chosen.time_zone)
     if chosen.phone_prefix is not None:
         statement = statement.where(Client.phone.startswith(chosen.phone_prefix, autoescape=True))
+    if chosen.owner_id is None and (chosen.operator_code is not None or chosen.time_zone is not None):
+        users = User.__table__  # whose clients the indexes hold together
+        statement = statement.where(Client.owner_id == users.c.id)
+        return [ClientRow(*row) for row in rows_of_each(connection, users, statement, Client.id, part)]
     return [ClientRow(*row) for row in rows_of(connection, statement, Client.id, part)]
 
 

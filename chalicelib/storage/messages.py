@@ -169,6 +169,8 @@ _RECORD = text(
     """
 )
 
+# Who deletes a waiting message cancels it; the index of visible ones holds all that wait.
+_WAITING = "m.status = 1 AND m.deleted_at IS NULL"
 _IN_NOBODYS_HANDS = "(m.lease_until IS NULL OR m.lease_until <= :now)"
 # Once an attempt's fate was unknown (also: its worker died), neither "expired" nor "cancelled" would be true.
 _CLOSE = """
@@ -180,7 +182,7 @@ _CLOSE = """
 _EXPIRE = text(
     f"""
     WITH gone AS (
-      SELECT m.id FROM message m WHERE m.mailing_id = :mailing AND m.status = 1 AND m.time_zone = ANY(CAST(:zones AS text[]))
+      SELECT m.id FROM message m WHERE m.mailing_id = :mailing AND {_WAITING} AND m.time_zone = ANY(CAST(:zones AS text[]))
         AND {_IN_NOBODYS_HANDS}
       ORDER BY m.id LIMIT :size FOR NO KEY UPDATE SKIP LOCKED
     ) {_CLOSE}
@@ -189,7 +191,7 @@ _EXPIRE = text(
 _CANCEL = text(
     f"""
     WITH gone AS (
-      SELECT m.id FROM message m WHERE m.mailing_id = :mailing AND m.status = 1 AND {_IN_NOBODYS_HANDS}
+      SELECT m.id FROM message m WHERE m.mailing_id = :mailing AND {_WAITING} AND {_IN_NOBODYS_HANDS}
       ORDER BY m.id LIMIT :size FOR NO KEY UPDATE SKIP LOCKED
     ) {_CLOSE}
     """  # noqa: S608

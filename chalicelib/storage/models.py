@@ -91,11 +91,15 @@ class Client(Base):
         Index("ix_client_owner_id_id", "owner_id", "id"),
         # Planning reads one zone of one owner in slices by id.
         Index("ix_client_owner_id_time_zone_id", "owner_id", "time_zone", "id"),
+        # Lists by operator code and by tag.
+        Index("ix_client_owner_id_operator_code_id", "owner_id", "operator_code", "id"),
+        Index("ix_client_tags", "tags", postgresql_using="gin"),
     )
 
     id: Mapped[int] = _big_id()
     owner_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
-    phone: Mapped[str] = mapped_column(String(16))
+    phone: Mapped[str] = mapped_column(String(16, collation="C"))
+    """Compared byte by byte, so that the index also finds prefixes."""
     operator_code: Mapped[str] = mapped_column(String(10))
     tags: Mapped[list[str]] = mapped_column(server_default=sql_text("'{}'"))
     attributes: Mapped[dict[str, Any]] = mapped_column(server_default=sql_text("'{}'"))
@@ -173,6 +177,7 @@ class MailingZone(Base):
     planned_at: Mapped[datetime | None]
 
 
+_VISIBLE = sql_text("deleted_at IS NULL")
 _UNDISPATCHED = sql_text("status = 1 AND dispatched_at IS NULL")
 _DISPATCHED = sql_text("status = 1 AND dispatched_at IS NOT NULL")
 
@@ -186,13 +191,13 @@ class Message(Base):
 
     __tablename__ = "message"
     __table_args__ = (
-        UniqueConstraint("mailing_id", "client_id"),
+        # The client first: the same index answers which messages a client has.
+        UniqueConstraint("client_id", "mailing_id"),
         UniqueConstraint("mailing_id", "phone"),
         CheckConstraint("status BETWEEN 1 AND 5", name="status"),
-        Index("ix_message_client_id", "client_id"),
-        Index("ix_message_owner_id_id", "owner_id", "id"),
-        # Counts, and a mailing's messages of one status by page.
-        Index("ix_message_mailing_id_status_id", "mailing_id", "status", "id"),
+        # An owner's and a mailing's messages of one status by page, and how many they are.
+        Index("ix_message_owner_id_status_id", "owner_id", "status", "id", postgresql_where=_VISIBLE),
+        Index("ix_message_mailing_id_status_id", "mailing_id", "status", "id", postgresql_where=_VISIBLE),
         # What a run dispatches next: of one open zone, in the order of its moments.
         Index("ix_message_undispatched", "mailing_id", "time_zone", "not_before", "id", postgresql_where=_UNDISPATCHED),
         # How full the queue is, and what reconcile takes for lost; a row under a lease is always a dispatched one.

@@ -99,7 +99,7 @@ def test_rows_that_postgresql_has_no_statistics_of_are_chosen_once(world: World)
 
 
 def most_loops(node: dict[str, Any]) -> int:
-    return max([node["Actual Loops"], *(most_loops(each) for each in node.get("Plans", []))])
+    return max([int(node["Actual Loops"]), *(most_loops(each) for each in node.get("Plans", []))])
 
 
 def test_what_sqs_refused_is_dispatched_again(world: World) -> None:
