@@ -27,20 +27,22 @@ CASES = (
     "a worker that wakes up after its lease; a clock that is off",
 )
 KINDS = {"key-honoured": "provider honours the key", "key-ignored": "provider does not"}
-_CASE = re.compile(r"tests/faults/.*::test_(\d\d)_.*\[(key-\w+)")
+BESIDES = "random kills over 10,000 messages, balance exact"
+_CASE = re.compile(r"tests/faults/.*::test_(\d\d|random_kills)_.*\[(key-\w+)")
 
 
 def summary(stats: Mapping[str, Iterable[Any]]) -> Iterator[str]:
     """One line a case that ran: its number and name, passed tests of all, for each kind of provider."""
-    ran: dict[tuple[int, str], list[bool]] = {}
+    ran: dict[tuple[str, str], list[bool]] = {}
     for outcome in ("passed", "failed", "error"):
         for report in stats.get(outcome, ()):
             found = _CASE.search(getattr(report, "nodeid", ""))
             if found:
-                ran.setdefault((int(found[1]), found[2]), []).append(outcome == "passed")
+                ran.setdefault((found[1], found[2]), []).append(outcome == "passed")
     if not ran:
         return
     yield f"{'fault cases: tests passed of all':<84}" + "".join(f"{name:>14}" for name in KINDS)
-    for number, name in enumerate(CASES, 1):
+    for number, name in [*((f"{number:02}", name) for number, name in enumerate(CASES, 1)), ("random_kills", BESIDES)]:
         results = [ran.get((number, kind), []) for kind in KINDS]
-        yield f"{number:>2} {name:<81}" + "".join(f"{f'{sum(result)} of {len(result)}':>14}" for result in results)
+        shown = number.lstrip("0") if number.isdigit() else ""
+        yield f"{shown:>2} {name:<81}" + "".join(f"{f'{sum(result)} of {len(result)}':>14}" for result in results)

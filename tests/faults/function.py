@@ -60,7 +60,7 @@ class Trap:
 class Job:
     """One invocation of a function. Without `now` the clock is the database's."""
 
-    handler: Literal["send", "advance", "reconcile", "write"]
+    handler: Literal["send", "advance", "reconcile", "write", "change"]
     event: Any
     now: datetime | None = None
     trap: Trap | None = None
@@ -108,6 +108,9 @@ class _Function:
             return scheduling.advance(job.event, context)
         if job.handler == "reconcile":
             return scheduling.reconcile_all(context)
+        if job.handler == "change":
+            principal, action, mailing_id = job.event
+            return getattr(mailings, action)(engine(), principal, mailing_id, clock=self._clock).status
         principal, new = job.event
         return mailings.create(engine(), principal, new, clock=self._clock).id
 

@@ -1,0 +1,39 @@
+"""Workers that are killed at random points, over and over."""
+
+import os
+import time
+from datetime import UTC, datetime, timedelta
+
+from chalicelib.services.mailings import NewMailing
+from tests.faults.rig import Rig, statuses
+from tests.faults.storm import ENVIRONMENT, Site, Storm, Violence
+
+CLIENTS = 10_000
+SEED = int(os.environ.get("FAULTS_SEED", "1"))
+PATIENCE = 120.0
+
+
+def test_random_kills_over_10_000_messages(rig: Rig) -> None:
+    rig.world.add_clients(CLIENTS)
+    environment = {**rig.environment, **ENVIRONMENT}
+    log = rig.folder / "functions.log"
+    site = Site(rig.world.engine, rig.world.owner, rig.provider, rig.provider_folder, environment, rig.honours_key, log)
+    now = datetime.now(UTC).replace(tzinfo=None)
+    with Storm(site, SEED, workers=3) as storm:
+        storm.write(NewMailing("sale", "hello", now, now + timedelta(days=1), time_zone="UTC"))
+        storm.violence = Violence(killed=0.6)
+        deadline = time.monotonic() + PATIENCE
+        while not storm.all_over():
+            assert time.monotonic() < deadline, site.sql("SELECT status, count(*) FROM message GROUP BY status")
+            time.sleep(0.2)
+    [(mailing_id,)] = site.sql("SELECT id FROM mailing")
+    found = rig.check(mailing_id)
+    kills = sum(number for name, number in storm.faults.items() if "killed" in name)
+    print(f"seed {SEED}: {kills} kills, {found.calls} calls, {found.parked} parked")
+    assert storm.escaped == []
+    assert kills >= 50
+    if rig.honours_key:
+        assert (statuses(found), found.deliveries) == ({"sent": CLIENTS}, CLIENTS)
+    else:
+        assert found.statuses["sent"] + found.parked == CLIENTS
+        assert found.parked > 0
