@@ -3,11 +3,12 @@
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pg8000.exceptions import InterfaceError
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 
@@ -43,6 +44,7 @@ def build_engine(chosen: Settings, *, pool_size: int = 1) -> Engine:
         connect_args=_connect_arguments(chosen),
     )
     made.dialect.do_ping = _ping  # type: ignore[method-assign, assignment]
+    made.dialect.do_terminate = _drop  # type: ignore[method-assign, assignment]
     made.dialect.reset_isolation_level = _end_autocommit  # type: ignore[method-assign, assignment]
     return made
 
@@ -62,6 +64,12 @@ def _ping(connection: Any) -> bool:
     finally:
         connection.autocommit = False
     return True
+
+
+def _drop(connection: Any) -> None:
+    """Closes a connection that was found dead, without a traceback in the log because the server does not hear the goodbye."""
+    with suppress(OSError, InterfaceError):
+        connection.close()
 
 
 def _end_autocommit(connection: Any) -> None:
