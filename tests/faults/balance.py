@@ -35,9 +35,12 @@ _WITHOUT_ROW = text(
 class Balance:
     """Both sides of the account of some mailings; `wrong` is empty when they agree."""
 
+    mailings: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
     calls: int = 0
     deliveries: int = 0
+    delivered_twice: int = 0
+    """Messages, not deliveries."""
     called_again: int = 0
     """Calls beyond the first of a message."""
     delivered_unknown: int = 0
@@ -77,6 +80,7 @@ def balance(engine: Engine, ledger: Iterable[Call], mailing_ids: Iterable[int], 
     found = Balance()
     known: set[int] = set()
     for mailing_id in mailing_ids:
+        found.mailings += 1
         rows = _weigh_mailing(engine, mailing_id, found)
         known |= {row.id for row in rows}
         for row in rows:
@@ -112,6 +116,7 @@ def _weigh_message(row: _Row, calls: list[Call], found: Balance, *, honours_key:
     found.calls += len(calls)
     found.called_again += max(len(calls) - 1, 0)
     found.deliveries += delivered
+    found.delivered_twice += delivered > 1
     found.parked += parked
     found.delivered_unknown += delivered and parked
     found.expect(MessageStatus(row.status).final and row.lease_until is None, f"{name} is not final")

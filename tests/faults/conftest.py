@@ -16,6 +16,7 @@ from local.process import free_port
 from local.services import ProviderService
 from tests.faults.cases import summary
 from tests.faults.rig import ENVIRONMENT, Rig
+from tests.faults.sites import lasting_database
 from tests.faults.transport import Transport
 from tests.world import World
 
@@ -32,10 +33,8 @@ def server() -> Iterator[PostgresServer]:
 
 @pytest.fixture(scope="session")
 def database_url(server: PostgresServer) -> str:
-    url = server.create_database("faults")
-    # A server that crashes here must keep what it has committed; and it looks for deadlocks sooner than after a second.
-    for setting in ("synchronous_commit = on", "deadlock_timeout = '100ms'"):
-        server.run(f"ALTER DATABASE faults SET {setting}")
+    url = lasting_database(server, "faults")
+    server.run("ALTER DATABASE faults SET deadlock_timeout = '100ms'")
     return url
 
 

@@ -20,12 +20,15 @@ from tests.faults.function import FunctionProcess, Job, KilledError, Trap
 from tests.faults.transport import DEAD_MAILINGS, DEAD_MESSAGES, MAILINGS, MESSAGES, Transport
 from tests.world import World
 
-# In seconds what is minutes in earnest; the order among them is the same.
-ENVIRONMENT = {
+QUEUES = {
     "MAILINGS_QUEUE_URL": MAILINGS,
     "MESSAGES_QUEUE_URL": MESSAGES,
     "MAILINGS_DLQ_URL": DEAD_MAILINGS,
     "MESSAGES_DLQ_URL": DEAD_MESSAGES,
+}
+# In seconds what is minutes in earnest; the order among them is the same.
+ENVIRONMENT = {
+    **QUEUES,
     "PROVIDER_TOKEN": "made-up",
     "PROVIDER_THREADS": "5",
     "PROVIDER_DEADLINE_SECONDS": "0.6",

@@ -11,7 +11,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import Any, Literal
@@ -22,8 +23,9 @@ from sqlalchemy.exc import DBAPIError
 from chalicelib.domain.access import Principal
 from chalicelib.services.mailings import NewMailing
 from local.ledger import ProviderClient
+from local.services import ProviderService
 from tests.faults.function import FunctionProcess, Job, KilledError, Trap
-from tests.faults.queues import Body, Mischief, MovingQueues
+from tests.faults.queues import Body, MovingQueues
 from tests.faults.transport import Transport
 
 ENVIRONMENT = {
@@ -61,8 +63,8 @@ class Site:
 
     engine: Engine
     owner: Principal
+    service: ProviderService
     provider: ProviderClient
-    provider_folder: Path
     environment: Mapping[str, str]
     honours_key: bool
     log: Path
@@ -75,11 +77,11 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Violence:
-    """What happens to workers, of all their jobs (0 to 1), and what their queues do."""
+    """What happens to workers, of all their jobs (0 to 1)."""
 
     killed: float = 0.0
     frozen: float = 0.0
-    mischief: Mischief = field(default_factory=Mischief)
+    clock_off: float = 0.0
 
 
 CALM = Violence()
@@ -181,8 +183,9 @@ class _Place:
         """The handler's answer; None if its process died, or an error escaped it."""
         process = self._process or self._storm.start(self._random)
         self._process = process
+        job = Job(handler, what, trap=self._trap(handler), clock_is_off_by=self._error_of_clock(handler))
         try:
-            return self._attempt(process, Job(handler, what, trap=self._trap(handler)), handler)
+            return self._attempt(process, job, handler)
         except KilledError:
             process.close()
             self._process = None
@@ -217,10 +220,17 @@ class _Place:
         points = _POINTS.get(handler)
         if points is None or chance >= violence.killed / 2 + violence.frozen:
             return None
-        action: Literal["kill", "freeze"] = "kill" if chance < violence.killed / 2 else "freeze"
+        frozen = chance >= violence.killed / 2 and handler in ("send", "advance")
+        action: Literal["kill", "freeze"] = "freeze" if frozen else "kill"
         point = self._random.choice(points)
         # A worker with three chunks passes 75 times by a call, and three times by the rest.
         return Trap(point, action, self._random.randrange(40 if point.endswith(" call") else 2))
+
+    def _error_of_clock(self, handler: str) -> timedelta:
+        if handler not in ("send", "advance") or self._random.random() >= self._storm.violence.clock_off:
+            return timedelta(0)
+        self._storm.faults[f"{handler}: clock off"] += 1
+        return timedelta(seconds=self._random.uniform(-6, 6))
 
     def _killing(self, process: FunctionProcess, handler: str) -> threading.Timer | None:
         """The other half, at any moment."""

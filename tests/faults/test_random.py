@@ -5,6 +5,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from chalicelib.services.mailings import NewMailing
+from local.services import ProviderService
 from tests.faults.rig import Rig, statuses
 from tests.faults.storm import ENVIRONMENT, Site, Storm, Violence
 
@@ -13,11 +14,11 @@ SEED = int(os.environ.get("FAULTS_SEED", "1"))
 PATIENCE = 120.0
 
 
-def test_random_kills_over_10_000_messages(rig: Rig) -> None:
+def test_random_kills_over_10_000_messages(rig: Rig, provider_service: ProviderService) -> None:
     rig.world.add_clients(CLIENTS)
     environment = {**rig.environment, **ENVIRONMENT}
     log = rig.folder / "functions.log"
-    site = Site(rig.world.engine, rig.world.owner, rig.provider, rig.provider_folder, environment, rig.honours_key, log)
+    site = Site(rig.world.engine, rig.world.owner, provider_service, rig.provider, environment, rig.honours_key, log)
     now = datetime.now(UTC).replace(tzinfo=None)
     with Storm(site, SEED, workers=3) as storm:
         storm.write(NewMailing("sale", "hello", now, now + timedelta(days=1), time_zone="UTC"))
