@@ -57,11 +57,16 @@ def soak(console: Console) -> int:
     console.print(_balance_table(sheets))
     if found is not None:
         console.print(_figures_table(found))
-    wrong = [*escaped, *(found.wrong if found else []), *(line for sheet in sheets for line in sheet.wrong)]
-    for line in wrong[:20]:
+    return _verdict(console, [*escaped, *(line for sheet in sheets for line in sheet.wrong)], found.wrong if found else [])
+
+
+def _verdict(console: Console, unbalanced: list[str], broken: list[str]) -> int:
+    for line in [*unbalanced[:20], *broken]:
         console.print(line, style="red", markup=False)
-    console.print("[red]The balance is not exact.[/]" if wrong else "[green]The balance is exact.[/]")
-    return 1 if wrong else 0
+    console.print("[red]The balance is not exact.[/]" if unbalanced else "[green]The balance is exact.[/]")
+    if broken:
+        console.print("[red]The figures are not as promised.[/]")
+    return 1 if unbalanced or broken else 0
 
 
 def _arguments() -> argparse.Namespace:
