@@ -52,9 +52,9 @@ def measured(site: Site, seed: int, step: _Step) -> Figures:
     """Measures on an empty site with the product's own settings; takes some two minutes."""
     with Storm(site, seed, workers=3) as storm:
         site.provider.configure(latency_ms=LATENCY_MS)
-        healthy = _throughput(site, storm, step, "throughput of a healthy provider")
+        healthy = _throughput(site, storm, step, "healthy provider")
         site.provider.configure(faults=[{"kind": "status", "status": 500, "share": FAILING}])
-        failing = _throughput(site, storm, step, f"throughput while {FAILING:.0%} of calls fail")
+        failing = _throughput(site, storm, step, f"{FAILING:.0%} of calls fail")
         calls, resumed = _outage(site, storm, step)
     return Figures(healthy, failing, calls, resumed, storm.escaped)
 
@@ -82,7 +82,7 @@ def _outage(site: Site, storm: Storm, step: _Step) -> tuple[float, float]:
     time.sleep(DEAD_SECONDS + 1)
     site.provider.configure(faults=[])
     healed = time.time()
-    step("a dead provider", time.monotonic() - begun)
+    step("dead provider", time.monotonic() - begun)
 
     begun = time.monotonic()
     _wait(storm.all_over)

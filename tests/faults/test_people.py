@@ -8,7 +8,7 @@ from chalicelib.domain.errors import ConflictError
 from chalicelib.services import clients, mailings
 from chalicelib.services import messages as message_service
 from tests.faults.function import Trap
-from tests.faults.rig import LEASE, Rig, statuses
+from tests.faults.rig import LEASE, Rig, ids_of, statuses
 from tests.world import START
 
 
@@ -115,3 +115,20 @@ def test_16_delete_a_mailing_in_mid_flight(rig: Rig) -> None:
     assert rig.send(chunks) == [], "ids that are no more are acknowledged"
     rig.run(mailing_id)
     assert len(rig.ledger()) == 5
+
+
+def test_16_retry_failed_never_delivers_twice(rig: Rig) -> None:
+    """Ten that were delivered with nobody the wiser, ten refused: all are failed, and a person wants them tried again."""
+    mailing_id, chunks = rig.dispatched(20)
+    ids = ids_of(chunks)
+    lost = {"kind": "status", "status": 500, "accepted": True, "ids": ids[:10]}
+    rig.provider.configure(faults=[lost, {"kind": "status", "status": 400, "ids": ids[10:]}])
+    soon_tired = rig.process(MAX_ATTEMPTS="2")
+    rig.send(chunks, soon_tired)
+    assert statuses(rig.settled(mailing_id, soon_tired)) == {"failed": 20}
+
+    rig.provider.configure(faults=[])
+    mailings.retry_failed(rig.world.engine, rig.world.owner, mailing_id, clock=rig.world.clock)
+    found = rig.settled(mailing_id)
+    assert statuses(found) == ({"sent": 20} if rig.honours_key else {"sent": 10, "failed": 10})
+    assert (found.deliveries, found.parked) == (20, 0 if rig.honours_key else 10)
