@@ -39,6 +39,10 @@ openapi: setup ## write openapi.json from the code
 e2e: setup ## run the end-to-end tests; AWS_ENDPOINT_URL=… runs them against that LocalStack-compatible endpoint
 	@$(RUN) local.layers e2e
 
+.PHONY: bench
+bench: setup ## measure what the service costs (20 minutes on two cores); PARTS="plan worker" only those, QUICK=1 small sizes
+	@$(RUN) benchmarks $(PARTS) --json build/bench.json $(if $(QUICK),--quick)
+
 .PHONY: kills
 kills: setup ## kill each part of the stack in mid-mailing, start again, compare database and ledger (some minutes)
 	@$(RUN) local.kills

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from benchmarks import dispatching, planning, worker
+from benchmarks import dispatching, imports, planning, requests_to_api, whole, worker
 from benchmarks.figures import Figure, show, write
 from benchmarks.place import place
 
@@ -37,10 +37,26 @@ def _growth(quick: bool) -> Iterable[Figure]:
         yield from worker.growth(found, 10_000, 100_000 if quick else 1_000_000, 1)
 
 
+def _whole(quick: bool) -> Iterable[Figure]:
+    return whole.measure(1 if quick else 3, 5_000 if quick else 20_000)
+
+
+def _api(quick: bool) -> Iterable[Figure]:
+    with place() as found:
+        yield from requests_to_api.measure(found, 20_000 if quick else 1_000_000, 1 if quick else 3)
+
+
+def _imports(quick: bool) -> Iterable[Figure]:
+    return imports.measure(1 if quick else 5)
+
+
 PARTS: dict[str, tuple[str, Part]] = {
     "plan": ("planning 100,000 and a million clients", _plan),
     "dispatch": ("dispatch to a queue that takes everything", _dispatch),
     "worker": ("the sending function", _worker),
+    "stack": ("the whole local stack", _whole),
+    "api": ("requests to the API", _api),
+    "imports": ("cold imports", _imports),
     "growth": ("cost a message in small and large mailings", _growth),
 }
 

@@ -105,7 +105,7 @@ def measure(place: Place, size: int, rounds: int) -> Iterator[Figure]:
     ]
     slow = [
         Request("statistics of a running mailing", f"/api/v1/mailing/{running}", backend=80),
-        Request("statistic-messages", "/api/v1/statistic-messages", backend=80),
+        Request("statistic-messages", "/api/v1/statistic-messages"),
     ]
     found: dict[str, list[Cost]] = {}
     memory = 0.0
