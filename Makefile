@@ -43,6 +43,10 @@ e2e: setup ## run the end-to-end tests; AWS_ENDPOINT_URL=… runs them against t
 bench: setup ## measure what the service costs (20 minutes on two cores); PARTS="plan worker" only those, QUICK=1 small sizes
 	@$(RUN) benchmarks $(PARTS) --json build/bench.json $(if $(QUICK),--quick)
 
+.PHONY: package
+package: setup ## what would go to AWS, into build/: STAGE=prod (or dev); ARCHITECTURE=x86_64 for another processor
+	@$(RUN) local.package --stage $(or $(STAGE),prod) $(if $(ARCHITECTURE),--architecture $(ARCHITECTURE))
+
 .PHONY: kills
 kills: setup ## kill each part of the stack in mid-mailing, start again, compare database and ledger (some minutes)
 	@$(RUN) local.kills

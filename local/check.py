@@ -11,6 +11,7 @@ from pathlib import Path
 from local.errors import LocalError
 from local.package import STAGES, package, project_folder
 from local.settings import ROOT
+from local.template import complaints
 
 BIN = Path(sys.executable).parent
 
@@ -53,7 +54,7 @@ def _template(stage: str) -> str:
             package(stage, Path(folder), bare=True)
         except LocalError as error:
             return str(error)
-        return _run("cfn-lint", str(Path(folder) / "template.json")) or _run(
+        return complaints(Path(folder) / "template.json") or _run(
             "python", "-c", _VALIDATE, stage, cwd=project_folder(stage, bare=True)
         )
 

@@ -15,6 +15,7 @@ from local import aws
 from local.conditions import decided
 from local.errors import LocalError
 from local.package import Package, package
+from local.template import with_code
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -114,15 +115,6 @@ def _upload(target: Target, made: Package) -> str:
     key = f"{hashlib.sha256(template).hexdigest()}.json"
     storage.put_object(Bucket=BUCKET, Key=key, Body=template)
     return f"{target.endpoint}/{BUCKET}/{key}"
-
-
-def with_code(template: Mapping[str, Any], uri: str) -> dict[str, Any]:
-    """A copy of the template whose functions have their code at `uri`."""
-    copy: dict[str, Any] = json.loads(json.dumps(template))
-    for resource in copy["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::Function":
-            resource["Properties"]["CodeUri"] = uri
-    return copy
 
 
 def _for_local_endpoints(template: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:

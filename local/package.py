@@ -1,6 +1,6 @@
 """Packages the functions as they go to AWS, by Chalice: a zip and a SAM template.
 
-    python -m local.package --stage prod --out build/prod [--bare]
+    python -m local.package --stage prod [--out build/prod] [--architecture x86_64] [--bare]
 
 It works in a folder of its own, where vendor/ holds what Chalice would not take (migrations), and where requirements.txt is
 empty for an endpoint whose interpreter has the dependencies already (`--bare`): a second instead of half a minute.
@@ -17,27 +17,48 @@ import platform
 import py_compile
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from rich.console import Console
+from rich.table import Table
 
 from local.aws import REGION
 from local.errors import LocalError
+from local.template import complaints
 
 ROOT = Path(__file__).resolve().parent.parent
 STAGES = ("local", "dev", "prod")
 CODE = ("app.py", "chalicelib")
 # Beside the code in the zip, as they are beside it here.
 VENDORED = ("migrations",)
-# Babel knows the months and plurals of a thousand languages in 30 MB; the admin panel speaks two.
-UNUSED = re.compile(r"babel/locale-data/(?!(root|en|en_001|en_US|ru|ru_RU)\.dat$)")
+REQUIREMENTS = ROOT / "requirements.txt"
+ARCHITECTURES = ("arm64", "x86_64")
+# What no function of ours ever opens. Tests of the package hold it to that: each function must work from what is left.
+UNUSED = re.compile(
+    r"""
+    babel/locale-data/(?!(root|en|en_001|en_US|ru|ru_RU)\.dat$)        # a thousand languages in 30 MB, of which the panel speaks two
+    | (sqlalchemy|alembic|mako)/testing/ | [^/]+/tests/               # tests
+    | sqlalchemy/dialects/(mysql|oracle|mssql|sqlite)/                # other databases
+    | sqlalchemy/ext/mypy/ | pydantic/mypy\.py | .*\.pyi$              # for type checkers
+    | pydantic/v1/                                                    # the version before
+    | cffi/ | pycparser/                                              # build bindings; those of argon2 are built
+    | .*\.(c|h|cpp|hpp|pyx|pxd|po|pot)$                               # sources
+    | dateutil/zoneinfo/.*\.gz$                                       # time zones a second time: tzdata has them
+    | [^/]+\.dist-info/(RECORD|WHEEL|INSTALLER|REQUESTED|top_level\.txt)$
+    | \.[^/]+/                                                        # folders for other programs
+    """,
+    re.VERBOSE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +71,25 @@ class Package:
         return hashlib.sha256(self.zip_file.read_bytes()).hexdigest()
 
 
-def package(stage: str, out: Path, *, bare: bool = False, environment: Mapping[str, str] | None = None) -> Package:
-    """Packages the code as it is now; `environment` adds to the stage's environment variables."""
-    project = project_folder(stage, bare=bare)
+def package(
+    stage: str,
+    out: Path,
+    *,
+    bare: bool = False,
+    architecture: str | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Package:
+    """Packages the code as it is now.
+
+    Without `architecture` the functions are for the stage's own kind of processor. `environment` adds to the stage's environment
+    variables.
+    """
+    config = _configuration(stage, architecture, environment or {})
+    project = project_folder(stage, bare=bare, architecture=config["stages"][stage]["lambda_architecture"])
     project.mkdir(parents=True, exist_ok=True)
     with _locked(project.with_suffix(".lock")):
         _refuse_broken_code()
-        _lay_out(project, stage, bare=bare, environment=environment or {})
+        _lay_out(project, config, bare=bare)
         _run_chalice(project, stage)
         out.mkdir(parents=True, exist_ok=True)
         template = _template(project / "out" / "sam.yaml", stage)
@@ -65,9 +98,9 @@ def package(stage: str, out: Path, *, bare: bool = False, environment: Mapping[s
     return Package(template, out / "deployment.zip")
 
 
-def project_folder(stage: str, *, bare: bool) -> Path:
-    """Where Chalice works for this stage."""
-    return ROOT / ".local" / "build" / f"{stage}-{'bare' if bare else 'full'}"
+def project_folder(stage: str, *, bare: bool, architecture: str = "") -> Path:
+    """Where Chalice works. It keeps dependencies there, and does not see that another processor needs other ones."""
+    return ROOT / ".local" / "build" / (f"{stage}-bare" if bare else f"full-{architecture}")
 
 
 @contextlib.contextmanager
@@ -86,7 +119,7 @@ def _refuse_broken_code() -> None:
             raise LocalError(f"{path.relative_to(ROOT)}, line {error.lineno}: {error.msg}") from None
 
 
-def _lay_out(project: Path, stage: str, *, bare: bool, environment: Mapping[str, str]) -> None:
+def _lay_out(project: Path, config: Mapping[str, Any], *, bare: bool) -> None:
     """The project as Chalice wants it. Its cache of dependencies, .chalice/deployments, stays."""
     for name in (*CODE, "vendor", "out"):
         path = project / name
@@ -100,22 +133,26 @@ def _lay_out(project: Path, stage: str, *, bare: bool, environment: Mapping[str,
     for name in VENDORED:
         shutil.copytree(ROOT / name, project / "vendor" / name, ignore=ignore)
     shutil.copy2(ROOT / "template.yaml", project)
-    (project / "requirements.txt").write_text("" if bare else (ROOT / "requirements.txt").read_text())
+    (project / "requirements.txt").write_text("" if bare else REQUIREMENTS.read_text())
     (project / ".chalice").mkdir(exist_ok=True)
-    for policy in (ROOT / ".chalice").glob("*.json"):
+    for policy in (ROOT / ".chalice").glob("policy-*.json"):
         shutil.copy2(policy, project / ".chalice")
-    _configure(project / ".chalice" / "config.json", stage, environment)
+    (project / ".chalice" / "config.json").write_text(json.dumps(config))
 
 
-def _configure(path: Path, stage: str, environment: Mapping[str, str]) -> None:
-    config = json.loads(path.read_text())
+def _configuration(stage: str, architecture: str | None, environment: Mapping[str, str]) -> dict[str, Any]:
+    config: dict[str, Any] = json.loads((ROOT / ".chalice" / "config.json").read_text())
     if stage not in config["stages"]:
         raise LocalError(f"There is no stage {stage!r} in .chalice/config.json; there are: {', '.join(config['stages'])}.")
     settings = config["stages"][stage]
     settings.setdefault("environment_variables", {}).update(environment)
-    if stage == "local" and platform.machine().lower() in ("arm64", "aarch64"):
-        settings["lambda_architecture"] = "arm64"
-    path.write_text(json.dumps(config))
+    settings["lambda_architecture"] = architecture or settings.get("lambda_architecture") or this_machines()
+    return config
+
+
+def this_machines() -> str:
+    """This machine's kind of processor, in Lambda's words."""
+    return "arm64" if platform.machine().lower() in ("arm64", "aarch64") else "x86_64"
 
 
 def _run_chalice(project: Path, stage: str) -> None:
@@ -146,7 +183,7 @@ def _add_bytecode(source: Path, target: Path) -> None:
             packed.extractall(folder)
         mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
         compileall.compile_dir(folder, quiet=2, stripdir=folder, invalidation_mode=mode)
-        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as packed:
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
             for path in sorted(path for path in Path(folder).rglob("*") if path.is_file()):
                 if UNUSED.match(path.relative_to(folder).as_posix()):
                     continue
@@ -154,21 +191,74 @@ def _add_bytecode(source: Path, target: Path) -> None:
                 entry = zipfile.ZipInfo(str(path.relative_to(folder)), (1980, 1, 1, 0, 0, 0))
                 entry.external_attr = 0o644 << 16
                 entry.compress_type = zipfile.ZIP_DEFLATED
-                packed.writestr(entry, path.read_bytes())
+                content = path.read_bytes()
+                packed.writestr(entry, stripped(content) if path.suffix == ".so" else content)
+
+
+def stripped(library: bytes) -> bytes:
+    """A shared library (64-bit ELF, as both of Lambda's processors have) without what only debuggers read: half of its size.
+
+    The loader goes by the program headers. What lies behind the last byte that they name (debug information, symbols, the section
+    table) goes, for any kind of processor, where `strip` knows only its own.
+    """
+    if library[:6] != b"\x7fELF\x02\x01":
+        return library
+    offset, size, count = *struct.unpack_from("<Q", library, 0x20), *struct.unpack_from("<HH", library, 0x36)
+    headers = [struct.unpack_from("<IIQQQQQQ", library, offset + number * size) for number in range(count)]
+    end = max(offset + size * count, *(header[2] + header[5] for header in headers))  # p_offset + p_filesz
+    header = bytearray(library[:0x40])
+    struct.pack_into("<Q", header, 0x28, 0)  # e_shoff
+    struct.pack_into("<HH", header, 0x3C, 0, 0)  # e_shnum, e_shstrndx
+    return bytes(header) + library[0x40:end]
+
+
+def sizes(zip_file: Path) -> list[tuple[str, int, int]]:
+    """What the zip holds by package, the largest first: name, bytes zipped, bytes unpacked."""
+    zipped, unpacked = Counter[str](), Counter[str]()
+    with zipfile.ZipFile(zip_file) as packed:
+        for entry in packed.infolist():
+            name = re.split(r"[/.]|-\d", entry.filename, maxsplit=1)[0]
+            zipped[name] += entry.compress_size
+            unpacked[name] += entry.file_size
+    return [(name, count, unpacked[name]) for name, count in zipped.most_common()]
+
+
+def _show_sizes(console: Console, made: Package, shown: int = 15) -> None:
+    found = sizes(made.zip_file)
+    table = Table("package", "zipped", "unpacked", title=f"{made.zip_file.name} by package, in MB")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    rows = found[:shown]
+    rest = found[shown:]
+    rows.append((f"{len(rest)} more", sum(row[1] for row in rest), sum(row[2] for row in rest)))
+    for name, zipped, unpacked in rows:
+        table.add_row(name, f"{zipped / 1e6:.2f}", f"{unpacked / 1e6:.2f}")
+    table.add_section()
+    table.add_row("the zip", f"{made.zip_file.stat().st_size / 1e6:.2f}", f"{sum(row[2] for row in found) / 1e6:.2f}")
+    console.print(table)
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m local.package", description=__doc__)
     parser.add_argument("--stage", required=True)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--architecture", choices=ARCHITECTURES, help="another kind of processor than the stage's own")
     parser.add_argument("--bare", action="store_true", help="without dependencies")
     chosen = parser.parse_args(arguments)
+    out = chosen.out or ROOT / "build" / chosen.stage
     try:
-        made = package(chosen.stage, chosen.out, bare=chosen.bare)
+        made = package(chosen.stage, out, bare=chosen.bare, architecture=chosen.architecture)
     except LocalError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(f"{made.zip_file} ({made.zip_file.stat().st_size / 1e6:.1f} MB) and {chosen.out / 'template.json'}")
+    console = Console()
+    _show_sizes(console, made)
+    complaint = complaints(out / "template.json")
+    if complaint:
+        print(complaint, file=sys.stderr)
+        return 1
+    console.print(f"cfn-lint and the SAM transform take the template: {len(made.template['Resources'])} resources")
+    console.print(f"{made.zip_file} and {out / 'template.json'}", soft_wrap=True)
     return 0
 
 

@@ -3,23 +3,16 @@
 from typing import Any
 
 import pytest
-from samtranslator.parser.parser import Parser
-from samtranslator.translator.translator import Translator
 
-from local.aws import REGION
 from local.conditions import decided
-from local.deploy import with_code
+from local.template import transformed as sam
 
 Resources = dict[str, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
 def transformed(template: dict[str, Any]) -> Resources:
-    """By the code that AWS itself runs."""
-    copy = with_code(template, "s3://bucket/code.zip")
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("AWS_DEFAULT_REGION", REGION)
-        resources: Resources = Translator({}, Parser()).translate(copy, {"Stage": "prod"})["Resources"]
+    resources: Resources = sam(template, "prod")["Resources"]
     return resources
 
 

@@ -1,0 +1,204 @@
+"""The zip by itself, as Lambda has it: nothing else is there but Python and boto3."""
+
+import ast
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local import package as packaging
+from local.bootstrap import VENVS
+from local.errors import LocalError
+from local.functions import DRIVER, FIRST_IMPORTS
+from local.package import ARCHITECTURES, Package, package, sizes, this_machines
+from local.postgres import PostgresServer
+from local.settings import ROOT
+
+MACHINES = {"arm64": 0xB7, "x86_64": 0x3E}  # e_machine of an ELF header
+AS_ON_LAMBDA = "import sys, json; sys.path.insert(0, sys.argv[1])\n"
+Run = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Package]:
+    """prod, for each kind of processor."""
+    return {
+        architecture: package("prod", tmp_path_factory.mktemp(architecture), architecture=architecture)
+        for architecture in ARCHITECTURES
+    }
+
+
+@pytest.fixture(scope="module")
+def run(packages: dict[str, Package], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Runs code on a Python that has boto3 and the unpacked zip; gives what it printed, as JSON."""
+    unpacked, clean = tmp_path_factory.mktemp("task"), tmp_path_factory.mktemp("clean") / "venv"
+    with zipfile.ZipFile(packages[this_machines()].zip_file) as packed:
+        packed.extractall(unpacked)
+    uv = [VENVS["dev"][0] / "bin" / "uv"]
+    (boto3,) = [line.split()[0] for line in VENVS["dev"][1].read_text().splitlines() if line.startswith("boto3==")]
+    subprocess.run([*uv, "venv", "--quiet", "--python", sys.executable, clean], check=True)
+    subprocess.run([*uv, "pip", "install", "--quiet", "--python", clean / "bin" / "python", boto3], check=True)
+
+    def run(code: str, *arguments: str, **environment: str) -> Any:
+        done = subprocess.run(
+            [clean / "bin" / "python", "-I", "-c", AS_ON_LAMBDA + code, unpacked, *arguments],
+            env={"AWS_DEFAULT_REGION": "us-east-1", **environment},
+            cwd=clean,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    return run
+
+
+def test_the_imports_of_first_calls_are_those_of_app_py() -> None:
+    functions = [node for node in ast.parse((ROOT / "app.py").read_text()).body if isinstance(node, ast.FunctionDef)]
+    named = {
+        function.name: tuple(node.module for node in ast.walk(function) if isinstance(node, ast.ImportFrom))
+        for function in functions
+    }
+    assert named == {name: modules for name, modules in FIRST_IMPORTS.items() if name != "api_handler"}
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_it_is_small_and_for_its_processor(packages: dict[str, Package], architecture: str) -> None:
+    made = packages[architecture]
+    assert made.zip_file.stat().st_size < 20_000_000
+    with zipfile.ZipFile(made.zip_file) as packed:
+        libraries = [name for name in packed.namelist() if ".so" in Path(name).suffixes]
+        machines = {int.from_bytes(packed.read(name)[0x12:0x14], "little") for name in libraries}
+    assert len(libraries) > 5
+    assert machines == {MACHINES[architecture]}
+
+
+def test_both_processors_get_the_same_python(packages: dict[str, Package]) -> None:
+    python = []
+    for made in packages.values():
+        with zipfile.ZipFile(made.zip_file) as packed:
+            python.append({name for name in packed.namelist() if name.endswith(".py") and "_sysconfigdata" not in name})
+    assert python[0] == python[1]
+
+
+def test_what_is_in_it_and_what_is_not(packages: dict[str, Package]) -> None:
+    with zipfile.ZipFile(packages["arm64"].zip_file) as packed:
+        names = packed.namelist()
+    packages_in_it = {name for name, _, _ in sizes(packages["arm64"].zip_file)}
+    assert not packages_in_it & {"boto3", "botocore", "s3transfer", "pip", "setuptools", "pytest", "tests", "local"}
+    assert not [name for name in names if "/tests/" in name or "/testing/" in name]
+    assert "migrations/env.py" in names
+    assert "chalicelib/storage/rds-ca.pem" in names
+    modules = [name for name in names if name.startswith("chalicelib/") and name.endswith(".py")]
+    for module in modules:
+        folder, _, name = module.rpartition("/")
+        assert f"{folder}/__pycache__/{name[:-3]}.{sys.implementation.cache_tag}.pyc" in names
+
+
+_MODULES = """
+import app, importlib
+for name in sys.argv[2:]:
+    importlib.import_module(name)
+first = {name.partition(".")[0] for name in sys.modules}
+print(json.dumps([sorted(first), sorted(name for name in sys.modules if name.startswith("chalicelib."))]))
+"""
+_DATABASE = {"sqlalchemy", "pg8000", "scramp", "asn1crypto"}
+_SETTINGS = {"pydantic", "pydantic_core"}
+_AWS = {"botocore", "urllib3", "jmespath", "dateutil"}
+_PROVIDER = {"requests", "urllib3"}
+_PANEL = {"starlette", "starlette_admin", "mangum", "jinja2", "babel"}
+_PASSWORDS = {"argon2"}
+_HEAVY = (
+    _DATABASE | _SETTINGS | _AWS | _PROVIDER | _PANEL | _PASSWORDS | {"boto3", "alembic", "mako", "phonenumbers", "cffi", "anyio"}
+)
+# What each function has loaded before its first answer: no more of the heavy packages than it works with.
+LOADS = {
+    "api_handler": _DATABASE | _SETTINGS,
+    "authorize": _DATABASE | _SETTINGS,
+    "advance_mailing": _DATABASE | _SETTINGS | _AWS,
+    "send_messages": _DATABASE | _SETTINGS | _AWS | _PROVIDER,
+    "reconcile": _DATABASE | _SETTINGS | _AWS,
+    "manage": _DATABASE | _SETTINGS | _PASSWORDS,
+}
+
+
+@pytest.mark.parametrize("function", LOADS)
+def test_a_function_loads_what_it_uses(run: Run, function: str) -> None:
+    packages_loaded, _ = run(_MODULES, *FIRST_IMPORTS[function], DRIVER)
+    # date arithmetic comes with the database's driver, too
+    assert set(packages_loaded) & _HEAVY - {"dateutil"} == LOADS[function] - {"dateutil"}
+
+
+def test_the_parts_do_not_load_each_other(run: Run) -> None:
+    def parts(function: str) -> set[str]:
+        _, ours = run(_MODULES, *FIRST_IMPORTS[function])
+        return {name.split(".")[1] for name in ours} & {"api", "admin", "scheduling", "sending", "manage"} - {"api"}
+
+    found = {function: parts(function) for function in FIRST_IMPORTS}
+    assert found == {
+        "api_handler": set(),
+        "authorize": set(),
+        "advance_mailing": {"scheduling"},
+        "send_messages": {"sending"},
+        "reconcile": {"scheduling"},
+        "admin": {"admin"},
+        "manage": {"manage"},
+    }
+
+
+_SERVE = """
+from chalicelib import manage
+class Context:
+    aws_request_id = function_name = "x"
+    def get_remaining_time_in_millis(self):
+        return 60_000
+import app
+def get(resource, path=None):
+    return {
+        "path": resource, "headers": {"host": "api.test", "x-forwarded-proto": "https"}, "multiValueQueryStringParameters": None,
+        "multiValueHeaders": {"host": ["api.test"]}, "httpMethod": "GET", "resource": path or resource, "queryStringParameters": None,
+        "pathParameters": {"proxy": resource.removeprefix("/admin/")} if path else None,
+        "requestContext": {"httpMethod": "GET", "resourcePath": path or resource, "path": resource, "requestId": "x",
+                           "stage": "prod", "identity": {"sourceIp": "192.0.2.1"}},
+        "body": None, "isBase64Encoded": False, "stageVariables": None,
+    }
+answers = {"migrate": app.manage({"command": "migrate"}, Context())}
+answers["superuser"] = app.manage({"command": "createsuperuser", "username": "anna", "password": "a long enough one"}, Context())
+answers["health"] = app.app(get("/health"), Context())
+answers["docs"] = app.app(get("/docs"), Context())["statusCode"]
+answers["admin"] = app.admin(get("/admin/login", "/admin/{proxy+}"), Context())["statusCode"]
+token = {"type": "TOKEN", "authorizationToken": "Token none", "methodArn": "arn:aws:execute-api:us-east-1:1:api/prod/GET/api/v1"}
+try:
+    app.authorize(token, Context())
+except Exception as error:
+    answers["authorize"] = str(error)
+answers["send"] = app.send_messages({"Records": []}, Context())
+answers["advance"] = app.advance_mailing({"Records": []}, Context())
+print(json.dumps(answers))
+"""
+
+
+def test_every_function_answers_from_it(run: Run, tmp_path: Path) -> None:
+    """Each is called once, against an empty PostgreSQL."""
+    with PostgresServer(tmp_path, durable=False) as server:
+        answers = run(_SERVE, DATABASE_URL=server.create_database("zip"), PROVIDER_URL="https://provider.test")
+    assert answers["migrate"]["revision"]
+    assert answers["superuser"] == {"created": True}
+    assert (answers["health"]["statusCode"], json.loads(answers["health"]["body"])["database"]) == (200, "ok")
+    assert (answers["docs"], answers["admin"], answers["authorize"]) == (200, 200, "Unauthorized")
+    assert answers["send"] == answers["advance"] == {"batchItemFailures": []}
+
+
+def test_a_missing_wheel_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chalice only prints it, and packages the rest."""
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text("python-prctl==1.8.1\n")  # only a source, and one that has to be compiled
+    monkeypatch.setattr(packaging, "REQUIREMENTS", requirements)
+    monkeypatch.setattr(packaging, "project_folder", lambda *_, **__: tmp_path / "project")
+    with pytest.raises(LocalError, match="prctl"):
+        package("prod", tmp_path / "out", architecture="arm64")
