@@ -66,6 +66,11 @@ PLURALS: dict[tuple[str, str], tuple[str, str, str]] = {
 }
 
 MESSAGES: dict[str, str] = {
+    "Before": "До",
+    "From": "С",
+    "Has": "Есть слово",
+    "Has not": "Нет слова",
+    "Is empty": "Пусто",
     "No": "Нет",
     "Yes": "Да",
     "${name} is the client's attribute, ${name|friend} has a word in its place for clients without it": (

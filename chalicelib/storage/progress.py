@@ -35,9 +35,9 @@ class ProviderHealth:
 
 @dataclass(frozen=True, slots=True)
 class DayCount:
-    """Messages of one status on one day (None: before the first day asked for)."""
+    """Messages of one status on one day."""
 
-    day: date | None
+    day: date
     status: int
     number: int
 
@@ -72,13 +72,13 @@ _COUNTS = text(
     WHERE mailing_id = ANY(CAST(:mailings AS bigint[])) AND deleted_at IS NULL GROUP BY 1, 2
     """
 )
-# One pass over the messages for both the totals and the days.
+# What was over before the first day has nothing to tell: only the messages of mailings that are not are looked at.
 _DAYS = text(
     """
-    SELECT day, status, count(*) FROM (
-      SELECT status, CASE WHEN coalesce(sent_at, created_at) >= :since
-                     THEN CAST(coalesce(sent_at, created_at) AT TIME ZONE :zone AS date) END AS day
-      FROM message WHERE deleted_at IS NULL AND (CAST(:owner AS bigint) IS NULL OR owner_id = :owner)) m
+    SELECT CAST(coalesce(sent_at, created_at) AT TIME ZONE :zone AS date) AS day, status, count(*) FROM message
+    WHERE mailing_id IN (SELECT id FROM mailing WHERE (CAST(:owner AS bigint) IS NULL OR owner_id = :owner)
+                         AND (finished_at IS NULL OR finished_at >= :since))
+      AND coalesce(sent_at, created_at) >= :since AND deleted_at IS NULL
     GROUP BY day, status
     """
 )
@@ -116,7 +116,7 @@ def counts(connection: Connection, mailing_ids: Sequence[int]) -> dict[int, dict
 
 
 def days(connection: Connection, owner_id: int | None, since: datetime, zone: str) -> list[DayCount]:
-    """Messages by day (in `zone`) and status: sent ones on the day they were sent, others on the day they were planned."""
+    """Messages since a moment by day (in `zone`) and status: sent ones on the day they were sent, others on the day they were planned."""
     return [DayCount(*row) for row in connection.execute(_DAYS, {"owner": owner_id, "since": since, "zone": zone})]
 
 

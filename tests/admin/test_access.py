@@ -10,7 +10,8 @@ from chalicelib import config
 from chalicelib.admin.edge import preferred_language
 from chalicelib.admin.site import NonceLoader
 from chalicelib.services import progress
-from tests.admin.conftest import PASSWORD, Browser, add_user, user_id
+from tests.admin.browser import PASSWORD, Browser
+from tests.admin.conftest import add_user, user_id
 
 
 def test_nobody_sees_anything_before_logging_in(browser: Browser) -> None:

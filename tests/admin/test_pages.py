@@ -10,7 +10,8 @@ from chalicelib.services import clients, do_not_contact, mailings
 from chalicelib.services.clients import NewClient
 from chalicelib.services.do_not_contact import NewEntry
 from chalicelib.services.mailings import NewMailing
-from tests.admin.conftest import Browser, user_id
+from tests.admin.browser import Browser
+from tests.admin.conftest import user_id
 
 EVERYONES = (
     "/",

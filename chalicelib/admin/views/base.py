@@ -19,6 +19,7 @@ from starlette_admin.widgets import BaseWidget
 from chalicelib.admin.access import principal_of
 from chalicelib.admin.errors import shown_as_alert
 from chalicelib.admin.fields import as_typed, moment
+from chalicelib.admin.filters import Registry
 from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import NotFoundError, ServiceError
 from chalicelib.domain.paging import Slice
@@ -73,6 +74,10 @@ class ServiceView(ModelView):
     def get_count_query(self, request: Request) -> AnySelect:
         """How many."""
         return self.mine(request, select(func.count()).select_from(self.model_class))
+
+    def get_filter_registry(self) -> Registry:
+        """Which filters the builder offers."""
+        return Registry()
 
     async def find_by_pk(self, request: Request, pk: Any) -> Any:
         """A row; None for what is no id."""
