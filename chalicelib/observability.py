@@ -1,11 +1,35 @@
-"""Logs as JSON lines that can be found by mailing and message id. No phone number and no text ever goes in."""
+"""Logs as JSON lines that can be found by mailing and message id, and metrics inside them. No phone number and no text ever goes in.
+
+A line that carries metrics has them in CloudWatch's embedded format: CloudWatch reads them out of the log, so that no function calls
+it, and the line stays one that a person can read.
+"""
 
 import json
 import logging
+import os
 import sys
 import traceback
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+
+NAMESPACE = "mailing-api"
+UNITS = {
+    "Sent": "Count",
+    "Failed": "Count",
+    "Unknown": "Count",
+    "Expired": "Count",
+    "Deferred": "Count",
+    "Repaired": "Count",
+    "ProviderLatency": "Milliseconds",
+    "BreakerOpen": "None",
+    "ScheduleLag": "Seconds",
+}
+"""Every metric there is. Template alarms name some of them."""
+_MOST_VALUES = 100  # that CloudWatch reads of one metric in one line
+
+Metrics = Mapping[str, float | Sequence[float]]
+"""Values by name; several values of one metric are a distribution."""
 
 # Not the name of the app: Chalice has put a handler with a format of its own on that logger.
 _logger = logging.getLogger("mailing-api.events")
@@ -19,11 +43,28 @@ class _JsonLines(logging.Formatter):
             "event": record.getMessage(),
         }
         line |= getattr(record, "fields", {})
+        metrics: Metrics = getattr(record, "metrics", {})
+        if metrics:
+            line |= _embedded(metrics, record.created)
         if record.exc_info and record.exc_info[1] is not None:
             line["error"] = type(record.exc_info[1]).__name__
             # Where, not what: messages of exceptions may carry the values of a row.
             line["where"] = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(record.exc_info[2])[-5:]]
         return json.dumps(line, default=str)
+
+
+def _embedded(metrics: Metrics, moment: float) -> dict[str, Any]:
+    directive = {
+        "Namespace": NAMESPACE,
+        "Dimensions": [["Stage"]],
+        "Metrics": [{"Name": name, "Unit": UNITS[name]} for name in metrics],
+    }
+    values = {name: list(value)[:_MOST_VALUES] if isinstance(value, Sequence) else value for name, value in metrics.items()}
+    return {
+        "_aws": {"Timestamp": int(moment * 1000), "CloudWatchMetrics": [directive]},
+        "Stage": os.environ.get("STAGE", "local"),
+        **values,
+    }
 
 
 def _configured() -> logging.Logger:
@@ -36,9 +77,9 @@ def _configured() -> logging.Logger:
     return _logger
 
 
-def log(event: str, **fields: Any) -> None:
-    """One line: what happened, and the ids and counts that belong to it."""
-    _configured().info(event, extra={"fields": fields})
+def log(event: str, *, metrics: Metrics | None = None, **fields: Any) -> None:
+    """One line: what happened, the ids and counts that belong to it, and what of it is measured (names of UNITS)."""
+    _configured().info(event, extra={"fields": fields, "metrics": metrics or {}})
 
 
 def warn(event: str, **fields: Any) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from local import aws, state
@@ -26,13 +27,15 @@ def show(console: Console) -> int:
     parser.add_argument("--follow", action="store_true")
     chosen = parser.parse_args()
     logs = aws.client("logs", state.Addresses.of_running().aws)
-    since = 0
+    since, measured = 0, Measured()
     while True:
         for stamp, function, line in sorted(_lines(logs, since)):
             since = max(since, stamp + 1)
             if _wanted(line, chosen.mailing, chosen.message):
                 console.print(_readable(stamp, function, line), soft_wrap=True)
+                measured.add(line)
         if not chosen.follow:
+            measured.show(console)
             return 0
         time.sleep(1)
 
@@ -64,17 +67,50 @@ def _within(message: int, ids: Any) -> bool:
     return isinstance(ids, list) and len(ids) == 2 and ids[0] <= message <= ids[1]
 
 
+def _short(value: Any) -> Any:
+    """A distribution by its ends."""
+    return f"{min(value)}…{max(value)} ({len(value)})" if isinstance(value, list) and len(value) > 2 else value
+
+
+class Measured:
+    """The metrics in the lines, as CloudWatch would add them up."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, list[float]] = {}
+
+    def add(self, line: str) -> None:
+        if '"_aws"' not in line:
+            return
+        fields = json.loads(line)
+        for metric in fields["_aws"]["CloudWatchMetrics"][0]["Metrics"]:
+            value = fields[metric["Name"]]
+            self._values.setdefault(f"{metric['Name']}, {metric['Unit'].lower()}", []).extend(
+                value if isinstance(value, list) else [value]
+            )
+
+    def show(self, console: Console) -> None:
+        if not self._values:
+            return
+        table = Table("metric", "sum", "average", "most", title="Metrics in these lines")
+        for column in table.columns[1:]:
+            column.justify = "right"
+        for name, values in sorted(self._values.items()):
+            table.add_row(name, f"{sum(values):,.0f}", f"{sum(values) / len(values):,.1f}", f"{max(values):,.1f}")
+        console.print(table)
+
+
 def _readable(stamp: int, function: str, line: str) -> Text:
     moment = datetime.fromtimestamp(stamp / 1000).astimezone()
     text = Text(f"{moment:%H:%M:%S} ", style="dim").append(f"{function:<11}", style="cyan")
     try:
         fields = json.loads(line)
         level, event = fields.pop("level"), fields.pop("event")
-        fields.pop("time", None)
+        for name in ("time", "_aws", "Stage"):  # the line has its time; the rest tells CloudWatch what is a metric
+            fields.pop(name, None)
     except (ValueError, KeyError, AttributeError):
         return text.append(line, style="default")
     text.append(f"{event}  ", style=STYLES.get(level, "bold"))
-    return text.append("  ".join(f"{name}={value}" for name, value in fields.items()), style="default")
+    return text.append("  ".join(f"{name}={_short(value)}" for name, value in fields.items()), style="default")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from chalicelib.domain.status import StartSource
 from chalicelib.observability import log, warn
 from chalicelib.scheduling.run import RunTools
 from chalicelib.services import schedules
-from chalicelib.storage import mailings, messages, zones
+from chalicelib.storage import gates, mailings, messages, zones
 from chalicelib.storage.engine import autocommit
 
 
@@ -33,12 +33,19 @@ def reconcile(tools: RunTools) -> Repairs:
     repairs = Repairs()
     with autocommit(tools.engine) as connection:
         now = tools.clock(connection)
+        lag = mailings.lag(connection, now)
+        breaker = gates.probe_at(connection, tools.settings.provider_name)
     _add_zones(tools, now, repairs)
     rescued = _rescue_messages(tools, now, repairs)
     _move_schedules(tools, now, repairs)
     _wake_overdue(tools, now, rescued, repairs)
     _compare_schedules(tools, now, repairs)
-    log("reconcile", **asdict(repairs))
+    metrics = {
+        "Repaired": sum(asdict(repairs).values()),
+        "BreakerOpen": int(breaker is not None),
+        "ScheduleLag": lag.total_seconds(),
+    }
+    log("reconcile", **asdict(repairs), metrics=metrics)
     return repairs
 
 

@@ -233,6 +233,7 @@ def advance_mailing(
         cancelled=figures.cancelled,
         caught_up=figures.caught_up,
         next_run_at=wanted.next_run_at,
+        metrics={"Expired": figures.expired} if figures.expired else None,
     )
     if hop < chosen.max_hops:
         schedules.follow(tools.engine, mailing_id, wanted, now, woken_by=StartSource.CHAIN, hop=hop + 1)

@@ -15,7 +15,7 @@ from chalicelib.domain.backoff import delay
 from chalicelib.domain.outcome import UNASKED, Attempt, Outcome, OutcomeKind, RetryRules, Verdict, decide
 from chalicelib.domain.personal_text import MissingValueError, render
 from chalicelib.domain.status import ErrorCode, MessageStatus, StartSource
-from chalicelib.observability import log
+from chalicelib.observability import Metrics, log
 from chalicelib.providers import Provider
 from chalicelib.sending.gate import Admission, admit, learn, refund
 from chalicelib.services import schedules
@@ -72,6 +72,10 @@ class ChunkFigures:
     deferred: int = 0
     released: int = 0
     fenced: int = 0
+    unknown: int = 0
+    expired: int = 0
+    latencies: list[float] = field(default_factory=list)
+    """Of the calls to the provider, in milliseconds."""
 
 
 def send_chunk(tools: WorkerTools, chunk: Chunk) -> ChunkFigures:
@@ -85,7 +89,7 @@ def send_chunk(tools: WorkerTools, chunk: Chunk) -> ChunkFigures:
         admission = admit(connection, chosen, chunk.mailing_id, len(chunk.message_ids), now)
         claimed = _claim(tools, connection, chunk, admission, now, figures)
     if claimed.claims:
-        outcomes = list(tools.pool.map(lambda claim: _send_one(tools, claim, claimed.text, last_call), claimed.claims))
+        outcomes = list(tools.pool.map(lambda claim: _send_one(tools, claim, claimed.text, last_call, figures), claimed.claims))
         _record(tools, chunk, claimed.claims, outcomes, admission, figures)
     _log(chunk, figures)
     return figures
@@ -111,7 +115,7 @@ def _claim(
     return claimed
 
 
-def _send_one(tools: WorkerTools, claim: Claim, text: str, last_call: float) -> Outcome:
+def _send_one(tools: WorkerTools, claim: Claim, text: str, last_call: float, figures: ChunkFigures) -> Outcome:
     """One call to the provider, unless it must not be made; in a thread of the pool."""
     if _given_up(tools.settings, claim):
         return Outcome(OutcomeKind.UNKNOWN, "the worker that held it died")
@@ -123,7 +127,10 @@ def _send_one(tools: WorkerTools, claim: Claim, text: str, last_call: float) -> 
         rendered = render(text, claim.attributes or {})
     except MissingValueError as error:
         return Outcome(OutcomeKind.WITHHELD, error.name, code=ErrorCode.MISSING_VALUE)
-    return tools.provider.send(claim.id, claim.phone, rendered)
+    began = tools.monotonic()
+    outcome = tools.provider.send(claim.id, claim.phone, rendered)
+    figures.latencies.append(round((tools.monotonic() - began) * 1000, 1))
+    return outcome
 
 
 def _given_up(chosen: Settings, claim: Claim) -> bool:
@@ -163,6 +170,8 @@ def _record(
         figures.sent += verdict.status is MessageStatus.SENT
         figures.failed += verdict.status is MessageStatus.FAILED
         figures.deferred += verdict.status is MessageStatus.WAITING
+        figures.expired += verdict.status is MessageStatus.EXPIRED
+        figures.unknown += verdict.error_code is ErrorCode.UNKNOWN_OUTCOME
     if recorded.woken or resumed:
         schedules.arrange(tools.engine, chunk.mailing_id, woken_by=StartSource.CHAIN, clock=tools.clock)
 
@@ -204,4 +213,18 @@ def _log(chunk: Chunk, figures: ChunkFigures) -> None:
         deferred=figures.deferred,
         released=figures.released,
         fenced=figures.fenced,
+        metrics=_metrics(figures),
     )
+
+
+def _metrics(figures: ChunkFigures) -> Metrics:
+    counts = {
+        "Sent": figures.sent,
+        "Failed": figures.failed,
+        "Unknown": figures.unknown,
+        "Expired": figures.expired,
+        "Deferred": figures.deferred,
+    }
+    # Nothing is said where nothing happened: CloudWatch takes what is not there for none.
+    found: dict[str, float | Sequence[float]] = {name: count for name, count in counts.items() if count}
+    return found | {"ProviderLatency": figures.latencies} if figures.latencies else found

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
@@ -91,6 +91,12 @@ _OVERDUE = text(
     """
     SELECT id FROM mailing
     WHERE next_run_at <= :due AND (run_lease_until IS NULL OR run_lease_until <= :now) ORDER BY next_run_at
+    """
+)
+_LAG = text(
+    """
+    SELECT CAST(:now AS timestamptz) - min(next_run_at) FROM mailing
+    WHERE next_run_at <= :now AND (run_lease_until IS NULL OR run_lease_until <= :now)
     """
 )
 _UNSCHEDULED = text(
@@ -183,6 +189,12 @@ def count_running(connection: Connection) -> int:
 def overdue(connection: Connection, now: datetime, due: datetime) -> list[int]:
     """Mailings that wanted a run at or before `due` and are in nobody's hands at `now`."""
     return [row.id for row in connection.execute(_OVERDUE, {"now": now, "due": due})]
+
+
+def lag(connection: Connection, now: datetime) -> timedelta:
+    """How long ago the run was wanted that is missing longest; zero if none is."""
+    found: timedelta | None = connection.execute(_LAG, {"now": now}).scalar_one()
+    return found or timedelta(0)
 
 
 def unscheduled(connection: Connection, soon: datetime) -> list[int]:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.observability import NAMESPACE, UNITS
 from local.conditions import decided
 from local.template import transformed as sam
 
@@ -128,3 +129,14 @@ def test_alarms_reach_the_topic(template: dict[str, Any]) -> None:
         "DatabaseFullAlarm",
     }
     assert all(item["Properties"]["AlarmActions"] == [{"Ref": "AlarmTopic"}] for item in alarms.values())
+
+
+def test_alarms_watch_metrics_that_there_are(template: dict[str, Any]) -> None:
+    ours = {
+        item["Properties"]["MetricName"]: item["Properties"]["Dimensions"]
+        for item in _of_type(template["Resources"], "AWS::CloudWatch::Alarm").values()
+        if item["Properties"].get("Namespace") == NAMESPACE
+    }
+    assert ours.keys() == {"BreakerOpen", "Unknown", "ScheduleLag"}
+    assert ours.keys() <= UNITS.keys()
+    assert all(dimensions == [{"Name": "Stage", "Value": {"Ref": "Stage"}}] for dimensions in ours.values())
