@@ -1,9 +1,7 @@
 """How much time something took: on the clock, of this process, of its backend, and of all PostgreSQL."""
 
-import resource
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -81,12 +79,3 @@ def server_cpu(pid: int) -> float:
 def _cpu(process: psutil.Process) -> float:
     times = process.cpu_times()
     return float(times.user + times.system)
-
-
-def peak_megabytes() -> float:
-    """The most memory that this process had."""
-    status = Path("/proc/self/status")
-    if status.exists():  # ru_maxrss also remembers what the process that started this one had
-        (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
-        return int(line.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from benchmarks.figures import Figure
-from benchmarks.meter import Meter, Spent, peak_megabytes
+from benchmarks.memory import peak_megabytes
+from benchmarks.meter import Meter, Spent
 from benchmarks.place import Place, apart, settings_for
 from chalicelib.domain.status import StartSource
 from chalicelib.scheduling.run import RunTools, advance_mailing

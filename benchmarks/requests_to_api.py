@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 from benchmarks.figures import Figure
-from benchmarks.meter import Meter, peak_megabytes
+from benchmarks.memory import peak_megabytes
+from benchmarks.meter import Meter
 from benchmarks.place import Place, apart, set_environment
 from benchmarks.planning import plan
 from chalicelib.services.logins import issue

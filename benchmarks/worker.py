@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from benchmarks.figures import Figure
-from benchmarks.meter import Meter, Spent, peak_megabytes
+from benchmarks.memory import peak_megabytes
+from benchmarks.meter import Meter, Spent
 from benchmarks.place import Place, apart, set_environment
 from benchmarks.planning import plan
 from benchmarks.stub import stub
