@@ -26,7 +26,7 @@ HOTTEST = {
     "Claim a chunk": "claim_no = m.claim_no + 1",
     "Record what became of it": "WITH verdict",
     "Count a running mailing": "GROUP BY message.mailing_id",
-    "A page of a mailing's messages": "AS statuses",
+    "A page of a mailing's messages": "AS wanted",
 }
 
 

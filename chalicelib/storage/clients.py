@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, TEXT
 
 from chalicelib.domain.paging import Slice
 from chalicelib.storage.models import Client, Message, User
-from chalicelib.storage.paging import AnySelect, rows_of, rows_of_each
+from chalicelib.storage.paging import AnySelect, rows_of, rows_under
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,17 +131,19 @@ def page(connection: Connection, chosen: ClientFilter, part: Slice) -> list[Clie
     statement = _owned(select(*_COLUMNS), chosen.owner_id)
     if chosen.tag is not None:
         statement = statement.where(Client.tags.contains([chosen.tag]))
-    if chosen.operator_code is not None:
-        statement = statement.where(Client.operator_code == chosen.operator_code)
-    if chosen.time_zone is not None:
-        statement = statement.where(Client.time_zone == chosen.time_zone)
     if chosen.phone_prefix is not None:
         statement = statement.where(Client.phone.startswith(chosen.phone_prefix, autoescape=True))
-    if chosen.owner_id is None and (chosen.operator_code is not None or chosen.time_zone is not None):
-        users = User.__table__  # whose clients the indexes hold together
+    if chosen.operator_code is not None and chosen.time_zone is not None:
+        statement = statement.where(Client.time_zone == chosen.time_zone)
+    prefix, value = (
+        (Client.operator_code, chosen.operator_code) if chosen.operator_code is not None else (Client.time_zone, chosen.time_zone)
+    )
+    if value is None:
+        return [ClientRow(*row) for row in rows_of(connection, statement, Client.id, part)]
+    users = User.__table__ if chosen.owner_id is None else None
+    if users is not None:
         statement = statement.where(Client.owner_id == users.c.id)
-        return [ClientRow(*row) for row in rows_of_each(connection, users, statement, Client.id, part)]
-    return [ClientRow(*row) for row in rows_of(connection, statement, Client.id, part)]
+    return [ClientRow(*row) for row in rows_under(connection, statement, prefix, [value], Client.id, part, users)]
 
 
 def _owned(statement: AnySelect, owner_id: int | None) -> AnySelect:

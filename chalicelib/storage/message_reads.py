@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, FromClause, SmallInteger, column, select, text, values
+from sqlalchemy import Connection, select, text
 
 from chalicelib.domain.paging import Slice
 from chalicelib.domain.status import MessageStatus
 from chalicelib.storage.models import Message, User
-from chalicelib.storage.paging import AnySelect, rows_of, rows_of_each
+from chalicelib.storage.paging import AnySelect, rows_of, rows_under
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +65,15 @@ def find(connection: Connection, owner_id: int | None, message_id: int) -> Messa
 
 def page(connection: Connection, chosen: MessageFilter, part: Slice) -> list[MessageRow]:
     """A slice of the messages that pass the filter."""
-    statement, outer = _chosen(chosen), _parts(chosen)
-    if outer is None:
+    statement = _chosen(chosen)
+    everyones = chosen.owner_id is None and chosen.mailing_id is None
+    if chosen.client_id is not None or (everyones and chosen.status is None):
         return [MessageRow(*row) for row in rows_of(connection, statement, Message.id, part)]
-    statement = statement.where(Message.owner_id == outer.c.id if outer is _USERS else Message.status == outer.c.status)
-    return [MessageRow(*row) for row in rows_of_each(connection, outer, statement, Message.id, part)]
-
-
-_STATUSES = values(column("status", SmallInteger), name="statuses").data([(int(status),) for status in MessageStatus])
-_USERS = User.__table__
-
-
-def _parts(chosen: MessageFilter) -> FromClause | None:
-    """What stands in the indexes before the id and is not asked for: a mailing's or an owner's statuses, or the owners."""
-    if chosen.client_id is not None:
-        return None
-    if chosen.mailing_id is None and chosen.owner_id is None:
-        return None if chosen.status is None else _USERS
-    return _STATUSES if chosen.status is None else None
+    users = User.__table__ if everyones else None
+    if users is not None:
+        statement = statement.where(Message.owner_id == users.c.id)
+    statuses = [int(status) for status in MessageStatus] if chosen.status is None else [chosen.status]
+    return [MessageRow(*row) for row in rows_under(connection, statement, Message.status, statuses, Message.id, part, users)]
 
 
 def _chosen(chosen: MessageFilter) -> AnySelect:
@@ -91,7 +82,7 @@ def _chosen(chosen: MessageFilter) -> AnySelect:
         Message.owner_id: chosen.owner_id,
         Message.mailing_id: chosen.mailing_id,
         Message.client_id: chosen.client_id,
-        Message.status: chosen.status,
+        Message.status: chosen.status if chosen.client_id is not None else None,
     }
     return statement.where(*(column == value for column, value in wanted.items() if value is not None))
 

@@ -1,8 +1,22 @@
 """Keyset slices of statements."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, FromClause, Row, Select, select, true
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Row,
+    Select,
+    column,
+    literal,
+    select,
+    true,
+    tuple_,
+    values,
+)
 from sqlalchemy.orm import InstrumentedAttribute
 
 from chalicelib.domain.paging import Slice
@@ -13,30 +27,43 @@ AnyRow = Row[*tuple[Any, ...]]
 
 def rows_of(connection: Connection, statement: AnySelect, key: InstrumentedAttribute[int], part: Slice) -> list[AnyRow]:
     """The rows of `statement` that `part` asks for, in the slice's order; `key` is the id column."""
-    return _in_order(list(connection.execute(_sliced(statement, key, part))), part)
-
-
-def rows_of_each(
-    connection: Connection, outer: FromClause, inner: AnySelect, key: InstrumentedAttribute[int], part: Slice
-) -> list[AnyRow]:
-    """The same for what an index holds in id order only within each row of `outer`, to which `inner` refers: a slice of each, merged.
-
-    So a page costs a few pages of an index, and not a walk over all that does not belong to it.
-    """
-    each = _sliced(inner, key, part).lateral("each")
-    merged = select(*each.c).select_from(outer.join(each, true()))
-    id_ = each.c[key.name]
-    return _in_order(
-        list(connection.execute(merged.order_by(id_.desc() if _downwards(part) else id_.asc()).limit(part.limit))), part
-    )
-
-
-def _sliced(statement: AnySelect, key: InstrumentedAttribute[int], part: Slice) -> AnySelect:
     downwards = _downwards(part)
     anchor = part.before if part.before is not None else part.after
     if anchor is not None:
         statement = statement.where(key < anchor if downwards else key > anchor)
-    return statement.order_by(key.desc() if downwards else key.asc()).limit(part.limit)
+    return _in_order(list(connection.execute(statement.order_by(*_by(downwards, key)).limit(part.limit))), part)
+
+
+def rows_under(
+    connection: Connection,
+    statement: AnySelect,
+    prefix: InstrumentedAttribute[Any],
+    values_of_it: Sequence[Any],
+    key: InstrumentedAttribute[int],
+    part: Slice,
+    outer: FromClause | None = None,
+) -> list[AnyRow]:
+    """The same for rows whose `prefix` has one of these values, where an index holds (…, prefix, key): a slice of each, merged.
+
+    With `outer`, to which `statement` refers, a slice of each for each of its rows. The order by prefix and key, and the comparison of
+    the pair, leave the planner no other index: by the key alone it would walk over all that does not belong to the page.
+    """
+    wanted = values(column("value", prefix.type), name="wanted").data([(value,) for value in values_of_it])
+    value, downwards = wanted.c.value, _downwards(part)
+    anchor = part.before if part.before is not None else part.after
+    if anchor is None:
+        inner = statement.where(prefix >= value, prefix <= value)
+    else:
+        pair, place = tuple_(prefix, key), tuple_(value, literal(anchor, BigInteger))
+        inner = statement.where(pair < place, prefix >= value) if downwards else statement.where(pair > place, prefix <= value)
+    each = inner.order_by(*_by(downwards, prefix, key)).limit(part.limit).lateral("each")
+    source = wanted if outer is None else outer.join(wanted, true())
+    merged = select(*each.c).select_from(source.join(each, true())).order_by(*_by(downwards, each.c[key.name])).limit(part.limit)
+    return _in_order(list(connection.execute(merged)), part)
+
+
+def _by(downwards: bool, *columns: ColumnElement[Any] | InstrumentedAttribute[Any]) -> list[ColumnElement[Any]]:
+    return [column.desc() if downwards else column.asc() for column in columns]
 
 
 def _downwards(part: Slice) -> bool:

@@ -20,6 +20,7 @@ from chalicelib.storage.models import Client, Mailing, Message, User
 from tests.world import NOW, START
 
 LIMIT = 4
+ZONES = ("UTC", "Europe/Berlin")
 ANY = None
 
 
@@ -30,14 +31,20 @@ class HasId(Protocol):
 
 @pytest.fixture
 def filled(engine: Engine) -> Engine:
-    """Two owners, three clients each in two zones, four mailings, messages of all statuses in mixed order, some of them deleted."""
+    """Two owners, eight clients each in two zones, four mailings, messages of all statuses in mixed order, some of them deleted."""
     random = Random(5)
     with Session(engine) as session, session.begin():
         owners = [User(username=name, password_hash="") for name in ("anna", "boris")]
         session.add_all(owners)
         session.flush()
         people = [
-            Client(owner_id=owner.id, phone=f"+7910000{owner.id}{n:02}", operator_code=f"91{n % 2}", tags=["a"], time_zone="UTC")
+            Client(
+                owner_id=owner.id,
+                phone=f"+7910000{owner.id}{n:02}",
+                operator_code=f"91{n % 2}",
+                tags=["a"],
+                time_zone=ZONES[n % 3 % 2],
+            )
             for owner in owners
             for n in range(8)
         ]
@@ -108,14 +115,16 @@ def test_clients(filled: Engine, descending: bool) -> None:
     with Session(filled) as session:
         everything = session.query(Client).order_by(Client.id).all()
     owner = everything[0].owner_id
-    for owner_id, tag, code, prefix in product([ANY, owner], [ANY, "a", "b"], [ANY, "910", "912"], [ANY, f"+7910000{owner}"]):
-        chosen = ClientFilter(owner_id=owner_id, tag=tag, operator_code=code, phone_prefix=prefix)
+    prefixes = [ANY, f"+7910000{owner}"]
+    for owner_id, tag, code, zone, prefix in product([ANY, owner], [ANY, "a", "b"], [ANY, "910", "912"], [ANY, *ZONES], prefixes):
+        chosen = ClientFilter(owner_id=owner_id, tag=tag, operator_code=code, time_zone=zone, phone_prefix=prefix)
         wanted = [
             each.id
             for each in everything
             if owner_id in (ANY, each.owner_id)
             and (tag is ANY or tag in each.tags)
             and code in (ANY, each.operator_code)
+            and zone in (ANY, each.time_zone)
             and each.phone.startswith(prefix or "")
         ]
         with autocommit(filled) as connection:
