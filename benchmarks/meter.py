@@ -22,6 +22,8 @@ class Spent:
     """CPU of all of PostgreSQL: backends, checkpointer, vacuum, writers of the log."""
     database: float = 0.0
     """Wall time inside statements, network included."""
+    log_bytes: float = 0.0
+    """What PostgreSQL wrote to its log (WAL): what Aurora counts as writes."""
 
 
 class Meter:
@@ -31,11 +33,13 @@ class Meter:
         self._server = server_pid
         self._engine = engine
         self._statement_began = 0.0
+        self._log_begun = 0.0
         self.spent = Spent()
         with engine.connect() as connection:
             self._backend = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
 
     def __enter__(self) -> Self:
+        self._log_begun = self._log_position()
         event.listen(self._engine, "before_cursor_execute", self._before)
         event.listen(self._engine, "after_cursor_execute", self._after)
         self.spent = self._now()
@@ -43,6 +47,7 @@ class Meter:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         begun, ended = self.spent, self._now()
+        log_bytes = self._log_position() - self._log_begun
         event.remove(self._engine, "before_cursor_execute", self._before)
         event.remove(self._engine, "after_cursor_execute", self._after)
         self.spent = Spent(
@@ -51,7 +56,12 @@ class Meter:
             ended.backend - begun.backend,
             ended.server - begun.server,
             begun.database,
+            log_bytes,
         )
+
+    def _log_position(self) -> float:
+        with self._engine.connect() as connection:
+            return float(connection.execute(text("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn")).scalar_one())
 
     def _now(self) -> Spent:
         return Spent(time.perf_counter(), time.process_time(), _cpu(psutil.Process(self._backend)), server_cpu(self._server))

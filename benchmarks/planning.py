@@ -44,4 +44,5 @@ def measure(place: Place, clients: int, rounds: int) -> Iterator[Figure]:
     yield Figure(PART, f"{many}: whole", "s", [each.wall for each in spent], goal if clients >= 1_000_000 else None)
     yield Figure(PART, f"{many}: PostgreSQL CPU a message", "ms", [each.server * 1000 / clients for each in spent])
     yield Figure(PART, f"{many}: function CPU a message", "ms", [each.own * 1000 / clients for each in spent])
+    yield Figure(PART, f"{many}: PostgreSQL's log a message", "bytes", [each.log_bytes / clients for each in spent])
     yield Figure(PART, f"{many}: memory of the function", "MB", [memory], 150)

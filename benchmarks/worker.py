@@ -61,7 +61,7 @@ def _prepared(place: Place, clients: int) -> tuple[int, list[int]]:
 
 def measure(place: Place, messages: int, rounds: int) -> Iterator[Figure]:
     """Sends `messages` at once and then, a tenth as many, at 50 ms a call."""
-    own, backend, server, rates, slow = [], [], [], [], []
+    own, backend, server, rates, slow, log_bytes = [], [], [], [], [], []
     memory = 0.0
     with stub() as instant, stub(0.05) as late:
         for _ in range(rounds):
@@ -72,6 +72,7 @@ def measure(place: Place, messages: int, rounds: int) -> Iterator[Figure]:
             own.append(spent.own * 1000 / done)
             backend.append(spent.backend * 1000 / done)
             server.append(spent.server * 1000 / done)
+            log_bytes.append(spent.log_bytes / done)
             rates.append(done / spent.wall)
             spent, _ = apart(send, place.server_pid, place.url, late, mailing, ids[messages:])
             slow.append((len(ids) - messages - _CHUNK * _CHUNKS_AN_EVENT) / spent.wall)
@@ -79,6 +80,7 @@ def measure(place: Place, messages: int, rounds: int) -> Iterator[Figure]:
     yield Figure(PART, "CPU a message, all of Python", "ms", own, 1.0)
     yield Figure(PART, "CPU a message of its PostgreSQL backend (claim and record)", "ms", backend, 0.12)
     yield Figure(PART, "CPU a message of all of PostgreSQL", "ms", server)
+    yield Figure(PART, "PostgreSQL's log a message (claim and record)", "bytes", log_bytes)
     yield Figure(PART, "messages of one function, instant provider", "1/s", rates)
     yield Figure(PART, "messages of one function, 50 ms a call", "1/s", slow, 350, at_least=True)
     yield Figure(PART, "memory of the function", "MB", [memory])
