@@ -96,6 +96,25 @@ def test_20_a_worker_that_wakes_up_after_its_lease_before_anyone_missed_it(rig: 
     assert (found.calls, statuses(found)) == (5, {"sent": 5}), "nobody has claimed since: what it knows is true"
 
 
+def test_20_a_worker_that_wakes_up_while_another_has_its_messages(rig: Rig) -> None:
+    """What it knows is old: were it written, the messages would be free for a third worker while the second sends them."""
+    mailing_id, chunks = rig.dispatched(5)
+    rig.provider.configure(faults=[{"kind": "status", "status": 503, "first_calls": 1}])
+    late = rig.freezes(rig.sending(chunks, Trap("before record", "freeze")))
+    rig.world.clock.now += LEASE
+    second = rig.freezes(rig.sending(chunks, Trap("before record", "freeze")))
+    held = rig.rows("status, claim_no, lease_until, dispatched_at", mailing_id)
+    late.thaw()
+    assert late.result() == {"batchItemFailures": []}
+    assert rig.rows("status, claim_no, lease_until, dispatched_at", mailing_id) == held
+    rig.send(chunks)
+    second.thaw()
+    second.result()
+    found = rig.settled(mailing_id)
+    assert statuses(found) == ({"sent": 5} if rig.honours_key else {"failed": 5})
+    assert found.calls == (10 if rig.honours_key else 5)
+
+
 @pytest.mark.parametrize(
     "off", [timedelta(hours=1), timedelta(hours=-1), timedelta(days=2)], ids=["ahead", "behind", "days-ahead"]
 )

@@ -3,9 +3,11 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from threading import Barrier
 
 import pytest
+from sqlalchemy import text
 
 from chalicelib.domain.errors import ConflictError
 from chalicelib.domain.outcome import Outcome, OutcomeKind, Verdict
@@ -55,6 +57,16 @@ def test_of_64_rivals_one_wins_each_message(world: World) -> None:
         won = [id_ for part in pool.map(rival, range(64)) for id_ in part]
     rivals.dispose()
     assert sorted(won) == sorted(ids)
+
+
+def test_rows_in_the_middle_of_a_claim_are_passed_over(world: World) -> None:
+    """Not waited for: whoever waits for a row and then takes it has it beside the one who had it first."""
+    mailing_id, ids = dispatched(world)
+    take = partial(messages.claim, now=world.clock.now, lease=LEASE, deadline=DEADLINE)
+    with world.engine.begin() as first, world.engine.begin() as second:
+        second.execute(text("SET LOCAL lock_timeout = '2s'"))
+        assert len(take(first, mailing_id, ids[:20]).claims) == 20
+        assert [each.id for each in take(second, mailing_id, ids).claims] == ids[20:]
 
 
 def test_every_sqs_message_twice_at_once_is_one_call_each(world: World) -> None:
