@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pg8000.exceptions import InterfaceError
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from chalicelib.config import Settings, settings
@@ -46,7 +46,14 @@ def build_engine(chosen: Settings, *, pool_size: int = 1) -> Engine:
     made.dialect.do_ping = _ping  # type: ignore[method-assign, assignment]
     made.dialect.do_terminate = _drop  # type: ignore[method-assign, assignment]
     made.dialect.reset_isolation_level = _end_autocommit  # type: ignore[method-assign, assignment]
+    event.listen(made, "handle_error", _broken)
     return made
+
+
+def _broken(context: ExceptionContext) -> None:
+    """A connection whose socket failed is thrown away at once: nothing more can be said over it, not even ROLLBACK."""
+    if isinstance(context.original_exception, OSError):
+        context.is_disconnect = True
 
 
 def _ping(connection: Any) -> bool:

@@ -93,6 +93,8 @@ def rig(
     yield made
     made.close()
     client.close()
+    log = tmp_path / "functions.log"
+    assert not log.exists() or "Traceback" not in log.read_text(), "all that went wrong was expected, and is one line of the log"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -218,7 +218,7 @@ class _Pages:
 def _run(link: Link, environment: Mapping[str, str], log: Path) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.update(environment)
-    sys.stdout = log.open("a", buffering=1)
+    sys.stdout = sys.stderr = log.open("a", buffering=1)
     try:
         _Function(link).serve()
     except (EOFError, BrokenPipeError):  # the test is over

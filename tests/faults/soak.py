@@ -53,11 +53,17 @@ def soak(console: Console) -> int:
         ]
         faults, escaped = _mixed(console, server, sites, asked.minutes, asked.seed)
         sheets = [_weighed(site) for site in sites]
+        for sheet, site in zip(sheets, sites, strict=True):
+            sheet.expect("Traceback" not in site.log.read_text(), "a traceback reached the functions' log")
     console.print(_faults_table(faults))
-    console.print(_balance_table(sheets))
+    console.print(_balance_table(sheets, [len(lines) for lines in escaped]))
     if found is not None:
         console.print(_figures_table(found))
-    return _verdict(console, [*escaped, *(line for sheet in sheets for line in sheet.wrong)], found.wrong if found else [])
+    return _verdict(
+        console,
+        [line for lines in [*escaped, *(sheet.wrong for sheet in sheets)] for line in lines],
+        found.wrong if found else [],
+    )
 
 
 def _verdict(console: Console, unbalanced: list[str], broken: list[str]) -> int:
@@ -79,8 +85,8 @@ def _arguments() -> argparse.Namespace:
 
 def _mixed(
     console: Console, server: PostgresServer, sites: list[Site], minutes: float, seed: int
-) -> tuple[Counter[str], list[str]]:
-    """What was done to both sites, and what escaped a handler meanwhile."""
+) -> tuple[Counter[str], list[list[str]]]:
+    """What was done to the sites, and for each what escaped a handler meanwhile."""
     with ExitStack() as stack:
         mixes = []
         for number, site in enumerate(sites):
@@ -114,7 +120,7 @@ def _mixed(
     faults: Counter[str] = Counter()
     for mix in mixes:
         faults += mix.storm.faults
-    return faults, [line for mix in mixes for line in mix.storm.escaped]
+    return faults, [mix.storm.escaped for mix in mixes]
 
 
 def _weighed(site: Site) -> Balance:
@@ -132,7 +138,7 @@ def _faults_table(faults: Counter[str]) -> Table:
     return table
 
 
-def _balance_table(sheets: list[Balance]) -> Table:
+def _balance_table(sheets: list[Balance], escaped: list[int]) -> Table:
     table = Table("provider …", title="Balance: the database against the provider's ledger")
     for name in KINDS.values():
         table.add_column(name, justify="right")
@@ -154,6 +160,7 @@ def _balance_table(sheets: list[Balance]) -> Table:
     row("delivered and not 'sent'", *(sheet.deliveries - sheet.statuses["sent"] for sheet in sheets))
     row("  explained by unknown_outcome", *(sheet.delivered_unknown for sheet in sheets))
     row("  not explained", *(sheet.deliveries - sheet.statuses["sent"] - sheet.delivered_unknown for sheet in sheets))
+    row("errors that escaped a handler", *escaped)
     row("whatever else is wrong", *(len(sheet.wrong) for sheet in sheets))
     return table
 

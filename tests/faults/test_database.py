@@ -109,7 +109,10 @@ def test_18_lost_answer_in_a_run(rig: Rig, proxy: DatabaseProxy, piece: str, wha
     rig.world.add_clients(20)
     mailing = rig.world.write()
     runner = behind(rig, proxy)
-    proxy.lose(piece, "answer" if what == "answer" else "question")
+    if what == "answer":
+        proxy.lose(piece, "answer", "close")
+    else:
+        proxy.lose(piece, "question", "reset")
     assert rig.run(mailing.id, runner) == ["0"]
     assert proxy.lost == 1
     rig.world.clock.advance(seconds=6)
