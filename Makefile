@@ -47,6 +47,10 @@ bench: setup ## measure what the service costs (20 minutes on two cores); PARTS=
 package: setup ## what would go to AWS, into build/: STAGE=prod (or dev); ARCHITECTURE=x86_64 for another processor
 	@$(RUN) local.package --stage $(or $(STAGE),prod) $(if $(ARCHITECTURE),--architecture $(ARCHITECTURE))
 
+.PHONY: deploy
+deploy: setup ## package STAGE=prod (or dev), show the changes to your AWS account, apply them, migrate, test: PARAMETERS="ProviderUrl=https://…"
+	@$(RUN) local.release --stage $(or $(STAGE),prod) $(if $(YES),--yes) $(PARAMETERS)
+
 .PHONY: kills
 kills: setup ## kill each part of the stack in mid-mailing, start again, compare database and ledger (some minutes)
 	@$(RUN) local.kills

@@ -111,16 +111,24 @@ def _upload(target: Target, made: Package) -> str:
         storage.create_bucket(Bucket=BUCKET)
     code = f"{made.digest}.zip"
     storage.put_object(Bucket=BUCKET, Key=code, Body=made.zip_file.read_bytes())
-    template = json.dumps(_for_local_endpoints(with_code(made.template, f"s3://{BUCKET}/{code}"), target.parameters)).encode()
+    template = json.dumps(for_local_endpoints(with_code(made.template, f"s3://{BUCKET}/{code}"), target.parameters)).encode()
     key = f"{hashlib.sha256(template).hexdigest()}.json"
     storage.put_object(Bucket=BUCKET, Key=key, Body=template)
     return f"{target.endpoint}/{BUCKET}/{key}"
 
 
-def _for_local_endpoints(template: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
-    """Conditions are decided; and gateway responses, which local endpoints do not read from the API's definition, where AWS needs
-    them, are resources, too."""
+def for_local_endpoints(template: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
+    """The template as local endpoints want it.
+
+    Conditions are decided; alarms over more than one metric, of which they know nothing, are left out; and gateway responses, which
+    they do not read from the API's definition, where AWS needs them, are resources, too.
+    """
     template = decided(template, parameters)
+    template["Resources"] = {
+        name: item
+        for name, item in template["Resources"].items()
+        if item["Type"] != "AWS::CloudWatch::Alarm" or "Metrics" not in item["Properties"]
+    }
     responses = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["x-amazon-apigateway-gateway-responses"]
     for kind, response in responses.items():
         properties = {name[0].upper() + name[1:]: value for name, value in response.items()}

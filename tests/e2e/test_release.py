@@ -1,0 +1,155 @@
+"""A stage is deployed as to AWS, and deployed again with other code: what was there stays there."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from local import aws
+from local import package as packaging
+from local.api import Api
+from local.deploy import undeploy
+from local.errors import LocalError
+from local.front_door import FrontDoor
+from local.process import free_port
+from local.release import Account, Change, Release, Released, release
+from local.stack import PROVIDER_TOKEN, Stack
+
+STAGE = "dev"
+NAME = "mailing-api-e2e-release"
+SECRET = "mailing-api/e2e-release"
+ENVIRONMENT = {"DATABASE_TLS": "off"}  # PostgreSQL on loopback has no certificate
+MORE_CODE = """
+
+@app.route("/second", methods=["GET"])
+def second() -> dict[str, Any]:
+    return {"release": 2}
+"""
+
+
+@dataclass
+class Place:
+    """Where the stage is deployed to, and what it needs there."""
+
+    account: Account
+    work: Path
+    seen: list[list[Change]]
+
+    def package(self) -> packaging.Package:
+        return packaging.package(STAGE, self.work, bare=True, architecture=packaging.this_machines(), environment=ENVIRONMENT)
+
+    def release(self, *, confirm: bool = True, **parameters: str) -> Released | None:
+        def look(changes: Any) -> bool:
+            self.seen.append(list(changes))
+            return confirm
+
+        return release(self.account, Release(STAGE, self.package(), parameters, NAME), confirm=look)
+
+
+@pytest.fixture
+def place(stack: Stack, tmp_path: Path) -> Iterator[Place]:
+    if stack.ministack is None:
+        pytest.skip("LocalStack cannot update a REST API whose routes changed; what deploys to it makes the stack anew")
+    secret = {"database_url": stack.postgres.create_database("release"), "provider_token": PROVIDER_TOKEN}
+    secrets = aws.client("secretsmanager", stack.endpoint)
+    secrets.create_secret(Name=SECRET, SecretString=json.dumps(secret))
+    yield Place(Account(stack.endpoint), tmp_path / "package", [])
+    undeploy(stack.endpoint, NAME)
+    secrets.delete_secret(SecretId=SECRET, ForceDeleteWithoutRecovery=True)
+
+
+@pytest.fixture
+def other_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The project with one route more and one function changed."""
+    copy = tmp_path / "project"
+    copy.mkdir()
+    for name in ("app.py", "template.yaml", "requirements.txt"):
+        shutil.copy2(packaging.ROOT / name, copy)
+    for name in ("chalicelib", "migrations", "vendor", ".chalice"):
+        shutil.copytree(packaging.ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    code = (copy / "app.py").read_text()
+    changed = code.replace("    return handle(event)\n", '    return {**handle(event), "release": 2}\n')
+    assert changed != code
+    (copy / "app.py").write_text(changed + MORE_CODE)
+    monkeypatch.setattr(packaging, "ROOT", copy)
+
+
+def test_what_is_not_confirmed_is_not_done(stack: Stack, place: Place) -> None:
+    with pytest.raises(LocalError, match="needs ProviderUrl"):
+        place.release(SecretId=SECRET)
+    with pytest.raises(LocalError, match="no parameter Nonsense"):
+        place.release(Nonsense="1")
+    assert place.release(confirm=False, SecretId=SECRET, ProviderUrl=stack.provider.url) is None
+    assert {change.action for change in place.seen[0]} == {"Add"}
+    assert NAME not in str(aws.client("lambda", stack.endpoint).list_functions()["Functions"])
+
+
+def test_a_second_release_keeps_queues_schedules_and_data(stack: Stack, place: Place, request: pytest.FixtureRequest) -> None:
+    first = place.release(SecretId=SECRET, ProviderUrl=stack.provider.url)
+    assert first is not None
+    start = datetime.now(UTC).replace(microsecond=0, tzinfo=None) + timedelta(days=2)
+    with _superuser(stack, first) as api:
+        api.post("/api/v1/client", {"phone": "+79101234567", "time_zone": "UTC"})
+        mailing = api.create_mailing("kept", "Hello", start, start + timedelta(hours=1))
+    sqs = aws.client("sqs", stack.endpoint)
+    sqs.send_message(QueueUrl=first.outputs["MessagesDeadLettersUrl"], MessageBody="kept")
+    schedules = _schedules(stack, first)
+    assert len(schedules) == 1
+    assert requests.get(f"{first.api_url}/second", timeout=30).status_code == 404
+
+    request.getfixturevalue("other_code")
+    second = place.release()  # parameters keep their values
+    assert second is not None
+
+    assert {change.action for change in place.seen[1]} <= {"Add", "Modify", "Remove"}
+    assert not [change for change in place.seen[1] if change.grave and change.kind != "AWS::ApiGateway::RestApi"]
+    assert requests.get(f"{second.api_url}/second", timeout=30).json() == {"release": 2}
+    answer = aws.client("lambda", stack.endpoint).invoke(
+        FunctionName=second.outputs["ManageName"], Payload=b'{"command": "migrate"}'
+    )
+    assert json.load(answer["Payload"]) == {"revision": second.revision, "release": 2}
+    kept = ("MailingsQueueUrl", "MessagesQueueUrl", "MessagesDeadLettersUrl", "ScheduleGroupName", "ManageName")
+    assert {name: second.outputs[name] for name in kept} == {name: first.outputs[name] for name in kept}
+    assert _schedules(stack, second) == schedules
+    (message,) = sqs.receive_message(QueueUrl=second.outputs["MessagesDeadLettersUrl"])["Messages"]
+    assert message["Body"] == "kept"
+    with _superuser(stack, second) as api:
+        assert api.mailing(mailing["id"])["name"] == "kept"
+
+
+def test_the_same_again_changes_nothing(stack: Stack, place: Place) -> None:
+    assert place.release(SecretId=SECRET, ProviderUrl=stack.provider.url) is not None
+    again = place.release()
+    assert again is not None
+    assert not [change for change in again.changes if change.grave]
+
+
+@contextmanager
+def _superuser(stack: Stack, released: Released) -> Iterator[Api]:
+    """Made as on AWS, by the manage function; the API is behind a front door, as behind its domain."""
+    event = {"command": "createsuperuser", "username": "anna", "password": "a long enough one"}
+    answer = aws.client("lambda", stack.endpoint).invoke(
+        FunctionName=released.outputs["ManageName"], Payload=json.dumps(event).encode()
+    )
+    assert "error" not in json.load(answer["Payload"])
+    door = FrontDoor(free_port(), lambda: released.api_url)
+    door.start()
+    api = Api(door.url)
+    try:
+        api.login("anna", "a long enough one")
+        yield api
+    finally:
+        api.close()
+        door.stop()
+
+
+def _schedules(stack: Stack, released: Released) -> set[str]:
+    scheduler = aws.client("scheduler", stack.endpoint)
+    return {one["Name"] for one in scheduler.list_schedules(GroupName=released.outputs["ScheduleGroupName"])["Schedules"]}
