@@ -32,7 +32,7 @@ class Cost:
     """Milliseconds a request."""
 
     own: float
-    backend: float
+    server: float
 
 
 class _Context:
@@ -65,7 +65,7 @@ def ask(server_pid: int, url: str, token: str, asked: list[Request], times: int)
             for event in sent[1:]:
                 _call(app, event)
         spent = meter.spent
-        costs[request.what] = Cost(spent.own * 1000 / times, spent.backend * 1000 / times)
+        costs[request.what] = Cost(spent.own * 1000 / times, spent.server * 1000 / times)
     engine().dispose()
     return costs, peak_megabytes()
 
@@ -119,7 +119,7 @@ def measure(place: Place, size: int, rounds: int) -> Iterator[Figure]:
     for request in asked + slow:
         costs_of_it = found[request.what]
         yield Figure(PART, f"{request.what}: CPU of the function", "ms", [cost.own for cost in costs_of_it], request.own)
-        yield Figure(PART, f"{request.what}: CPU of PostgreSQL", "ms", [cost.backend for cost in costs_of_it], request.backend)
+        yield Figure(PART, f"{request.what}: CPU of PostgreSQL", "ms", [cost.server for cost in costs_of_it], request.backend)
     yield Figure(PART, "memory of the function", "MB", [memory])
 
 
