@@ -1,0 +1,117 @@
+"""The calls to SQS and EventBridge Scheduler, against moto's idea of them."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from chalicelib import aws
+
+MOMENT = datetime(2030, 5, 1, 12, 0, 0, tzinfo=UTC)
+BODY = {"mailing_id": 7, "source": "schedule", "hop": 0}
+
+
+@pytest.fixture(autouse=True)
+def _account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name, value in (("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_DEFAULT_REGION", "us-east-1")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        aws._sqs.cache_clear()
+        aws._scheduler.cache_clear()
+        yield
+    aws._sqs.cache_clear()
+    aws._scheduler.cache_clear()
+
+
+@pytest.fixture
+def queue() -> str:
+    return str(boto3.client("sqs").create_queue(QueueName="messages")["QueueUrl"])
+
+
+@pytest.fixture
+def target() -> aws.ScheduleTarget:
+    boto3.client("scheduler").create_schedule_group(Name="mailings")
+    return aws.ScheduleTarget(
+        "mailings", "arn:aws:sqs:us-east-1:123456789012:mailings", "arn:aws:iam::123456789012:role/schedules"
+    )
+
+
+def _received(queue: str) -> list[Any]:
+    found: list[Any] = []
+    while messages := boto3.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+        found += [json.loads(message["Body"]) for message in messages]
+    return found
+
+
+def test_a_body_goes_as_it_is(queue: str) -> None:
+    aws.send(queue, BODY)
+    aws.send_text(queue, '"not a request"')
+    assert sorted(map(str, _received(queue))) == sorted(map(str, [BODY, "not a request"]))
+
+
+def test_a_delay_longer_than_sqs_allows_is_the_longest(queue: str) -> None:
+    aws.send(queue, BODY, delay_seconds=100_000)
+    names: list[Any] = ["ApproximateNumberOfMessagesDelayed"]
+    assert boto3.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"] == {names[0]: "1"}
+
+
+@pytest.mark.parametrize("count", [1, 10, 11, 95])
+def test_many_go_in_batches(queue: str, count: int) -> None:
+    bodies = [{"v": 1, "number": number} for number in range(count)]
+    assert aws.send_many(queue, bodies) == []
+    assert sorted(body["number"] for body in _received(queue)) == list(range(count))
+
+
+def test_what_does_not_go_is_told_by_its_position(queue: str) -> None:
+    bodies = [{"number": number} for number in range(25)]
+    assert aws.send_many(f"{queue}-that-is-not-there", bodies) == list(range(25))
+
+
+def test_a_schedule_is_one_shot_and_in_whole_seconds_of_utc(target: aws.ScheduleTarget) -> None:
+    moment = (MOMENT + timedelta(milliseconds=1)).astimezone(timezone(timedelta(hours=3)))
+    aws.create_schedule(target, 7, moment, BODY)
+    (name,) = aws.schedule_names(target)
+    assert name == f"mailing-7-{int(MOMENT.timestamp()) + 1}"
+    made = boto3.client("scheduler").get_schedule(GroupName="mailings", Name=name)
+    assert made["ScheduleExpression"] == "at(2030-05-01T12:00:01)"
+    assert (made["ScheduleExpressionTimezone"], made["FlexibleTimeWindow"]) == ("UTC", {"Mode": "OFF"})
+    assert made["ActionAfterCompletion"] == "DELETE"
+    assert json.loads(made["Target"]["Input"]) == BODY
+    assert (made["Target"]["Arn"], made["Target"]["RoleArn"]) == (target.queue_arn, target.role_arn)
+
+
+def test_a_schedule_that_is_there_is_success_and_one_that_is_gone_too(target: aws.ScheduleTarget) -> None:
+    for _ in range(2):
+        aws.create_schedule(target, 7, MOMENT, BODY)
+    assert len(aws.schedule_names(target)) == 1
+    for _ in range(2):
+        aws.delete_schedule(target, 7, MOMENT)
+    assert aws.schedule_names(target) == []
+
+
+def test_all_pages_of_schedules_are_read(target: aws.ScheduleTarget) -> None:
+    for number in range(130):
+        aws.create_schedule(target, number, MOMENT, BODY)
+    assert len(aws.schedule_names(target)) == 130
+
+
+def test_a_queue_that_is_not_there_is_an_error(queue: str) -> None:
+    with pytest.raises(aws.AwsError):
+        aws.send(f"{queue}-that-is-not-there", BODY)
+
+
+def test_settings_come_from_the_secret() -> None:
+    from chalicelib.config import ConfigurationError, read_settings
+
+    secret = {"database_url": "postgresql+pg8000://u:p@host/db", "provider_token": "jwt"}
+    boto3.client("secretsmanager").create_secret(Name="ours", SecretString=json.dumps(secret))
+    found = read_settings({"SECRET_ID": "ours"})
+    assert found.database_url.get_secret_value() == secret["database_url"]
+    assert "jwt" not in repr(found)
+    with pytest.raises(ConfigurationError, match="secret theirs"):
+        read_settings({"SECRET_ID": "theirs"})
