@@ -79,6 +79,9 @@ class Settings(BaseModel):
     reconcile_grace_seconds: Seconds = 60
     """How long after its moment a mailing may still be started by its schedule (at() is precise to a minute)."""
 
+    phone_days: Annotated[int, Field(ge=0)] = 90
+    """Days after which the phones on a finished mailing's messages are cleared; 0: never. Clients keep theirs."""
+
     token_days: Count = 30
     session_hours: Count = 12
     """How long somebody stays logged in at the admin panel."""

@@ -14,6 +14,7 @@ class Candidate:
     error_code: ErrorCode | None
     client_deleted: bool
     do_not_contact: bool
+    phone_cleared: bool
     end_is_past: bool
     """Is the mailing's end past where the client lives?"""
 
@@ -37,6 +38,8 @@ def _why_not(message: Candidate, honours_key: bool) -> str:
         return "it may have been delivered, and this provider might deliver it again: a deliberate second text is a new mailing"
     if message.client_deleted:
         return "its client was deleted"
+    if message.phone_cleared:
+        return "its phone was cleared, for its mailing was finished long ago"
     if message.do_not_contact:
         return "its phone is on the do-not-contact list"
     return ""

@@ -11,7 +11,7 @@ from chalicelib.domain.status import StartSource
 from chalicelib.observability import log, warn
 from chalicelib.scheduling.run import RunTools
 from chalicelib.services import schedules
-from chalicelib.storage import gates, mailings, messages, zones
+from chalicelib.storage import gates, mailings, messages, retention, zones
 from chalicelib.storage.engine import autocommit
 
 
@@ -26,6 +26,8 @@ class Repairs:
     schedules_orphaned: int = 0
     schedules_remade: int = 0
     runs_woken: int = 0
+    phones_cleared: int = 0
+    """Not lost, but overdue: see `_clear_phones`."""
 
 
 def reconcile(tools: RunTools) -> Repairs:
@@ -40,8 +42,10 @@ def reconcile(tools: RunTools) -> Repairs:
     _move_schedules(tools, now, repairs)
     _wake_overdue(tools, now, rescued, repairs)
     _compare_schedules(tools, now, repairs)
+    repaired = sum(asdict(repairs).values())
+    _clear_phones(tools, now, repairs)
     metrics = {
-        "Repaired": sum(asdict(repairs).values()),
+        "Repaired": repaired,
         "BreakerOpen": int(breaker is not None),
         "ScheduleLag": lag.total_seconds(),
     }
@@ -89,6 +93,21 @@ def _wake_overdue(tools: RunTools, now: datetime, rescued: set[int], repairs: Re
         if schedules.wake(mailing_id, StartSource.RECONCILE):
             repairs.runs_woken += 1
             log("repaired", kind="run_woken", mailing_id=mailing_id)
+
+
+def _clear_phones(tools: RunTools, now: datetime, repairs: Repairs) -> None:
+    """Messages of mailings finished long ago lose their phones: a slice a minute, so that nothing else waits for it."""
+    if not tools.settings.phone_days:
+        return
+    before = now - timedelta(days=tools.settings.phone_days)
+    with autocommit(tools.engine) as connection:
+        mailing_id = retention.next_kept(connection, before)
+        if mailing_id is None:
+            return
+        repairs.phones_cleared = retention.clear_phones(connection, mailing_id, tools.settings.plan_slice)
+        if repairs.phones_cleared < tools.settings.plan_slice:
+            retention.mark_cleared(connection, mailing_id, before, now)
+    log("phones_cleared", mailing_id=mailing_id, messages=repairs.phones_cleared)
 
 
 def _move_schedules(tools: RunTools, now: datetime, repairs: Repairs) -> None:

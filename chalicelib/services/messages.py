@@ -105,7 +105,8 @@ def _requeue(connection: Connection, mailing: RunMailing, message: LockedMessage
         status=MessageStatus(message.status),
         error_code=ErrorCode(message.error_code) if message.error_code else None,
         client_deleted=message.client is None,
-        do_not_contact=do_not_contact.listed(connection, message.owner, message.phone),
+        do_not_contact=message.phone is not None and do_not_contact.listed(connection, message.owner, message.phone),
+        phone_cleared=message.phone is None,
         end_is_past=zone.expires_at <= now,
     )
     require_requeueable(candidate, honours_key=honours_key)

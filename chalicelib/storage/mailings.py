@@ -48,8 +48,8 @@ _LOCK = text(f"SELECT {_COLUMNS} FROM mailing WHERE id = :mailing FOR NO KEY UPD
 _SETTLE = text("UPDATE mailing SET next_run_at = :next_run_at, run_lease_until = NULL WHERE id = :mailing RETURNING schedule_at")
 _FINISH = text(
     """
-    UPDATE mailing SET next_run_at = NULL, run_lease_until = NULL, finished_at = :now, final_counts = CAST(:counts AS jsonb),
-      status = CASE status WHEN 'cancelled' THEN status ELSE 'finished' END
+    UPDATE mailing SET next_run_at = NULL, run_lease_until = NULL, finished_at = :now, phones_cleared_at = NULL,
+      final_counts = CAST(:counts AS jsonb), status = CASE status WHEN 'cancelled' THEN status ELSE 'finished' END
     WHERE id = :mailing RETURNING schedule_at
     """
 )

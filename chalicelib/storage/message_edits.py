@@ -20,7 +20,7 @@ class LockedMessage:
     mailing: int
     owner: int
     client: int | None
-    phone: str
+    phone: str | None
     time_zone: str
     status: int
     error_code: str | None
@@ -94,7 +94,7 @@ _REQUEUE_FAILED = text(
     UPDATE message m SET status = 1, attempts = 0, not_before = greatest(z.opens_at, :now), dispatched_at = NULL, lease_until = NULL,
       error_code = NULL, error_detail = NULL
     FROM mailing_zone z
-    WHERE m.mailing_id = :mailing AND m.status = 4 AND m.deleted_at IS NULL AND m.client_id IS NOT NULL
+    WHERE m.mailing_id = :mailing AND m.status = 4 AND m.deleted_at IS NULL AND m.client_id IS NOT NULL AND m.phone IS NOT NULL
       AND z.mailing_id = m.mailing_id AND z.time_zone = m.time_zone AND z.expires_at > :now
       AND (:honours_key OR NOT (m.unknown OR m.error_code = 'unknown_outcome'))
       AND NOT EXISTS (SELECT 1 FROM do_not_contact d WHERE d.owner_id = m.owner_id AND d.phone = m.phone)

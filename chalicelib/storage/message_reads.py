@@ -19,7 +19,7 @@ class MessageRow:
     owner: int
     mailing: int
     client: int | None
-    phone: str
+    phone: str | None
     time_zone: str
     status: int
     not_before: datetime

@@ -120,6 +120,12 @@ class Mailing(Base):
         Index("ix_mailing_owner_id_id", "owner_id", "id"),
         # Reconcile asks every minute what is overdue; finished mailings have no next run and are not in it.
         Index("ix_mailing_next_run_at", "next_run_at", postgresql_where=sql_text("next_run_at IS NOT NULL")),
+        # And whose phones are kept too long by now.
+        Index(
+            "ix_mailing_phones_kept",
+            "finished_at",
+            postgresql_where=sql_text("finished_at IS NOT NULL AND phones_cleared_at IS NULL"),
+        ),
     )
 
     id: Mapped[int] = _big_id()
@@ -144,6 +150,7 @@ class Mailing(Base):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     final_counts: Mapped[dict[str, Any] | None]
+    phones_cleared_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -208,7 +215,8 @@ class Message(Base):
     mailing_id: Mapped[int] = mapped_column(ForeignKey("mailing.id", ondelete="CASCADE"))
     owner_id: Mapped[int] = mapped_column(BigInteger)
     client_id: Mapped[int | None] = mapped_column(ForeignKey("client.id", ondelete="SET NULL"))
-    phone: Mapped[str] = mapped_column(String(16))
+    phone: Mapped[str | None] = mapped_column(String(16))
+    """None once it was cleared, long after its mailing was finished."""
     time_zone: Mapped[str] = mapped_column(String(64))
     status: Mapped[int] = mapped_column(SmallInteger)
     not_before: Mapped[datetime]

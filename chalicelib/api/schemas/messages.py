@@ -21,7 +21,7 @@ class MessageOut(Schema):
     owner: Id
     mailing: Id
     client: Id | None = Field(description="null once the client was deleted")
-    phone: Phone
+    phone: Phone | None = Field(description="null once it was cleared, long after the mailing was finished")
     time_zone: str
     status: StatusNumber
     status_title: str
