@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, even
 from sqlalchemy.exc import DBAPIError
 
 from chalicelib.config import Settings, settings
+from chalicelib.storage.prepared import PreparingConnection, prepare
 
 RDS_ROOTS = Path(__file__).with_name("rds-ca.pem")
 UNIQUE_VIOLATION = "23505"
@@ -43,6 +44,8 @@ def build_engine(chosen: Settings, *, pool_size: int = 1) -> Engine:
         pool_recycle=900,
         connect_args=_connect_arguments(chosen),
     )
+    made.dialect.connect = PreparingConnection  # type: ignore[method-assign, assignment]
+    event.listen(made, "before_cursor_execute", prepare)
     made.dialect.do_ping = _ping  # type: ignore[method-assign, assignment]
     made.dialect.do_terminate = _drop  # type: ignore[method-assign, assignment]
     made.dialect.reset_isolation_level = _end_autocommit  # type: ignore[method-assign, assignment]

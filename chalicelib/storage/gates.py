@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
 
+from chalicelib.storage.prepared import prepared_text
+
 
 @dataclass(frozen=True, slots=True)
 class Gate:
@@ -16,7 +18,7 @@ class Gate:
     probe_at: datetime | None
 
 
-_READ = text(
+_READ = prepared_text(
     """
     SELECT g.rate_limit, coalesce(p.failures, 0), p.opened_at, p.probe_at
     FROM mailing g LEFT JOIN provider_state p ON p.name = :provider WHERE g.id = :mailing

@@ -11,6 +11,7 @@ from chalicelib.domain.counts import by_key
 from chalicelib.domain.outcome import Verdict
 from chalicelib.domain.selection import Selection
 from chalicelib.domain.status import ErrorCode, MessageStatus
+from chalicelib.storage.prepared import prepared_text
 
 # Selection.matches, in SQL.
 SELECTED = """
@@ -102,7 +103,7 @@ _WITH_WINDOW = """
 
 # A row whose lease ran out was held by a worker that died: what became of its call nobody knows. The text is the mailing's and comes
 # once, not with every row; attributes only where the text asks for them.
-_CLAIM = text(
+_CLAIM = prepared_text(
     f"""
     WITH due AS (
       SELECT m.id, m.unknown OR m.lease_until IS NOT NULL AS unknown {_WITH_WINDOW}
@@ -144,7 +145,7 @@ _HOLD = text(
 
 # The fence: a claim number only grows, so that a worker which wakes up after its lease writes nothing. A row that waits again leaves
 # the queue's count, and its mailing wants a run at the earliest of their moments.
-_RECORD = text(
+_RECORD = prepared_text(
     """
     WITH verdict AS (
       SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:claim_nos AS int[]), CAST(:statuses AS smallint[]), CAST(:attempts AS int[]),

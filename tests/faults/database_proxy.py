@@ -19,6 +19,7 @@ class _Frontend:
         self._buffer = bytearray()
         self._started = False
         self.statement = b""
+        self._named: dict[bytes, bytes] = {}
 
     def feed(self, data: bytes) -> bool:
         """True if one of the messages just completed asks the server to execute `statement`."""
@@ -26,8 +27,11 @@ class _Frontend:
         executes = False
         while (message := self._next()) is not None:
             kind, body = message
-            if kind == b"P":
-                self.statement = body.split(b"\0", 2)[1]
+            if kind == b"P":  # Parse, under a name or under none
+                name, statement, _ = body.split(b"\0", 2)
+                self._named[name] = statement
+            elif kind == b"B":  # Bind: a portal, and the name of the statement
+                self.statement = self._named[body.split(b"\0", 2)[1]]
             elif kind == b"Q":
                 self.statement = body
             executes = executes or kind in (b"E", b"Q")
