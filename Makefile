@@ -59,6 +59,10 @@ kills: setup ## kill each part of the stack in mid-mailing, start again, compare
 soak: setup ## all faults at random for MINUTES=3, over both kinds of provider; ends with a balance sheet, SEED=7 repeats the choice
 	@$(RUN) tests.faults.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 
+.PHONY: screenshots
+screenshots: setup ## take the pictures in docs/images anew (wants chromium)
+	@$(RUN) local.screenshots
+
 .PHONY: logs
 logs: setup ## what the functions of the running stack logged; MAILING=7, MESSAGE=123, FOLLOW=1
 	@$(RUN) local.logs $(if $(MAILING),--mailing $(MAILING)) $(if $(MESSAGE),--message $(MESSAGE)) $(if $(FOLLOW),--follow)

@@ -1,5 +1,6 @@
 """The one host that people and clients see: a reverse proxy to the API at the AWS endpoint, as a domain stands before it on AWS."""
 
+import contextlib
 import http.client
 import json
 import threading
@@ -23,6 +24,7 @@ HOP_BY_HOP = {
     "transfer-encoding",
     "upgrade",
 }
+STATIC_FILES = ("/admin/static/", "/docs/")
 
 
 class FrontDoor:
@@ -33,7 +35,7 @@ class FrontDoor:
             raise LocalError(
                 f"Port {port}, wanted for the API, is taken{who_listens(port)}: stop what has it, or choose another with API_PORT."
             )
-        handler = type("Handler", (_Handler,), {"api_url": staticmethod(api_url)})
+        handler = type("Handler", (_Handler,), {"api_url": staticmethod(api_url), "static_files": threading.Semaphore(1)})
         self._server = _Server((BIND, port), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="front door", daemon=True)
 
@@ -62,6 +64,8 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     api_url: ClassVar[Callable[[], str | None]]
+    # A page asks for its twenty files side by side, and the endpoint would start a process for each: six cold starts on two cores.
+    static_files: ClassVar[threading.Semaphore]
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     timeout = 75  # a connection that nobody uses
@@ -77,7 +81,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         try:
-            status, headers, answer = self._ask(upstream, body)
+            with self.static_files if self.path.startswith(STATIC_FILES) else contextlib.nullcontext():
+                status, headers, answer = self._ask(upstream, body)
         except (OSError, http.client.HTTPException) as error:
             self._excuse(
                 502, "bad_gateway", f"The API does not answer ({type(error).__name__}); is the local stack still running?"

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
+from babel.numbers import format_decimal
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette_admin.fields import DateTimeField, EnumField, IntegerField, StringField, TextAreaField
-from starlette_admin.i18n import format_date, format_datetime, get_tzinfo, gettext, ngettext
+from starlette_admin.i18n import format_date, format_datetime, get_locale, get_tzinfo, gettext, ngettext
+from starlette_admin.i18n import lazy_gettext as _
 from starlette_admin.types import RequestAction
 
 from chalicelib.admin.owners import owner_choices
@@ -190,6 +192,7 @@ class OwnerField(EnumField):
 
     def __post_init__(self) -> None:
         self.choices_loader = owner_choices
+        self.help_text = _("Empty: yourself")  # not a default: lazy texts cannot be hashed
         super().__post_init__()
 
     async def serialize_value(self, request: Request, value: Any) -> Any:
@@ -197,6 +200,15 @@ class OwnerField(EnumField):
         if request.state.action.is_form():
             return value
         return dict(owner_choices(request)).get(value, f"#{value}")
+
+
+@dataclass
+class LinkField(IntegerField):
+    """The id of another thing, shown as a link to it, by its name where a view has put names aside in `request.state`."""
+
+    to: str = ""
+    list_template: str = "admin/fields/link.html"
+    detail_template: str = "admin/fields/link.html"
 
 
 @dataclass
@@ -229,4 +241,4 @@ def wall_time(value: datetime) -> str:
 
 def count_of(number: int, one: str, many: str) -> str:
     """`ngettext` with the number put in as `%(n)s`."""
-    return ngettext(one, many, number) % {"n": f"{number:,}".replace(",", " ")}
+    return ngettext(one, many, number) % {"n": format_decimal(number, locale=get_locale())}

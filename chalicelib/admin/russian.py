@@ -1,6 +1,11 @@
 """The words themselves: what this package says, then what the services say."""
 
 PLURALS: dict[tuple[str, str], tuple[str, str, str]] = {
+    ("%(zone)s and %(n)d more time zone", "%(zone)s and %(n)d more time zones"): (
+        "%(zone)s и ещё %(n)d часовой пояс",
+        "%(zone)s и ещё %(n)d часовых пояса",
+        "%(zone)s и ещё %(n)d часовых поясов",
+    ),
     ("%(n)s API token is deleted with it.", "%(n)s API tokens are deleted with it."): (
         "Вместе с этим удаляется %(n)s API-токен.",
         "Вместе с этим удаляются %(n)s API-токена.",
@@ -95,6 +100,7 @@ MESSAGES: dict[str, str] = {
     "At least 8 characters, 4 of them different; not only digits, not a common password, without the user's name.": (
         "Не менее 8 символов, из них 4 разных; не только цифры, не частый пароль, без имени пользователя."
     ),
+    "As it was written": "Как она написана",
     "Attempts": "Попытки",
     "Attributes": "Атрибуты",
     "Begins with": "Начинается с",
@@ -128,6 +134,7 @@ MESSAGES: dict[str, str] = {
     "Empty: each client's own, so that everybody gets it at the same time of their day": (
         "Пусто — пояс каждого клиента: все получат в одно и то же время своего дня"
     ),
+    "Empty: yourself": "Пусто — вы сами",
     "Ends": "Конец",
     "Every failed message that cannot have been delivered is sent again.": (
         "Повторно отправится каждое неотправленное сообщение, которое заведомо не доставлено."
@@ -168,6 +175,7 @@ MESSAGES: dict[str, str] = {
     "New password": "Новый пароль",
     "New password, again": "Новый пароль ещё раз",
     "Next step": "Следующий шаг",
+    "Next: %(people)s in %(zone)s at %(at)s.": "Дальше: %(people)s, %(zone)s, %(at)s.",
     "Next: %(people)s in %(zone)s at %(time)s their time (%(offset)s), which is %(at)s here.": (
         "Дальше: %(people)s, %(zone)s, в %(time)s по их времени (%(offset)s); здесь это %(at)s."
     ),
@@ -230,7 +238,7 @@ MESSAGES: dict[str, str] = {
     "The client lacks a value that the text needs": "У клиента нет значения, нужного тексту",
     "The client was deleted": "Клиент удалён",
     "The file has no rows.": "В файле нет строк.",
-    "The first rows": "Первые строки",
+    "The first rows are read as": "Первые строки прочитаны так",
     "The import stopped; what was done stays. Start it again: rows that are there already are not made twice.": (
         "Импорт прервался; сделанное осталось. Запустите его снова: записанное не удвоится."
     ),

@@ -25,6 +25,7 @@ MAX_ROWS = 1_000
 _REQUIRED = ("phone", "time_zone")
 _KNOWN = (*_REQUIRED, "operator_code", "tags")
 _ATTRIBUTE = "attributes."
+_SAMPLE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +39,13 @@ class RowError:
 
 @dataclass(slots=True)
 class Report:
-    """What a slice did, or (in a rehearsal) would do."""
+    """What a slice did, or (in a rehearsal) would do; a rehearsal shows what the first good rows were read as."""
 
     created: int = 0
     updated: int = 0
     skipped: int = 0
     errors: list[RowError] = field(default_factory=list)
+    sample: list[NewClient] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def run(
         with autocommit(source) as connection:
             owner = owner_of_new(connection, principal, owner_id)
             known = clients.taken_phones(connection, owner, [new.phone for new in good])
-        report.created = len(good) - len(known)
+        report.created, report.sample = len(good) - len(known), good[:_SAMPLE]
         report.updated, report.skipped = (len(known), 0) if update else (0, len(known))
         return report
     with source.begin() as connection:

@@ -24,18 +24,19 @@ _LIVE = (MailingStatus.SCHEDULED, MailingStatus.RUNNING, MailingStatus.PAUSED)
 
 @dataclass(frozen=True, slots=True)
 class Wave:
-    """The next clients to be sent to: one time zone, the moment its window opens (past: it is open), and how many they are."""
+    """The next clients to be sent to: their time zones, the moment these open together (past: they are open), how many they are."""
 
-    time_zone: str
+    time_zones: Sequence[str]
     opens_at: datetime
     clients: int
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a mailing stands."""
+    """Where a mailing stands. `expected` counts its messages and the clients that have still to be planned."""
 
     mailing: MailingRecord
+    expected: int
     now: datetime
     errors: Sequence[tuple[str, str, int]]
     zones: Sequence[WaitingZone]
@@ -48,18 +49,35 @@ def of_mailing(source: Engine, principal: Principal, mailing_id: int, *, clock: 
     with autocommit(source) as connection:
         now = clock(connection)
         zones = progress.waiting_zones(connection, mailing_id) if record.status in _LIVE else []
-        return Progress(record, now, progress.errors(connection, mailing_id), zones, _next_wave(connection, record, zones, now))
+        expected = _expected(connection, record)
+        return Progress(
+            record, expected, now, progress.errors(connection, mailing_id), zones, _next_wave(connection, record, zones, now)
+        )
+
+
+def _expected(connection: Connection, record: MailingRecord) -> int:
+    total = record.counts["total"]
+    if record.status not in _LIVE:
+        return total
+    return total + progress.unplanned(connection, record.id, record.owner, _selection(record))
+
+
+def _selection(record: MailingRecord) -> Selection:
+    return Selection(tuple(record.filter_operator_codes), tuple(record.filter_tags))
 
 
 def _next_wave(connection: Connection, record: MailingRecord, zones: Sequence[WaitingZone], now: datetime) -> Wave | None:
-    """The earliest zone that has somebody; zones that nobody selected lives in are passed over."""
-    selection = Selection(tuple(record.filter_operator_codes), tuple(record.filter_tags))
-    unplanned = progress.clients_in(connection, record.owner, selection, [zone.time_zone for zone in zones if not zone.planned])
-    for zone in sorted(zones, key=lambda each: (max(each.opens_at, now), each.time_zone)):
-        number = zone.waiting if zone.planned else unplanned.get(zone.time_zone, 0)
-        if number:
-            return Wave(zone.time_zone, zone.opens_at, number)
-    return None
+    """The earliest zones that have somebody; zones that nobody selected lives in are passed over."""
+    unplanned = progress.clients_in(
+        connection, record.owner, _selection(record), [zone.time_zone for zone in zones if not zone.planned]
+    )
+    waiting = {zone.time_zone: zone.waiting if zone.planned else unplanned.get(zone.time_zone, 0) for zone in zones}
+    peopled = [zone for zone in zones if waiting[zone.time_zone]]
+    if not peopled:
+        return None
+    opens_at = min(max(zone.opens_at, now) for zone in peopled)
+    names = sorted(zone.time_zone for zone in peopled if max(zone.opens_at, now) == opens_at)
+    return Wave(names, opens_at, sum(waiting[name] for name in names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +99,16 @@ def matches(source: Engine, principal: Principal, selection: Selection, owner_id
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Everything the dashboard shows. `days` has each day from the first to today, `counts` all messages ever."""
+    """Everything the dashboard shows. `days` has each day from the first to today, `counts` all messages ever.
+
+    Running mailings come with how many messages each is expected to have.
+    """
 
     clients: int
     mailings: int
     counts: Mapping[MessageStatus, int]
     days: Mapping[date, Mapping[MessageStatus, int]]
-    running: Sequence[MailingRecord]
+    running: Sequence[tuple[MailingRecord, int]]
     upcoming: Sequence[MailingRecord]
     provider: ProviderHealth
     now: datetime
@@ -106,7 +127,9 @@ def overview(
         found = progress.days(connection, owner_id, since, zone)
         clients, number = progress.totals(connection, owner_id)
         running = [
-            each for status in (MailingStatus.RUNNING, MailingStatus.PAUSED) for each in _some(connection, owner_id, status)
+            (each, _expected(connection, each))
+            for status in (MailingStatus.RUNNING, MailingStatus.PAUSED)
+            for each in _some(connection, owner_id, status)
         ]
         return Overview(
             clients=clients,

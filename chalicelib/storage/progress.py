@@ -66,6 +66,12 @@ _IN_ZONES = text(
     WHERE c.owner_id = :owner AND c.time_zone = ANY(CAST(:zones AS text[])) AND {SELECTED} GROUP BY c.time_zone
     """  # noqa: S608
 )
+_UNPLANNED = text(
+    f"""
+    SELECT count(*) FROM client c JOIN mailing_zone z ON z.time_zone = c.time_zone
+    WHERE z.mailing_id = :mailing AND z.planned_at IS NULL AND c.owner_id = :owner AND {SELECTED}
+    """  # noqa: S608
+)
 _COUNTS = text(
     """
     SELECT mailing_id, status, count(*) FROM message
@@ -105,6 +111,12 @@ def clients_in(connection: Connection, owner_id: int, selection: Selection, zone
     """How many of the owner's clients in these zones are selected."""
     values: dict[str, Any] = {"owner": owner_id, "zones": list(zones), **selected(selection)}
     return {row[0]: row[1] for row in connection.execute(_IN_ZONES, values)}
+
+
+def unplanned(connection: Connection, mailing_id: int, owner_id: int, selection: Selection) -> int:
+    """How many clients a mailing has still to plan, as things are."""
+    values: dict[str, Any] = {"mailing": mailing_id, "owner": owner_id, **selected(selection)}
+    return int(connection.execute(_UNPLANNED, values).scalar_one())
 
 
 def counts(connection: Connection, mailing_ids: Sequence[int]) -> dict[int, dict[int, int]]:

@@ -70,6 +70,7 @@ def test_a_thousand_clients_are_imported_and_three_bad_rows_named(
     visitor.press("Preview")
     result = page.locator("#import-result")
     expect(result).to_contain_text("nothing is written yet. 997 new, 0 rewritten, 0 left as they are, 3 rows with errors.")
+    expect(page.locator("#import-sample tbody tr").first).to_have_text("+79140000000Europe/Moscowvip, springname = Client 0")
     for place, cells in enumerate(("10phone", "500time_zone", "1,000")):
         expect(page.locator("#import-errors tbody tr").nth(place)).to_contain_text(cells)
     visitor.press("Import", within=page.locator("#import"))

@@ -120,4 +120,4 @@ def test_a_draft_is_started_paused_and_taken_up_again(
     visitor.press("Resume")
     await_status(page, "Finished")
     assert number_of(page, "Sent") == str(NUMBER)
-    expect(page.locator("#history")).to_contain_text("resume")
+    expect(page.locator("#history")).to_contain_text("Resume")

@@ -9,12 +9,14 @@ from starlette_admin.i18n import gettext
 from starlette_admin.i18n import lazy_gettext as _
 
 from chalicelib.admin.access import principal_of
+from chalicelib.admin.fields import as_typed
 from chalicelib.admin.owners import owner_choices
 from chalicelib.admin.pages.base import Page
 from chalicelib.admin.translations import said
 from chalicelib.domain.errors import InvalidInputError
 from chalicelib.services import client_import
 from chalicelib.services.client_import import Slice
+from chalicelib.services.clients import NewClient
 from chalicelib.storage.engine import engine
 
 _SAMPLE = """phone,time_zone,operator_code,tags,attributes.name
@@ -67,4 +69,8 @@ class ImportPage(Page):
             for each in report.errors
         ]
         counts = {"created": report.created, "updated": report.updated, "skipped": report.skipped}
-        return JSONResponse({**counts, "errors": errors})
+        return JSONResponse({**counts, "errors": errors, "sample": [_cells(new) for new in report.sample]})
+
+
+def _cells(new: NewClient) -> list[str]:
+    return [new.phone, new.time_zone, as_typed(new.tags), "; ".join(f"{name} = {each}" for name, each in new.attributes.items())]

@@ -78,8 +78,8 @@ def _data(request: Request) -> dict[str, Any]:
         },
         "statuses": [{"key": status.key, "title": message_status(status)} for status in MessageStatus],
         "days": [_day(day, counts) for day, counts in found.days.items()],
-        "running": [_mailing(request, record) for record in found.running],
-        "upcoming": [_mailing(request, record) for record in found.upcoming],
+        "running": [_mailing(request, record, expected) for record, expected in found.running],
+        "upcoming": [_mailing(request, record, 0) for record in found.upcoming],
         "provider": _provider(found.provider, found),
         "now": moment(found.now),
         "epoch": found.now.timestamp(),
@@ -94,7 +94,7 @@ def _day(day: date, counts: Mapping[MessageStatus, int]) -> dict[str, Any]:
     }
 
 
-def _mailing(request: Request, record: MailingRecord) -> dict[str, Any]:
+def _mailing(request: Request, record: MailingRecord, expected: int) -> dict[str, Any]:
     total = record.counts["total"]
     return {
         "id": record.id,
@@ -105,6 +105,7 @@ def _mailing(request: Request, record: MailingRecord) -> dict[str, Any]:
         "colour": dict(MAILING_COLOURS)[record.status],
         "counts": dict(record.counts),
         "done": total - record.counts["waiting"],
+        "expected": expected,
         "next": moment(record.next_run_at) if record.next_run_at else "",
     }
 

@@ -1,5 +1,6 @@
 """What pages ask for while they are looked at: a mailing's progress, whom a selection matches, what a deletion takes with it."""
 
+from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -92,7 +93,7 @@ def mailing_data(request: Request, mailing_id: int) -> dict[str, Any]:
         "status": record.status,
         "status_title": mailing_status(record.status),
         "colour": dict(MAILING_COLOURS)[record.status],
-        "total": total,
+        "total": found.expected,
         "done": total - record.counts["waiting"],
         "counts": [
             {"key": status.key, "title": message_status(status), "number": record.counts[status.key]} for status in MessageStatus
@@ -132,15 +133,22 @@ def _headline(found: Progress) -> str:
 
 
 def _wave(wave: Wave, found: Progress) -> str:
-    local = wave.opens_at.astimezone(ZoneInfo(wave.time_zone))
-    people = count_of(wave.clients, "%(n)s client", "%(n)s clients")
+    people, place = count_of(wave.clients, "%(n)s client", "%(n)s clients"), _place(wave.time_zones)
     if wave.opens_at <= found.now:
-        return gettext("Sending now: %(people)s in %(zone)s.") % {"people": people, "zone": wave.time_zone}
+        return gettext("Sending now: %(people)s in %(zone)s.") % {"people": people, "zone": place}
+    shown = {"people": people, "zone": place, "at": moment(wave.opens_at)}
+    if len(wave.time_zones) > 1 and found.mailing.time_zone is not None:  # their clocks do not show the same then
+        return gettext("Next: %(people)s in %(zone)s at %(at)s.") % shown
+    local = wave.opens_at.astimezone(ZoneInfo(wave.time_zones[0]))
     text = gettext("Next: %(people)s in %(zone)s at %(time)s their time (%(offset)s), which is %(at)s here.")
-    return text % {
-        "people": people,
-        "zone": wave.time_zone,
-        "time": f"{local:%H:%M}",
-        "offset": offset(local),
-        "at": moment(wave.opens_at),
+    return text % {**shown, "time": f"{local:%H:%M}", "offset": offset(local)}
+
+
+def _place(zones: Sequence[str]) -> str:
+    more = len(zones) - 1
+    if not more:
+        return zones[0]
+    return ngettext("%(zone)s and %(n)d more time zone", "%(zone)s and %(n)d more time zones", more) % {
+        "zone": zones[0],
+        "n": more,
     }

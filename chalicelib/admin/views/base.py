@@ -117,13 +117,21 @@ class ServiceView(ModelView):
             {
                 "at": moment(each.at),
                 "who": each.username,
-                "what": gettext(each.action),
+                "what": gettext(each.action).replace("_", " ").capitalize(),
                 "changes": [
                     (labels.get(name, gettext(name)), *(_short(value) for value in pair)) for name, pair in each.changes.items()
                 ],
             }
             for each in found
         ]
+
+    def heading(self, obj: Any) -> str:
+        """What a thing is called, above its page and in messages about it."""
+        return f"#{obj.id}"
+
+    async def repr(self, obj: Any, request: Request) -> str:
+        """The same, for the library."""
+        return self.heading(obj)
 
     # Writing
 

@@ -89,7 +89,7 @@ class ClientView(ServiceView):
         """Their messages."""
         return dependents.of_clients(principal_of(request), ids)
 
-    async def repr(self, obj: Any, request: Request) -> str:
+    def heading(self, obj: Any) -> str:
         """The phone."""
         return str(obj.phone)
 

@@ -53,6 +53,6 @@ class DoNotContactView(ServiceView):
         """Takes it off the list."""
         do_not_contact.remove(engine(), principal, row_id)
 
-    async def repr(self, obj: Any, request: Request) -> str:
+    def heading(self, obj: Any) -> str:
         """The phone."""
         return str(obj.phone)

@@ -144,7 +144,14 @@ class MailingView(ServiceView):
             help_text=_("Any of these, commas between them; empty: all"),
         ),
         WallTimeField("starts_at", label=_("Starts"), required=True, filters=[]),
-        WallTimeField("ends_at", label=_("Ends"), required=True, filters=[], help_text=_("From then on nothing is delivered")),
+        WallTimeField(
+            "ends_at",
+            label=_("Ends"),
+            required=True,
+            filters=[],
+            exclude_from_list=True,
+            help_text=_("From then on nothing is delivered"),
+        ),
         ZoneField(
             "time_zone",
             label=_("Time zone of these times"),
@@ -206,6 +213,8 @@ class MailingView(ServiceView):
 
     async def is_row_action_allowed_for_obj(self, request: Request, name: str, obj: Any) -> bool:
         """Only what the mailing's state allows is offered; the service decides all the same."""
+        if name == "retry_failed" and obj.final_counts is not None and not obj.final_counts["failed"]:
+            return False
         return obj.status in _ALLOWED.get(name, tuple(MailingStatus))
 
     def data_of(self, request: Request, mailing_id: int) -> dict[str, Any]:
@@ -326,7 +335,7 @@ class MailingView(ServiceView):
             why = f"{sent.outcome.kind} {sent.outcome.detail}".strip()
             flash(request, gettext("The provider did not take the test message: %(why)s") % {"why": why}, "error")
 
-    async def repr(self, obj: Any, request: Request) -> str:
+    def heading(self, obj: Any) -> str:
         """The name."""
         return str(obj.name)
 

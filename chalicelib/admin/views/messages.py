@@ -16,7 +16,7 @@ from starlette_admin.i18n import lazy_gettext as _
 
 from chalicelib.admin.access import principal_of
 from chalicelib.admin.errors import shown_as_alert, shown_in_form
-from chalicelib.admin.fields import CodeField, IdField, MomentField, OwnerField, count_of
+from chalicelib.admin.fields import CodeField, IdField, LinkField, MomentField, OwnerField, count_of
 from chalicelib.admin.views.base import AnySelect, ServiceView
 from chalicelib.admin.words import MESSAGE_COLOURS, error_codes, message_statuses
 from chalicelib.config import settings
@@ -25,7 +25,7 @@ from chalicelib.domain.status import MessageStatus
 from chalicelib.services import messages
 from chalicelib.storage import message_reads
 from chalicelib.storage.engine import autocommit, engine
-from chalicelib.storage.models import Message
+from chalicelib.storage.models import Mailing, Message
 
 _FAR = 1_000  # rows that are walked past without being noticed
 _RETRYABLE = (MessageStatus.FAILED, MessageStatus.EXPIRED)
@@ -42,10 +42,12 @@ class MessageView(ServiceView):
     fields_default_sort = (("id", True),)
     fields: Sequence[BaseField] = (
         IdField("id", label="ID"),
-        IntegerField("mailing_id", label=_("Mailing"), required=True, help_text=_("Its ID")),
-        IntegerField("client_id", label=_("Client"), required=True, help_text=_("Its ID; the selection does not matter")),
+        LinkField("mailing_id", label=_("Mailing"), to="mailing", required=True, help_text=_("Its ID")),
+        LinkField(
+            "client_id", label=_("Client"), to="client", required=True, help_text=_("Its ID; the selection does not matter")
+        ),
         StringField("phone", label=_("Phone"), exclude_from_create=True),
-        StringField("time_zone", label=_("Time zone"), exclude_from_create=True),
+        StringField("time_zone", label=_("Time zone"), exclude_from_create=True, exclude_from_list=True),
         CodeField(
             "status",
             label=_("Status"),
@@ -109,11 +111,16 @@ class MessageView(ServiceView):
         by_id = len(sorts) == 1 and sorts[0][0] == "id"
         total = await self.count(request, q, filters) if by_id and skip > _FAR and limit > 0 else 0
         if skip * 2 <= total or not total:
-            return await super().find_all(request, skip, limit, q, sorts, filters)
+            return _named(request, await super().find_all(request, skip, limit, q, sorts, filters))
         left = max(0, total - skip)
         other = "asc" if sorts[0][1] == "desc" else "desc"
         rows = await super().find_all(request, max(0, left - limit), min(limit, left), q, [("id", other)], filters)
-        return rows[::-1] if left else []
+        return _named(request, rows[::-1] if left else [])
+
+    async def find_by_pk(self, request: Request, pk: Any) -> Any:
+        """A message."""
+        found = await super().find_by_pk(request, pk)
+        return found and _named(request, [found])[0]
 
     def get_search_query(self, request: Request, term: str) -> Any:
         """By a part of the phone, or by an id."""
@@ -163,9 +170,13 @@ class MessageView(ServiceView):
         if refused:
             flash(request, gettext("Not all of them may be tried again. %(why)s") % {"why": refused}, "warning")
 
-    async def repr(self, obj: Any, request: Request) -> str:
-        """The id."""
-        return f"#{obj.id}"
+
+def _named(request: Request, rows: Sequence[Any]) -> Sequence[Any]:
+    """The rows, with the names of their mailings put aside."""
+    chosen = select(Mailing.id, Mailing.name).where(Mailing.id.in_({row.mailing_id for row in rows}))
+    with autocommit(engine()) as connection:
+        request.state.names = {"mailing": {row.id: row.name for row in connection.execute(chosen)}}
+    return rows
 
 
 def _requeue(principal: Principal, message_id: int) -> None:

@@ -111,7 +111,7 @@ class UserView(ServiceView):
             accounts.set_password(engine(), principal_of(request), int(pk), str(form.get("password") or ""))
         flash(request, gettext("The password was changed."), "success")
 
-    async def repr(self, obj: Any, request: Request) -> str:
+    def heading(self, obj: Any) -> str:
         """The name."""
         return str(obj.username)
 

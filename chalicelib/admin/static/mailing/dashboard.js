@@ -17,20 +17,22 @@
     const total = day => used.reduce((sum, status) => sum + day.counts[status.key], 0);
     const most = Math.max(1, ...data.days.map(total));
     const [width, height, bottom] = [Math.max(300, document.getElementById("days").clientWidth), 220, 22];
-    const step = width / data.days.length;
+    const margin = 16; // the first and the last label are wider than their bars
+    const step = (width - 2 * margin) / data.days.length;
+    const left = place => margin + place * step;
     const chart = svg("svg", { class: "days", viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
     data.days.forEach((day, place) => {
       let y = height - bottom;
       for (const status of used) {
         const size = (height - bottom - 14) * day.counts[status.key] / most;
         y -= size;
-        const bar = svg("rect", { x: place * step + step * .15, y, width: step * .7, height: size });
+        const bar = svg("rect", { x: left(place) + step * .15, y, width: step * .7, height: size });
         bar.style.fill = `var(--code-${status.key})`;
         chart.append(bar);
       }
-      if (total(day)) chart.append(svg("text", { x: place * step + step / 2, y: y - 3, "text-anchor": "middle" }, number(total(day))));
+      if (total(day)) chart.append(svg("text", { x: left(place) + step / 2, y: y - 3, "text-anchor": "middle" }, number(total(day))));
       const apart = Math.ceil(52 / step); // labels that are closer run into each other
-      if ((data.days.length - 1 - place) % apart === 0) chart.append(svg("text", { x: place * step + step / 2, y: height - 6, "text-anchor": "middle" }, day.title));
+      if ((data.days.length - 1 - place) % apart === 0) chart.append(svg("text", { x: left(place) + step / 2, y: height - 6, "text-anchor": "middle" }, day.title));
     });
     const legend = element("ul", { class: "day-legend" }, ...data.statuses.map(status => element("li", {}, element("span", { class: `swatch code-${status.key}` }), status.title)));
     const table = element("table", {},
@@ -45,7 +47,7 @@
       const before = seen.get(each.id);
       const rate = before && data.epoch > before.epoch ? (each.done - before.done) / (data.epoch - before.epoch) : 0;
       seen.set(each.id, { done: each.done, epoch: data.epoch });
-      const total = each.counts.total;
+      const total = each.expected;
       const stack = element("div", { class: "stack", "aria-hidden": "true" }, ...["sent", "expired", "failed", "cancelled"].filter(key => each.counts[key])
         .map(key => element("i", { class: `code-${key}`, style: { width: `${100 * each.counts[key] / total}%` } })));
       const speed = rate > 0 ? ` · ${number(Math.round(rate))} ${list.dataset.rate}` : "";

@@ -25,20 +25,22 @@
     return found;
   }
 
+  function grid(name, id, titles, lines) {
+    const table = element("table", { class: "table table-sm", id },
+      element("thead", {}, element("tr", {}, ...titles.map(title => element("th", { scope: "col" }, title)))),
+      element("tbody", {}, ...lines.map(cells => element("tr", {}, ...cells.map(cell => element("td", {}, cell))))));
+    return element("div", { class: "table-responsive", tabindex: "0", role: "region", "aria-label": name }, table);
+  }
+
   function report(kind, sum) {
     const counts = ["created", "updated", "skipped"].map(key => `${number(sum[key])} ${words[key]}`).join(", ");
     const bad = new Set(sum.errors.map(error => error.row)).size;
     result.replaceChildren(element("div", { class: `alert ${bad ? "alert-warning" : "alert-success"}` },
       element("b", {}, words[kind]), ` ${counts}, ${number(bad)} ${words.bad}.`));
-    if (kind === "preview") {
-      const first = rows.slice(0, 6).map(row => element("div", { class: "text-truncate" }, row));
-      result.append(element("h2", { class: "h3" }, words.first), element("pre", { class: "p-2", tabindex: "0" }, ...first));
-    }
+    if (sum.sample.length) result.append(element("h2", { class: "h3" }, words.first), grid(words.first, "import-sample", [words.phone, words.zone, words.tags, words.attributes], sum.sample));
     if (sum.errors.length) {
-      const table = element("table", { class: "table table-sm", id: "import-errors" },
-        element("thead", {}, element("tr", {}, ...[words.row, words.field, words.problem].map(title => element("th", { scope: "col" }, title)))),
-        element("tbody", {}, ...sum.errors.slice(0, SHOWN).map(error => element("tr", {}, ...[number(error.row), error.field, error.message].map(cell => element("td", {}, cell))))));
-      result.append(table);
+      result.append(element("h2", { class: "h3 mt-3" }, words.problem),
+        grid(words.problem, "import-errors", [words.row, words.field, words.problem], sum.errors.slice(0, SHOWN).map(error => [number(error.row), error.field, error.message])));
       if (sum.errors.length > SHOWN) result.append(element("p", {}, `… ${number(sum.errors.length - SHOWN)} ${words.more}`));
     }
   }
@@ -46,7 +48,7 @@
   async function send(rehearse) {
     const [header, ...body] = rows;
     const size = Number(place.dataset.rows);
-    const sum = { created: 0, updated: 0, skipped: 0, errors: [] };
+    const sum = { created: 0, updated: 0, skipped: 0, errors: [], sample: [] };
     for (let at = 0; at < body.length; at += size) {
       const slice = {
         header, body: body.slice(at, at + size).join("\n"), first_row: at + 1, rehearse,
@@ -59,6 +61,7 @@
       const part = await answer.json();
       for (const key of ["created", "updated", "skipped"]) sum[key] += part[key];
       sum.errors.push(...part.errors);
+      if (!sum.sample.length) sum.sample = part.sample;
       const percent = Math.round(100 * Math.min(at + size, body.length) / body.length);
       bar.firstElementChild.style.width = `${percent}%`;
       bar.setAttribute("aria-valuenow", percent);

@@ -1,0 +1,60 @@
+"""A mailing's page: what comes next in words, and how much there is of it."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine, text
+
+from chalicelib.domain.access import Principal
+from chalicelib.services import clients, mailings
+from chalicelib.services.clients import NewClient
+from chalicelib.services.mailings import NewMailing
+from tests.admin.browser import Browser
+from tests.admin.conftest import user_id
+
+START = datetime(2098, 5, 1, 9)  # noqa: DTZ001 - a wall time
+
+
+@pytest.mark.parametrize(
+    ("time_zone", "language", "headline"),
+    [
+        (
+            None,
+            "en",
+            "Next: 3 clients in Asia/Seoul and 1 more time zone at 09:00 their time (UTC+9), which is 1 May 2098, 00:00:00 UTC here.",
+        ),
+        ("UTC", "en", "Next: 4 clients in Asia/Seoul and 2 more time zones at 1 May 2098, 09:00:00 UTC."),
+        (
+            None,
+            "ru",
+            "Дальше: 3 клиента, Asia/Seoul и ещё 1 часовой пояс, в 09:00 по их времени (UTC+9); здесь это 1 мая 2098, 00:00:00 UTC.",
+        ),
+    ],
+)
+def test_what_comes_next_in_words(root: Browser, engine: Engine, time_zone: str | None, language: str, headline: str) -> None:
+    principal = Principal(user_id(engine, "root"), "root", is_superuser=True)
+    for place, zone in enumerate(("Asia/Tokyo", "Asia/Seoul", "Asia/Seoul", "Europe/Moscow", "Africa/Lagos")):
+        tags = () if zone == "Africa/Lagos" else ("vip",)  # nobody selected lives there
+        clients.create(engine, principal, NewClient(f"+7910000000{place}", zone, tags=tags))
+    new = NewMailing("sale", "Hello", START, START + timedelta(days=1), time_zone=time_zone, filter_tags=("vip",))
+    mailing = mailings.create(engine, principal, new)
+    root.language = language
+    data = root.get(f"/data/mailing/{mailing.id}").json
+    assert data["headline"] == headline
+    assert (data["done"], data["total"]) == (0, 4)
+    page = root.get(f"/mailing/detail?pk={mailing.id}").text
+    assert ("Start now" if language == "en" else "Запустить сейчас") in page
+
+
+def test_a_finished_mailing_without_failures_offers_no_second_try(root: Browser, engine: Engine) -> None:
+    principal = Principal(user_id(engine, "root"), "root", is_superuser=True)
+    clients.create(engine, principal, NewClient("+79100000000", "UTC"))
+    mailing = mailings.create(engine, principal, NewMailing("sale", "Hello", START, START + timedelta(days=1)))
+    finish = text("""
+        UPDATE mailing SET status = 'finished', finished_at = now(), final_counts =
+          jsonb_build_object('waiting', 0, 'sent', 1, 'expired', 0, 'failed', CAST(:failed AS int), 'cancelled', 0, 'total', 1)
+        """)
+    for failed in (0, 1):
+        with engine.begin() as connection:
+            connection.execute(finish, {"failed": failed})
+        assert ('data-sa-name="retry_failed"' in root.get(f"/mailing/detail?pk={mailing.id}").text) is bool(failed)
