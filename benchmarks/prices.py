@@ -14,3 +14,16 @@ AURORA_WRITE_BYTES = 4096
 VCPU_OF_AN_ACU = 0.25
 """An ACU is 2 GB with the processor that goes with them: about a quarter of a vCPU."""
 LAMBDA_MB_OF_A_VCPU = 1769
+
+# What costs also when nothing is sent.
+AURORA_GB_MONTH = 0.10
+NAT_HOUR = 0.045
+NAT_GB = 0.045
+PUBLIC_ADDRESS_HOUR = 0.005
+SECRET_MONTH = 0.40
+ALARM_METRIC_MONTH = 0.10
+METRIC_MONTH = 0.30
+LOG_GB = 0.50
+"""Taken in; kept it is 3 cents a GB and month."""
+BYTES_A_CALL = 2_000
+"""To the provider and back, TLS on a kept connection."""

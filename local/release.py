@@ -185,16 +185,7 @@ class _Stack:
 
     def propose(self, template_url: str) -> list[Change]:
         """The changes that the template would make; none if the stack is like it already."""
-        self._cloudformation.create_change_set(
-            StackName=self._wanted.stack_name,
-            ChangeSetName=self._change_set,
-            ChangeSetType="UPDATE" if self._exists else "CREATE",
-            TemplateURL=template_url,
-            Parameters=self._parameters(),
-            Capabilities=CAPABILITIES,
-            # CloudFormation gives them to every resource that can carry them.
-            Tags=[{"Key": "project", "Value": "mailing-api"}, {"Key": "stage", "Value": self._wanted.stage}],
-        )
+        self._create_change_set(template_url)
         named = {"StackName": self._wanted.stack_name, "ChangeSetName": self._change_set}
         try:
             self._cloudformation.get_waiter("change_set_create_complete").wait(
@@ -208,6 +199,25 @@ class _Stack:
             raise LocalError(f"CloudFormation refused the change set: {reason}") from None
         pages = self._cloudformation.get_paginator("describe_change_set").paginate(**named)
         return [_change(one["ResourceChange"]) for page in pages for one in page.get("Changes", ())]
+
+    def _create_change_set(self, template_url: str) -> None:
+        try:
+            self._cloudformation.create_change_set(
+                StackName=self._wanted.stack_name,
+                ChangeSetName=self._change_set,
+                ChangeSetType="UPDATE" if self._exists else "CREATE",
+                TemplateURL=template_url,
+                Parameters=self._parameters(),
+                Capabilities=CAPABILITIES,
+                # CloudFormation gives them to every resource that can carry them.
+                Tags=[{"Key": "project", "Value": "mailing-api"}, {"Key": "stage", "Value": self._wanted.stage}],
+            )
+        except ClientError as error:
+            if self._account.endpoint and error.response["Error"]["Code"] == "InternalFailure":
+                raise LocalError(
+                    f"This endpoint cannot update {self._wanted.stack_name}: delete that stack there first."
+                ) from None
+            raise
 
     def _parameters(self) -> list[dict[str, Any]]:
         known = self._wanted.made.template["Parameters"]

@@ -17,7 +17,18 @@ from chalicelib.storage.engine import engine
 @lru_cache(maxsize=1)
 def _tools() -> WorkerTools:
     chosen = settings()
-    return WorkerTools(engine(), chosen, configured(), ThreadPoolExecutor(chosen.provider_threads, "provider"))
+    return WorkerTools(engine(), chosen, configured(), _pool())
+
+
+@lru_cache(maxsize=1)
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(settings().provider_threads, "provider")
+
+
+def _forget_configuration() -> None:
+    """Has the next chunk read the secret again: somebody may have put a new token there, and this process may live for hours."""
+    for cached in (_tools, configured, settings):
+        cached.cache_clear()
 
 
 def send(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -41,7 +52,9 @@ def _send_one(record: dict[str, Any], context: Any) -> bool:
         if context.get_remaining_time_in_millis() < tools.settings.lease_seconds * 1000:
             give_back(tools, chunk)
         else:
-            send_chunk(tools, chunk)
+            figures = send_chunk(tools, chunk)
+            if figures.misconfigured:
+                _forget_configuration()
     except (SQLAlchemyError, OSError):  # OSError: pg8000's socket timeout comes bare
         log_exception("chunk_failed", mailing_id=chunk.mailing_id)
         return False

@@ -73,6 +73,8 @@ class ChunkFigures:
     released: int = 0
     fenced: int = 0
     unknown: int = 0
+    misconfigured: int = 0
+    """Answers that blame our configuration: an expired token, for one."""
     expired: int = 0
     latencies: list[float] = field(default_factory=list)
     """Of the calls to the provider, in milliseconds."""
@@ -166,6 +168,7 @@ def _record(
     # Safe to repeat: whatever the first try wrote before its answer was lost, the fence keeps from being written again.
     recorded, verdicts, resumed = retried(write)
     figures.fenced = len(verdicts) - recorded.rows
+    figures.misconfigured = sum(outcome.kind is OutcomeKind.MISCONFIGURED for outcome in outcomes)
     for verdict in verdicts:
         figures.sent += verdict.status is MessageStatus.SENT
         figures.failed += verdict.status is MessageStatus.FAILED

@@ -1,0 +1,44 @@
+"""What the function keeps between two events, and what it forgets."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from chalicelib.config import Settings
+from chalicelib.sending import handler
+from chalicelib.sending.worker import ChunkFigures
+
+EVENT = {"Records": [{"messageId": "1", "body": json.dumps({"v": 1, "mailing_id": 7, "message_ids": [1]})}]}
+
+
+class Context:
+    @staticmethod
+    def get_remaining_time_in_millis() -> int:
+        return 90_000
+
+
+@pytest.fixture
+def figures(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[ChunkFigures]:
+    """What every chunk comes to."""
+    del settings
+    figures = ChunkFigures()
+    monkeypatch.setattr(handler, "send_chunk", lambda *_: figures)
+    monkeypatch.setenv("PROVIDER_URL", "https://provider.test")
+    monkeypatch.setenv("PROVIDER_TOKEN", "old")
+    handler._forget_configuration()
+    yield figures
+    handler._forget_configuration()
+
+
+def _token_after(monkeypatch: pytest.MonkeyPatch, token: str) -> Any:
+    assert handler.send(EVENT, Context()) == {"batchItemFailures": []}
+    monkeypatch.setenv("PROVIDER_TOKEN", token)
+    return handler._tools().settings.provider_token.get_secret_value()
+
+
+def test_a_new_token_is_read_once_the_old_one_was_refused(figures: ChunkFigures, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _token_after(monkeypatch, "new") == "old", "nothing was wrong with it"
+    figures.misconfigured = 1
+    assert _token_after(monkeypatch, "newer") == "newer"
