@@ -40,10 +40,14 @@ class Place:
 
     account: Account
     work: Path
+    bare: bool
+    """Does the endpoint's interpreter have the dependencies?"""
     seen: list[list[Change]]
 
     def package(self) -> packaging.Package:
-        return packaging.package(STAGE, self.work, bare=True, architecture=packaging.this_machines(), environment=ENVIRONMENT)
+        return packaging.package(
+            STAGE, self.work, bare=self.bare, architecture=packaging.this_machines(), environment=ENVIRONMENT
+        )
 
     def release(self, *, confirm: bool = True, **parameters: str) -> Released | None:
         def look(changes: Any) -> bool:
@@ -55,12 +59,10 @@ class Place:
 
 @pytest.fixture
 def place(stack: Stack, tmp_path: Path) -> Iterator[Place]:
-    if stack.ministack is None:
-        pytest.skip("LocalStack cannot update a REST API whose routes changed; what deploys to it makes the stack anew")
     secret = {"database_url": stack.postgres.create_database("release"), "provider_token": PROVIDER_TOKEN}
     secrets = aws.client("secretsmanager", stack.endpoint)
     secrets.create_secret(Name=SECRET, SecretString=json.dumps(secret))
-    yield Place(Account(stack.endpoint), tmp_path / "package", [])
+    yield Place(Account(stack.endpoint), tmp_path / "package", stack.ministack is not None, [])
     undeploy(stack.endpoint, NAME)
     secrets.delete_secret(SecretId=SECRET, ForceDeleteWithoutRecovery=True)
 
@@ -91,7 +93,21 @@ def test_what_is_not_confirmed_is_not_done(stack: Stack, place: Place) -> None:
     assert NAME not in str(aws.client("lambda", stack.endpoint).list_functions()["Functions"])
 
 
+def test_a_first_release_is_whole(stack: Stack, place: Place) -> None:
+    """Applied, migrated, smoke-tested; its alarms are there, and it says whose it is."""
+    done = place.release(SecretId=SECRET, ProviderUrl=stack.provider.url)
+    assert done is not None
+    assert done.revision
+    cloudformation = aws.client("cloudformation", stack.endpoint)
+    (made,) = cloudformation.describe_stacks(StackName=NAME)["Stacks"]
+    assert {tag["Key"]: tag["Value"] for tag in made["Tags"]} == {"project": "mailing-api", "stage": STAGE}
+    alarms = aws.client("cloudwatch", stack.endpoint).describe_alarms()["MetricAlarms"]
+    assert {alarm["MetricName"] for alarm in alarms} >= {"BreakerOpen", "Unknown", "ScheduleLag", "5XXError"}
+    assert all(alarm["AlarmActions"] == [done.outputs["AlarmTopicArn"]] for alarm in alarms)
+
+
 def test_a_second_release_keeps_queues_schedules_and_data(stack: Stack, place: Place, request: pytest.FixtureRequest) -> None:
+    _needs_updates(stack)
     first = place.release(SecretId=SECRET, ProviderUrl=stack.provider.url)
     assert first is not None
     start = datetime.now(UTC).replace(microsecond=0, tzinfo=None) + timedelta(days=2)
@@ -125,10 +141,16 @@ def test_a_second_release_keeps_queues_schedules_and_data(stack: Stack, place: P
 
 
 def test_the_same_again_changes_nothing(stack: Stack, place: Place) -> None:
+    _needs_updates(stack)
     assert place.release(SecretId=SECRET, ProviderUrl=stack.provider.url) is not None
     again = place.release()
     assert again is not None
     assert not [change for change in again.changes if change.grave]
+
+
+def _needs_updates(stack: Stack) -> None:
+    if stack.ministack is None:
+        pytest.skip("LocalStack cannot update a REST API whose routes changed; what deploys to it makes the stack anew")
 
 
 @contextmanager
