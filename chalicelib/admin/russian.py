@@ -71,6 +71,7 @@ PLURALS: dict[tuple[str, str], tuple[str, str, str]] = {
 }
 
 MESSAGES: dict[str, str] = {
+    "%(phone)s is on the do-not-contact list.": "%(phone)s теперь в списке «не беспокоить».",
     "Before": "До",
     "From": "С",
     "Has": "Есть слово",
@@ -180,6 +181,7 @@ MESSAGES: dict[str, str] = {
         "Дальше: %(people)s, %(zone)s, в %(time)s по их времени (%(offset)s); здесь это %(at)s."
     ),
     "Nobody can tell whether it was delivered": "Неизвестно, доставлено ли",
+    "No mailing will reach this phone any more.": "Ни одна рассылка больше не придёт на этот телефон.",
     "Nobody is left to be sent to.": "Отправлять больше некому.",
     "None is scheduled.": "Ничего не запланировано.",
     "None runs now.": "Сейчас ничего не идёт.",

@@ -1,7 +1,8 @@
 """Use case: clients from a CSV file, slice by slice, with a rehearsal before.
 
 Headers: `phone` and `time_zone` (both must be there), `operator_code`, `tags` (`;` between them), and one `attributes.<name>` for
-each attribute. A slice is small enough for one transaction; a file is as many slices as it takes.
+each attribute. What the admin panel exports is taken, too: `attributes` in one column, a `name = value` a line, and columns that are
+not written back. A slice is small enough for one transaction; a file is as many slices as it takes.
 """
 
 import csv
@@ -23,8 +24,9 @@ from chalicelib.storage.engine import autocommit
 
 MAX_ROWS = 1_000
 _REQUIRED = ("phone", "time_zone")
-_KNOWN = (*_REQUIRED, "operator_code", "tags")
-_ATTRIBUTE = "attributes."
+_ATTRIBUTE, _ATTRIBUTES = "attributes.", "attributes"
+_PASSED_OVER = ("id", "owner_id", "created_at")
+_KNOWN = (*_REQUIRED, "operator_code", "tags", _ATTRIBUTES, *_PASSED_OVER)
 _SAMPLE = 5
 
 
@@ -127,8 +129,12 @@ def _checked(rows: Sequence[Mapping[str, str]], first_row: int, report: Report) 
 
 
 def _client(row: Mapping[str, str]) -> NewClient:
-    values = {name: value.strip() for name, value in row.items() if isinstance(value, str)}
-    attributes = {name.removeprefix(_ATTRIBUTE): value for name, value in values.items() if name.startswith(_ATTRIBUTE) and value}
+    # An exported cell that a spreadsheet might take for a formula has an apostrophe before it.
+    values = {name: value.strip().removeprefix("'") for name, value in row.items() if isinstance(value, str)}
+    lines = (line.partition("=") for line in values.get(_ATTRIBUTES, "").splitlines() if line.strip())
+    attributes = {name.strip(): value.strip() for name, _equals, value in lines} | {
+        name.removeprefix(_ATTRIBUTE): value for name, value in values.items() if name.startswith(_ATTRIBUTE) and value
+    }
     return NewClient(
         phone=_phone(values["phone"]),
         time_zone=values["time_zone"],
@@ -139,6 +145,6 @@ def _client(row: Mapping[str, str]) -> NewClient:
 
 
 def _phone(text: str) -> str:
-    """The number as E.164 has it: spreadsheets drop the +, our own export puts an apostrophe before it."""
-    digits = text.lstrip("'").translate(str.maketrans("", "", " ()-\u00a0"))
+    """The number as E.164 has it: spreadsheets drop the +."""
+    digits = text.translate(str.maketrans("", "", " ()-\u00a0"))
     return f"+{digits}" if digits.isascii() and digits.isdigit() else digits

@@ -108,6 +108,7 @@ def test_an_exported_file_is_all_that_matches_and_holds_no_formula(root: Browser
     assert file.headers["content-type"].startswith("text/csv")
     rows = list(csv.reader(io.StringIO(file.text.removeprefix("\ufeff"))))
     assert len(rows) == 41
+    assert rows[0] == ["phone", "tags", "attributes"]
     assert rows[1] == ["'+79100000000", "'=1+1", "name = =cmd|x"]
     page = root.post(f"/_api/client/action?name=export&_list_query={query}", {**asked, "scope": "page"}, expect=200)
     assert len(page.text.splitlines()) == 11
@@ -136,3 +137,11 @@ def test_pages_of_messages_are_the_same_from_either_end(root: Browser, engine: E
     assert len(set(walked["asc"])) == 34
     monkeypatch.setattr("chalicelib.admin.views.messages._FAR", 0)
     assert {way: pages(way) for way in ("asc", "desc")} == walked
+
+
+def test_a_clients_phone_goes_on_the_do_not_contact_list(root: Browser, anna: Browser, engine: Engine) -> None:
+    principal = fill(engine, "anna", "+79105550000")
+    client = clients.create(engine, principal, NewClient("+79105550001", "UTC"))
+    root.act("client", "leave_alone", client.id, {"reason": "asked <b>"})
+    assert "+79105550001" in anna.get("/do-not-contact/list?q=asked").text
+    assert "asked <b>" not in anna.get("/do-not-contact/list").text

@@ -59,8 +59,8 @@ def test_a_mailing_is_written_and_watched_until_it_is_finished(
 ) -> None:
     add_friends(database, add_user("mila"), 911)
     provider.configure(faults=[{"kind": "status", "status": 400, "first_calls": 1, "share": 0.3}])
-    visitor = visit().log_in("mila", USER_PASSWORD)
-    page = visitor.page
+    visitor, onlooker = visit().log_in("mila", USER_PASSWORD), visit().log_in("mila", USER_PASSWORD)
+    page, dashboard = visitor.page, onlooker.page
     write_mailing(visitor, "Spring sale", rate=SLOWLY)
 
     page.wait_for_function(
@@ -70,6 +70,8 @@ def test_a_mailing_is_written_and_watched_until_it_is_finished(
     )
     assert 0 < page.locator(".progress-bar").bounding_box()["width"] < page.locator(".progress").bounding_box()["width"]  # type: ignore[index]
     expect(page.locator("[data-show=rate]")).to_contain_text("messages a second")
+    expect(dashboard.locator("#running")).to_contain_text("Spring sale")
+    expect(dashboard.locator("#running")).to_contain_text("a second")
     await_status(page, "Finished")
     assert done(page) == NUMBER
     failed = int(number_of(page, "Failed"))
@@ -86,8 +88,8 @@ def test_a_mailing_is_written_and_watched_until_it_is_finished(
 
     visitor.press("Messages of this mailing")
     expect(page.get_by_text(f"of {NUMBER} entries")).to_be_visible()
-    visitor.press("Dashboard")
-    expect(page.locator('[data-total="sent"]')).to_have_text(str(NUMBER))
+    expect(dashboard.locator('[data-total="sent"]')).to_have_text(str(NUMBER))
+    expect(dashboard.locator("#running")).to_have_text("None runs now.")
 
 
 def test_a_draft_is_started_paused_and_taken_up_again(
@@ -96,7 +98,7 @@ def test_a_draft_is_started_paused_and_taken_up_again(
     add_friends(database, add_user("nina"), 912)
     visitor = visit().log_in("nina", USER_PASSWORD)
     page = visitor.page
-    write_mailing(visitor, "Autumn sale", rate="6", draft="yes")
+    write_mailing(visitor, "Autumn sale", rate="8", draft="yes")
     await_status(page, "Draft")
     expect(page.get_by_text("Hello, friend!")).to_be_visible()
 

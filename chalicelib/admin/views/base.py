@@ -1,6 +1,7 @@
 """What all lists share: reading through the library, writing through the services, everyone their own."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from sqlalchemy import Select, func, select
@@ -32,14 +33,18 @@ AnySelect = Select[*tuple[Any, ...]]
 
 
 class SafeCsv(CsvExporter):
-    """CSV that spreadsheets read: nothing in it is a formula, and its alphabet is told by a mark at the beginning."""
+    """CSV that spreadsheets read: nothing in it is a formula, and its alphabet is told by a mark at the beginning.
+
+    Its headers are the names of the fields, in every language the same: a file of clients can be imported again.
+    """
 
     def __init__(self) -> None:
         super().__init__(escape_formulas=True)
 
     async def generate(self, fields: list[BaseField], rows: list[dict[str, Any]]) -> bytes:
         """The file."""
-        return "\ufeff".encode() + await super().generate(fields, rows)
+        named = [replace(field, label=field.name) for field in fields]
+        return "\ufeff".encode() + await super().generate(named, rows)
 
 
 class ServiceView(ModelView):

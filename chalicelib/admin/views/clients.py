@@ -5,22 +5,35 @@ from typing import Any
 
 from sqlalchemy import or_
 from starlette.requests import Request
+from starlette_admin import row_action
 from starlette_admin.fields import BaseField, StringField
+from starlette_admin.flash import flash
+from starlette_admin.i18n import gettext
 from starlette_admin.i18n import lazy_gettext as _
 
 from chalicelib.admin import dependents
 from chalicelib.admin.access import principal_of
-from chalicelib.admin.errors import shown_in_form
+from chalicelib.admin.errors import shown_as_alert, shown_in_form
 from chalicelib.admin.fields import AttributesField, IdField, MomentField, OwnerField, WordsField, ZoneField
 from chalicelib.admin.views.base import ServiceView
 from chalicelib.domain.access import Principal
-from chalicelib.services import clients
+from chalicelib.services import clients, do_not_contact
 from chalicelib.services.clients import ClientChanges, NewClient
+from chalicelib.services.do_not_contact import NewEntry
 from chalicelib.services.history import Kind
 from chalicelib.storage.engine import engine
 from chalicelib.storage.models import Client
 
 _NAMES = {"owner": "owner_id"}
+
+
+def _reason_form(request: Request, obj: Any) -> str:
+    del request, obj
+    label = gettext("Reason")
+    return (
+        f'<form><label class="form-label" for="reason">{label}</label>'
+        '<input class="form-control" id="reason" name="reason" maxlength="200"></form>'
+    )
 
 
 class ClientView(ServiceView):
@@ -58,6 +71,7 @@ class ClientView(ServiceView):
     sortable_fields = ("id", "phone", "operator_code", "time_zone", "owner_id", "created_at")
     searchable_fields = ("id", "phone", "operator_code", "tags", "time_zone", "owner_id", "created_at")
     exclude_fields_from_export = ()
+    row_actions = ("view", "edit", "leave_alone", "delete")
 
     def get_search_query(self, request: Request, term: str) -> Any:
         """By a part of the phone, by operator code, by tag, by the name of a zone."""
@@ -88,6 +102,23 @@ class ClientView(ServiceView):
     def dependents(self, request: Request, ids: list[int]) -> str:
         """Their messages."""
         return dependents.of_clients(principal_of(request), ids)
+
+    @row_action(
+        name="leave_alone",
+        text=_("Do not contact"),
+        icon_class="fa-solid fa-ban",
+        exclude_from_list=True,
+        form=_reason_form,
+        confirmation=_("No mailing will reach this phone any more."),
+        submit_btn_text=_("Do not contact"),
+    )
+    async def leave_alone(self, request: Request, pk: Any) -> None:
+        """Puts the client's phone on the do-not-contact list of the client's owner."""
+        reason = str((await request.form()).get("reason") or "").strip()
+        with shown_as_alert():
+            client = clients.get(engine(), principal_of(request), int(pk))
+            do_not_contact.put(engine(), principal_of(request), [NewEntry(client.phone, reason, client.owner)])
+        flash(request, gettext("%(phone)s is on the do-not-contact list.") % {"phone": client.phone}, "success")
 
     def heading(self, obj: Any) -> str:
         """The phone."""

@@ -1,0 +1,53 @@
+"""The dashboard: days of the reader's zone, and the provider's health."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Engine, text
+
+from chalicelib.config import Settings
+from tests.admin.browser import Browser
+from tests.admin.test_lists import fill_with_message
+
+
+def test_days_are_the_readers(root: Browser, engine: Engine) -> None:
+    fill_with_message(engine)
+    auckland = ZoneInfo("Pacific/Auckland")
+    today = datetime.now(auckland).date()
+
+    def sent_at(day: date, at: time) -> None:
+        moment = datetime.combine(day, at, auckland)
+        with engine.begin() as connection:
+            connection.execute(text("UPDATE message SET status = 2, sent_at = :at, created_at = :at"), {"at": moment})
+
+    def days(zone: str) -> dict[str, int]:
+        root.cookies["timezone"] = zone
+        found = root.get("/dashboard.json").json["days"]
+        assert len(found) == 14
+        return {day["day"]: day["counts"]["sent"] for day in found if any(day["counts"].values())}
+
+    # Just after midnight there it is noon of the day before in UTC.
+    sent_at(today - timedelta(days=3), time(0, 10))
+    assert days("Pacific/Auckland") == {(today - timedelta(days=3)).isoformat(): 1}
+    assert days("UTC") == {(today - timedelta(days=4)).isoformat(): 1}
+    sent_at(today - timedelta(days=13), time(0, 0))
+    assert days("Pacific/Auckland") == {(today - timedelta(days=13)).isoformat(): 1}
+    sent_at(today - timedelta(days=14), time(23, 59, 59))
+    assert days("Pacific/Auckland") == {}
+    assert root.get("/dashboard.json").json["totals"]["sent"] == 1
+
+
+def test_the_providers_health(root: Browser, engine: Engine, settings: Settings) -> None:
+    assert root.get("/dashboard.json").json["provider"]["ok"] is True
+    opened = datetime.now(UTC)
+    with engine.begin() as connection:
+        state = {"name": settings.provider_name, "opened": opened, "probe": opened + timedelta(seconds=20)}
+        connection.execute(
+            text("""INSERT INTO provider_state (name, failures, opened_at, probe_at, reason) VALUES (:name, 9, :opened, :probe, 'HTTP 503')
+                    ON CONFLICT (name) DO UPDATE SET failures = 9, opened_at = :opened, probe_at = :probe, reason = 'HTTP 503'"""),
+            state,
+        )
+    found = root.get("/dashboard.json").json["provider"]
+    assert (found["ok"], found["title"]) == (False, "The provider fails")
+    assert "HTTP 503" in found["text"]
+    assert "alert-danger" in root.get("/").text
