@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from benchmarks import dispatching, imports, planning, requests_to_api, whole, worker
+from benchmarks import admin, dispatching, imports, planning, requests_to_api, whole, worker
 from benchmarks.figures import Figure, show, write
 from benchmarks.place import place
 
@@ -50,12 +50,18 @@ def _imports(quick: bool) -> Iterable[Figure]:
     return imports.measure(1 if quick else 5)
 
 
+def _admin(quick: bool) -> Iterable[Figure]:
+    for name, taken in admin.samples(3 if quick else admin.TIMES).items():
+        yield Figure("admin panel, 200,000 messages", name, "ms", [1000 * seconds for seconds in taken], 1000 * admin.LIMIT)
+
+
 PARTS: dict[str, tuple[str, Part]] = {
     "plan": ("planning 100,000 and a million clients", _plan),
     "dispatch": ("dispatch to a queue that takes everything", _dispatch),
     "worker": ("the sending function", _worker),
     "stack": ("the whole local stack", _whole),
     "api": ("requests to the API", _api),
+    "admin": ("pages of the admin panel", _admin),
     "imports": ("cold imports", _imports),
     "growth": ("cost a message in small and large mailings", _growth),
 }

@@ -81,13 +81,20 @@ PAGES = {
 
 def measure() -> dict[str, float]:
     """Median seconds of each page, for the owner of all messages and for a superuser."""
+    return {name: statistics.median(taken) for name, taken in samples(TIMES).items()}
+
+
+def samples(times: int) -> dict[str, list[float]]:
+    """Seconds that each page took, asked for so many times."""
     with tempfile.TemporaryDirectory(prefix="mailing-api-") as folder, PostgresServer(Path(folder)) as server:
         url = server.create_database("benchmark")
         engine = build_engine(read_settings({"DATABASE_URL": url}))
         try:
             _fill(engine)
             with _own_settings(url):
-                return {f"{page}, {name}": seconds for name in (_OWNER, _SUPERUSER) for page, seconds in _pages_of(name).items()}
+                return {
+                    f"{page}, {name}": taken for name in (_OWNER, _SUPERUSER) for page, taken in _pages_of(name, times).items()
+                }
         finally:
             engine.dispose()
 
@@ -118,21 +125,21 @@ def _own_settings(url: str) -> Iterator[None]:
         os.environ.pop("DATABASE_URL") if before is None else os.environ.update(DATABASE_URL=before)
 
 
-def _pages_of(username: str) -> dict[str, float]:
+def _pages_of(username: str, times: int) -> dict[str, list[float]]:
     browser = Browser()
     with contextlib.redirect_stdout(io.StringIO()):  # one log line a request
         browser.login(username)
-        return {name: _seconds(browser, path) for name, path in PAGES.items()}
+        return {name: _seconds(browser, path, times) for name, path in PAGES.items()}
 
 
-def _seconds(browser: Browser, path: str) -> float:
+def _seconds(browser: Browser, path: str, times: int) -> list[float]:
     browser.get(path)
     taken = []
-    for _ in range(TIMES):
+    for _ in range(times):
         started = time.perf_counter()
         browser.get(path)
         taken.append(time.perf_counter() - started)
-    return statistics.median(taken)
+    return taken
 
 
 def main() -> int:
