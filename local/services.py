@@ -146,5 +146,5 @@ class ProviderService(Service):
 
 def clean_environment() -> dict[str, str]:
     """The environment without what belongs to somebody's AWS account, database or Python."""
-    keep = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TERM", "SHELL")
+    keep = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TERM", "SHELL", "LOCAL_HOST")
     return {name: os.environ[name] for name in keep if name in os.environ} | {"PYTHONUNBUFFERED": "1"}

@@ -36,6 +36,7 @@ def test_it_opens_to_this_machine_only_and_names_its_versions(services: dict[str
     assert all("healthcheck" in services[name] for name in ("postgres", "localstack", "provider", "api"))
 
 
+@pytest.mark.usefixtures("provider")  # its ledger is empty
 def test_deploy_front_door_and_first_mailing(stack: Stack, services: dict[str, Any]) -> None:
     """Against the endpoint, the PostgreSQL and the provider of these tests."""
     port = free_port()
