@@ -2,16 +2,17 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, func, literal, select, text, update
+from sqlalchemy import ColumnCollection, ColumnElement, Connection, delete, exists, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, TEXT
 
 from chalicelib.domain.paging import Slice
 from chalicelib.storage.models import Client, Message, User
-from chalicelib.storage.paging import AnySelect, rows_of, rows_under
+from chalicelib.storage.paging import AnySelect, rows_among, rows_of, rows_under
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,20 +131,28 @@ def page(connection: Connection, chosen: ClientFilter, part: Slice) -> list[Clie
     """A slice of the clients that pass the filter."""
     statement = _owned(select(*_COLUMNS), chosen.owner_id)
     if chosen.tag is not None:
-        statement = statement.where(Client.tags.contains([chosen.tag]))
-    if chosen.phone_prefix is not None:
-        statement = statement.where(Client.phone.startswith(chosen.phone_prefix, autoescape=True))
-    if chosen.operator_code is not None and chosen.time_zone is not None:
-        statement = statement.where(Client.time_zone == chosen.time_zone)
-    prefix, value = (
-        (Client.operator_code, chosen.operator_code) if chosen.operator_code is not None else (Client.time_zone, chosen.time_zone)
-    )
+        return [ClientRow(*row) for row in rows_among(connection, statement, partial(_meet, chosen), Client.id, part)]
+    prefix, value, rest = Client.time_zone, chosen.time_zone, replace(chosen, time_zone=None)
+    if chosen.operator_code is not None:
+        prefix, value, rest = Client.operator_code, chosen.operator_code, replace(chosen, operator_code=None)
+    statement = statement.where(*_meet(rest, Client.__table__.c))
     if value is None:
         return [ClientRow(*row) for row in rows_of(connection, statement, Client.id, part)]
     users = User.__table__ if chosen.owner_id is None else None
     if users is not None:
         statement = statement.where(Client.owner_id == users.c.id)
     return [ClientRow(*row) for row in rows_under(connection, statement, prefix, [value], Client.id, part, users)]
+
+
+def _meet(chosen: ClientFilter, columns: ColumnCollection[str, Any]) -> list[ColumnElement[bool]]:
+    """The filter's conditions, but for the owner."""
+    conditions = {
+        "tag": columns.tags.contains([chosen.tag]),
+        "operator_code": columns.operator_code == chosen.operator_code,
+        "time_zone": columns.time_zone == chosen.time_zone,
+        "phone_prefix": columns.phone.startswith(chosen.phone_prefix or "", autoescape=True),
+    }
+    return [condition for name, condition in conditions.items() if getattr(chosen, name) is not None]
 
 
 def _owned(statement: AnySelect, owner_id: int | None) -> AnySelect:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from chalicelib.domain.paging import Slice
 from chalicelib.domain.status import MessageStatus
-from chalicelib.storage import clients, message_reads
+from chalicelib.storage import clients, message_reads, paging
 from chalicelib.storage.clients import ClientFilter
 from chalicelib.storage.engine import autocommit
 from chalicelib.storage.message_reads import MessageFilter
@@ -42,7 +42,7 @@ def filled(engine: Engine) -> Engine:
                 owner_id=owner.id,
                 phone=f"+7910000{owner.id}{n:02}",
                 operator_code=f"91{n % 2}",
-                tags=["a"],
+                tags=["a"] if n % 3 else [],
                 time_zone=ZONES[n % 3 % 2],
             )
             for owner in owners
@@ -111,7 +111,9 @@ def test_messages(filled: Engine, owner: int | None, descending: bool) -> None:
 
 
 @pytest.mark.parametrize("descending", [False, True])
-def test_clients(filled: Engine, descending: bool) -> None:
+@pytest.mark.parametrize("near", [2, 3_000])
+def test_clients(filled: Engine, descending: bool, near: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paging, "_NEAR", near)
     with Session(filled) as session:
         everything = session.query(Client).order_by(Client.id).all()
     owner = everything[0].owner_id
