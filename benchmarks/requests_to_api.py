@@ -18,13 +18,14 @@ PART = "API"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One kind of request, and its goals in ms of CPU: of the function, and of PostgreSQL."""
+    """One kind of request, and its goals in ms: CPU of the function, CPU of PostgreSQL, time spent waiting for PostgreSQL."""
 
     what: str
     path: str
     body: Any = None
     own: float | None = None
     server: float | None = None
+    waiting: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Cost:
 
     own: float
     server: float
+    waiting: float
 
 
 class _Context:
@@ -65,7 +67,7 @@ def ask(server_pid: int, url: str, token: str, asked: list[Request], times: int)
             for event in sent[1:]:
                 _call(app, event)
         spent = meter.spent
-        costs[request.what] = Cost(spent.own * 1000 / times, spent.server * 1000 / times)
+        costs[request.what] = Cost(spent.own * 1000 / times, spent.server * 1000 / times, spent.database * 1000 / times)
     engine().dispose()
     return costs, peak_megabytes()
 
@@ -106,7 +108,7 @@ def measure(place: Place, size: int, rounds: int) -> Iterator[Figure]:
         Request("statistics of a finished mailing", f"/api/v1/mailing/{finished}", server=2),
     ]
     slow = [
-        Request("statistics of a running mailing", f"/api/v1/mailing/{running}", server=80),
+        Request("statistics of a running mailing", f"/api/v1/mailing/{running}", waiting=80),
         Request("statistic-messages", "/api/v1/statistic-messages"),
     ]
     found: dict[str, list[Cost]] = {}
@@ -121,6 +123,8 @@ def measure(place: Place, size: int, rounds: int) -> Iterator[Figure]:
         costs_of_it = found[request.what]
         yield Figure(PART, f"{request.what}: CPU of the function", "ms", [cost.own for cost in costs_of_it], request.own)
         yield Figure(PART, f"{request.what}: CPU of PostgreSQL", "ms", [cost.server for cost in costs_of_it], request.server)
+        if request.waiting is not None:
+            yield Figure(PART, f"{request.what}: in PostgreSQL", "ms", [cost.waiting for cost in costs_of_it], request.waiting)
     yield Figure(PART, "memory of the function", "MB", [memory])
 
 
