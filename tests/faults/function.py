@@ -232,7 +232,9 @@ class FunctionProcess:
     """The outside of such a process. `answer` stands for AWS: operation and arguments of a client, to an answer."""
 
     def __init__(self, environment: Mapping[str, str], answer: Answering, log: Path) -> None:
-        self._answer = answer
+        self.answer = answer
+        self.idle = True
+        """Does it wait for its next job, with nothing left of the last?"""
         self._link, inside = _FORKS.Pipe()
         self._process = _FORKS.Process(target=_run, args=(inside, dict(environment), log), daemon=True)
         self._process.start()
@@ -249,6 +251,7 @@ class FunctionProcess:
         return self.result()
 
     def begin(self, job: Job) -> None:
+        self.idle = False
         try:
             self._link.send(job)
         except OSError as error:
@@ -260,7 +263,7 @@ class FunctionProcess:
             try:
                 message = self._link.recv()
                 if message[0] == "aws":
-                    self._link.send(self._answer(message[1], message[2]))
+                    self._link.send(self.answer(message[1], message[2]))
                     continue
             except (EOFError, OSError) as error:
                 self._process.join(10)
@@ -268,6 +271,7 @@ class FunctionProcess:
             if message[0] == "frozen":
                 self._wait_until_frozen()
                 return None
+            self.idle = True
             if isinstance(message[1], Exception):
                 raise message[1]
             return message[1]

@@ -56,21 +56,15 @@ class Rig:
     environment: Mapping[str, str]
     honours_key: bool
     folder: Path
+    usual: FunctionProcess
+    """The process of jobs to which nothing is done."""
     _processes: list[FunctionProcess] = field(default_factory=list)
-    _usual: FunctionProcess | None = None
 
     def process(self, **environment: str) -> FunctionProcess:
         """A new process; `environment` changes its settings."""
         made = FunctionProcess({**self.environment, **environment}, self.transport, self.folder / "functions.log")
         self._processes.append(made)
         return made
-
-    @property
-    def usual(self) -> FunctionProcess:
-        """The process of jobs to which nothing is done."""
-        if self._usual is None:
-            self._usual = self.process()
-        return self._usual
 
     def close(self) -> None:
         for process in self._processes:
