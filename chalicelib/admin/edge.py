@@ -25,6 +25,7 @@ _POLICY = (
 )
 # The styles are the library's: it sets `style` attributes, which no nonce can allow.
 _QUALITY = re.compile(r"\s*([A-Za-z*]+)(?:-[A-Za-z0-9-]+)?\s*(?:;\s*q=([0-9.]+))?\s*")
+_OTHER_LANGUAGE = re.compile(rb"(?:^|(?<=;))\s*language=(?!(?:en|ru)\s*(?:;|$))[^;]*;?")
 
 
 class Edge:
@@ -71,6 +72,8 @@ def place(scope: Scope) -> None:
         prefix = _stage_prefix(scope)
     path = scope["path"] if scope["path"] != BASE else f"{BASE}/"
     headers[b"host"] = host.encode("latin-1")
+    # The library believes a cookie that names any language it knows; the words of most are not in the package.
+    headers[b"cookie"] = _OTHER_LANGUAGE.sub(b"", headers.get(b"cookie", b""))
     headers[b"accept-language"] = preferred_language(headers.get(b"accept-language", b"").decode("latin-1")).encode()
     scope["headers"] = list(headers.items())
     scope["root_path"], scope["path"] = prefix, prefix + path

@@ -273,6 +273,10 @@ MESSAGES: dict[str, str] = {
     "Try failed ones again": "Повторить неотправленные",
     "Try these messages again?": "Повторить эти сообщения?",
     "Users": "Пользователи",
+    "There is nothing here: it was deleted, or never was, or is somebody else's.": (
+        "Здесь ничего нет: удалено, никогда не было или принадлежит не вам."
+    ),
+    "This is not for you to see.": "Эта страница не для вас.",
     "Waiting": "Ожидает",
     "What": "Что",
     "What is wrong": "Что не так",

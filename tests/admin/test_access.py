@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 from chalicelib import config
 from chalicelib.admin.edge import preferred_language
 from chalicelib.admin.site import NonceLoader
-from chalicelib.services import progress
+from chalicelib.services import progress, sessions
 from tests.admin.browser import PASSWORD, Browser
 from tests.admin.conftest import add_user, user_id
 
@@ -152,6 +152,13 @@ def test_the_browsers_language(header: str, language: str) -> None:
     assert preferred_language(header) == language
 
 
+def test_a_cookie_names_only_languages_that_we_speak(root: Browser) -> None:
+    for cookie, language in (("ru", "ru"), ("de", "en"), ("rubbish", "en"), ("en", "en")):
+        root.cookies = {"language": cookie, **root.cookies}
+        root.cookies["language"] = cookie
+        assert f'<html lang="{language}"' in root.get("/tokens").text
+
+
 def test_what_nobody_foresaw_is_a_page_and_not_a_trace(root: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("secret detail")
@@ -160,6 +167,13 @@ def test_what_nobody_foresaw_is_a_page_and_not_a_trace(root: Browser, monkeypatc
     answer = root.get("/", expect=500)
     assert "Something went wrong on our side." in answer.text
     assert "secret detail" not in answer.text
+
+    monkeypatch.setattr(sessions, "log_in", fail)
+    stranger = Browser()
+    stranger.get("/login")
+    answer = stranger.post("/login", {"username": "root", "password": PASSWORD}, expect=500)
+    assert "Something went wrong on our side." in answer.text
+    assert answer.text.startswith("<!DOCTYPE html>")
 
 
 def test_an_id_that_is_none_is_not_found(root: Browser) -> None:
