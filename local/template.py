@@ -1,6 +1,7 @@
 """What CloudFormation would say of a packaged template, asked without an account."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -29,6 +30,7 @@ def transformed(template: Mapping[str, Any], stage: str) -> dict[str, Any]:
     from samtranslator.parser.parser import Parser  # only here: it takes a second, and make run needs none of it
     from samtranslator.translator.translator import Translator
 
+    logging.getLogger("samtranslator.metrics").setLevel(logging.ERROR)  # it wants to tell AWS how often it was used
     with mock.patch.dict(os.environ, {"AWS_DEFAULT_REGION": REGION}):
         made: dict[str, Any] = Translator({}, Parser()).translate(with_code(template, CODE), {"Stage": stage})
     return made
