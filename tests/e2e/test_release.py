@@ -1,6 +1,7 @@
 """A stage is deployed as to AWS, and deployed again with other code: what was there stays there."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from local.deploy import undeploy
 from local.errors import LocalError
 from local.front_door import FrontDoor
 from local.process import free_port
-from local.release import Account, Change, Release, Released, release
+from local.release import Account, Change, Release, Released, _Stack, release
 from local.stack import PROVIDER_TOKEN, Stack
 
 STAGE = "dev"
@@ -146,6 +147,40 @@ def test_the_same_again_changes_nothing(stack: Stack, place: Place) -> None:
     again = place.release()
     assert again is not None
     assert not [change for change in again.changes if change.grave]
+
+
+def test_the_whole_of_prod_can_be_made(stack: Stack, tmp_path: Path) -> None:
+    """Network, database, secrets, domain, alarms: everything refers to something that is there. (NAT gateways no endpoint knows.)"""
+    if stack.ministack is None:
+        pytest.skip("LocalStack without an account knows no databases")
+    parameters = {
+        "ProviderUrl": "https://provider.test",
+        "Egress": "endpoints",
+        "DatabaseStandby": "true",
+        "AlarmEmail": "anna@example.com",
+        "DomainName": "mailing.example.com",
+        "CertificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/ours",
+    }
+    made = packaging.package("prod", tmp_path, bare=True, architecture=packaging.this_machines())
+    whole = _Stack(Account(stack.endpoint), Release("prod", made, parameters, "mailing-api-e2e-prod"))
+    changes = whole.propose(whole.upload())
+    kinds = {change.kind for change in changes}
+    assert kinds >= {"AWS::RDS::DBCluster", "AWS::EC2::VPCEndpoint", "AWS::ApiGateway::DomainName", "AWS::SNS::Subscription"}
+    whole.apply()
+    try:
+        outputs = whole.outputs()
+        assert outputs["DomainUrl"] == "https://mailing.example.com"
+        secrets = aws.client("secretsmanager", stack.endpoint)
+        secret = secrets.get_secret_value(SecretId=outputs["SecretName"])["SecretString"]
+        assert re.fullmatch(
+            r'{"database_url":"postgresql\+pg8000://mailing:.{40}@[^"]+:5432/mailing","provider_token":""}', secret
+        )
+        functions = aws.client("lambda", stack.endpoint)
+        found = functions.get_function_configuration(FunctionName=outputs["ManageName"])["Environment"]["Variables"]
+        assert found["SECRET_ID"] == outputs["SecretName"]
+        assert (found["STAGE"], found["DATABASE_TLS"], found["PUBLIC_URL"]) == ("prod", "verify", "https://mailing.example.com")
+    finally:
+        undeploy(stack.endpoint, "mailing-api-e2e-prod")
 
 
 def _needs_updates(stack: Stack) -> None:
