@@ -64,8 +64,8 @@ screenshots: setup ## take the pictures in docs/images anew (wants chromium)
 	@$(RUN) local.screenshots
 
 .PHONY: logs
-logs: setup ## what the functions of the running stack logged; MAILING=7, MESSAGE=123, FOLLOW=1
-	@$(RUN) local.logs $(if $(MAILING),--mailing $(MAILING)) $(if $(MESSAGE),--message $(MESSAGE)) $(if $(FOLLOW),--follow)
+logs: setup ## what the functions of the running stack logged; MAILING=7, MESSAGE=123, CLIENT=5, FOLLOW=1
+	@$(RUN) local.logs $(if $(MAILING),--mailing $(MAILING)) $(if $(MESSAGE),--message $(MESSAGE)) $(if $(CLIENT),--client $(CLIENT)) $(if $(FOLLOW),--follow)
 
 .PHONY: psql
 psql: setup ## a shell in the running stack's database

@@ -1,4 +1,4 @@
-"""The functions' logs, readable: `make logs`, `make logs MAILING=7`, `make logs MESSAGE=123`, `make logs FOLLOW=1`."""
+"""The functions' logs, readable: `make logs`, `make logs MAILING=7`, `make logs MESSAGE=123`, `CLIENT=5`, `make logs FOLLOW=1`."""
 
 import argparse
 import json
@@ -24,6 +24,7 @@ def show(console: Console) -> int:
     parser = argparse.ArgumentParser(prog="python -m local.logs", description=__doc__)
     parser.add_argument("--mailing", type=int)
     parser.add_argument("--message", type=int)
+    parser.add_argument("--client", type=int)
     parser.add_argument("--follow", action="store_true")
     chosen = parser.parse_args()
     logs = aws.client("logs", state.Addresses.of_running().aws)
@@ -31,7 +32,7 @@ def show(console: Console) -> int:
     while True:
         for stamp, function, line in sorted(_lines(logs, since)):
             since = max(since, stamp + 1)
-            if _wanted(line, chosen.mailing, chosen.message):
+            if _wanted(line, chosen.mailing, chosen.message, chosen.client):
                 console.print(_readable(stamp, function, line), soft_wrap=True)
                 measured.add(line)
         if not chosen.follow:
@@ -50,14 +51,16 @@ def _lines(logs: Any, since: int) -> Iterator[tuple[int, str, str]]:
                     yield event["timestamp"], function, line
 
 
-def _wanted(line: str, mailing: int | None, message: int | None) -> bool:
-    if mailing is None and message is None:
+def _wanted(line: str, mailing: int | None, message: int | None, client: int | None = None) -> bool:
+    if mailing is None and message is None and client is None:
         return True
     try:
         fields = json.loads(line)
     except ValueError:
         return False
     if mailing is not None and fields.get("mailing_id") != mailing:
+        return False
+    if client is not None and fields.get("client_id") != client:
         return False
     return message is None or message == fields.get("message_id") or _within(message, fields.get("message_ids"))
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -27,6 +28,14 @@ from chalicelib.storage.idempotency import KeyPlace
 
 _CORS_HEADERS = "Authorization, Content-Type, Idempotency-Key"
 _MAX_KEY = 200
+_MADE = re.compile(r'{"id":(\d+)[,}]')
+_SUBJECTS = {
+    "client": "client_id",
+    "mailing": "mailing_id",
+    "messages-in-mailing": "mailing_id",
+    "message": "message_id",
+    "user": "user_id",
+}
 _JSON_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 
 
@@ -41,11 +50,27 @@ def answer(request: Request, route: Route, path_values: Mapping[str, str]) -> Re
         route=route.path,
         status=int(reply.status),
         ms=round((time.perf_counter() - started) * 1e3),
+        **_subject(route, path_values, reply),
     )
     body = reply.body if isinstance(reply.body, str) else json.dumps(reply.body, separators=(",", ":"))
     headers: dict[str, str | list[str]] = {**_JSON_HEADERS, **reply.headers, **_cors(request)}
     # Chalice would write `null` for a body of None.
     return Response("" if request.method == "HEAD" else body, headers, int(reply.status))
+
+
+def _subject(route: Route, path_values: Mapping[str, str], reply: Reply) -> dict[str, Any]:
+    """Whom or what the request was about, so that its line is found by that id: the one in the path, or the one that was made.
+
+    Only of what is there: what somebody wrote in the place of an id may be a phone.
+    """
+    parts = route.path.split("/")
+    if "{id}" in parts:
+        kind, number = parts[parts.index("{id}") - 1], path_values.get("id", "")
+    else:
+        made = _MADE.match(reply.body) if isinstance(reply.body, str) else None
+        kind, number = parts[-1], made[1] if made else ""
+    name = _SUBJECTS.get(kind)
+    return {name: int(number)} if name and number and reply.status < HTTPStatus.BAD_REQUEST else {}
 
 
 def _guarded(request: Request, route: Route, path_values: Mapping[str, str]) -> Reply:

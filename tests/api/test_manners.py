@@ -161,6 +161,20 @@ def test_a_mistake_of_ours_is_told_without_its_details(anna: Api, monkeypatch: p
     assert "Traceback" not in log + answer.body
 
 
+def test_a_request_is_found_by_whom_it_was_about(anna: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    observability.log("the handler is made at the first line")
+    stream = io.StringIO()
+    monkeypatch.setattr(logging.getLogger("mailing-api.events").handlers[0], "stream", stream)
+    made = anna.post("/api/v1/client", {"phone": "+79101234567", "time_zone": "UTC"})
+    call("GET", f"/api/v1/client/{made['id']}", token=anna.token)
+    call("GET", "/api/v1/client/79101234567", token=anna.token)
+    call("GET", "/api/v1/client", token=anna.token)
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    found = [line.get("client_id") for line in lines if line["event"] == "request"]
+    assert found == [made["id"], made["id"], None, None]
+    assert "9101234567" not in stream.getvalue()
+
+
 def test_a_database_that_is_away_is_503(anna: Api) -> None:
     gone = InterfaceError("SELECT", {}, OSError("refused"))
     with patch("chalicelib.services.clients.page", side_effect=gone):
