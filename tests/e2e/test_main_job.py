@@ -8,7 +8,7 @@ from tests.e2e.stage import ALL_CLIENTS, CLIENTS_OF_ONE_CODE, Stage
 def test_a_mailing_is_sent_to_every_client_once(stage: Stage, schedules_fire: bool) -> None:
     """Its schedule starts it; on an endpoint whose schedules never fire, reconcile does."""
     stage.provider.configure(latency_ms=20)
-    mailing = stage.write_mailing(starts_in=12)
+    mailing = stage.write_mailing(starts_in=20)
     assert (mailing["status"], mailing["started_by"]) == ("scheduled", None)
 
     mailing = stage.finished(mailing["id"], within=120)
@@ -23,7 +23,7 @@ def test_a_mailing_is_sent_to_every_client_once(stage: Stage, schedules_fire: bo
 def test_reconcile_starts_what_no_schedule_started(stage: Stage, schedules_fire: bool) -> None:
     if not schedules_fire:
         pytest.skip("the main job is this test where schedules never fire")
-    mailing = stage.write_mailing(starts_in=12, filter_operator_codes=["911"])
+    mailing = stage.write_mailing(starts_in=20, filter_operator_codes=["911"])
     stage.lose_schedule(mailing["id"])
 
     mailing = stage.finished(mailing["id"], within=120)

@@ -14,7 +14,7 @@ def test_only_the_zones_that_are_due_are_planned_and_the_schedule_moves_to_the_n
     code = "915"
     zones = {client["time_zone"] for client in stage.api.get("/api/v1/client", operator_code=code, page_size=100)["results"]}
     assert len(zones) == CLIENTS_OF_ONE_CODE
-    wall = wall_time_that_comes_first(zones, timedelta(seconds=12))
+    wall = wall_time_that_comes_first(zones, timedelta(seconds=20))
     moments = sorted({moment(wall, zone) for zone in zones})
     first = {zone for zone in zones if moment(wall, zone) == moments[0]}
 
