@@ -51,3 +51,17 @@ def test_the_providers_health(root: Browser, engine: Engine, settings: Settings)
     assert (found["ok"], found["title"]) == (False, "The provider fails")
     assert "HTTP 503" in found["text"]
     assert "alert-danger" in root.get("/").text
+
+
+def test_the_test_clients_come_and_go(root: Browser, anna: Browser, engine: Engine) -> None:
+    def press(browser: Browser, action: str) -> str:
+        browser.post("/test-clients", {"action": action})
+        return browser.get("/").alerts[0]
+
+    assert press(root, "add") == "2,160 test clients were made."
+    assert press(root, "add") == "0 test clients were made."
+    assert press(anna, "delete") == "Only a superuser may do this."
+    assert "delete-all-clients" not in anna.get("/").text
+    assert press(root, "delete") == "2,160 clients were deleted."
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM client")).scalar_one() == 0

@@ -143,9 +143,9 @@ class ServiceView(ModelView):
     def resolve_form_layout(
         self, request: Request, obj: Any = None, errors: Mapping[Any, Any] | None = None
     ) -> BaseWidget | None:
-        """The form; one that comes back holds what was typed, and not how it was read."""
+        """The form; one that comes back holds what was typed, and not how it was read; but no password."""
         if errors is not None:
-            obj = {name: as_typed(value) for name, value in obj.items()}
+            obj = {name: None if name == "password" else as_typed(value) for name, value in obj.items()}
         return super().resolve_form_layout(request, obj, errors)
 
     async def delete(self, request: Request, pks: list[Any]) -> int | None:

@@ -79,9 +79,8 @@ class UserView(ServiceView):
 
     async def create(self, request: Request, data: dict[str, Any]) -> Any:
         """Adds a user."""
-        password, data["password"] = data["password"] or "", ""  # a form that comes back holds no password
         with shown_in_form(request):
-            return accounts.create(engine(), principal_of(request), _account(data), password)
+            return accounts.create(engine(), principal_of(request), _account(data), data["password"] or "")
 
     async def edit(self, request: Request, pk: Any, data: dict[str, Any]) -> Any:
         """Changes name and rights."""

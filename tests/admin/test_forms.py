@@ -1,0 +1,83 @@
+"""Forms: what is wrong stands next to its field, and what was typed is still there."""
+
+import re
+from html import unescape
+
+import pytest
+from sqlalchemy import Engine, text
+
+from chalicelib.services import clients
+from chalicelib.services.clients import NewClient
+from tests.admin.browser import Answer, Browser
+from tests.admin.test_pages import fill
+
+MAILING = {
+    "name": "sale",
+    "text": "Hello, ${name|friend}",
+    "filter_operator_codes": "910; 911",
+    "filter_tags": "vip, new",
+    "starts_at": "2098-05-01T09:00",
+    "ends_at": "2098-05-01T12:00:30",
+    "time_zone": "Asia/Tokyo",
+    "send_from": "22:00",
+    "send_until": "06:30",
+    "rate_limit": "15",
+}
+
+
+def value_of(page: Answer, field: str) -> str:
+    area = re.search(rf'<textarea id="{field}".*?>\n?(.*?)</textarea>', page.text, re.DOTALL)
+    found = area or re.search(rf'<input id="{field}".*?value="(.*?)"', page.text, re.DOTALL)
+    assert found is not None, field
+    return unescape(found[1]).strip()
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong", "why"),
+    [
+        ("name", "", "required"),
+        ("name", "x" * 300, "1 to 200 characters"),
+        ("text", "Hello, ${", "placeholder"),
+        ("ends_at", "2098-05-01T08:00", "after the start"),
+        ("time_zone", "Mars/Olympus", "IANA name"),
+        ("send_until", "", "Both hours"),
+        ("send_until", "22:00", "Must differ"),
+        ("rate_limit", "0", "1"),
+    ],
+)
+def test_a_mailing_that_is_wrong(root: Browser, engine: Engine, field: str, wrong: str, why: str) -> None:
+    page = root.post("/mailing/create", {**MAILING, field: wrong}, expect=422)
+    assert list(page.errors) == [field]
+    assert why in page.errors[field]
+    for name, typed in MAILING.items():
+        if name not in (field, "filter_operator_codes"):
+            assert value_of(page, name) == typed
+    assert value_of(page, "filter_operator_codes") == "910, 911"
+    assert value_of(page, field) == wrong
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM mailing")).scalar_one() == 0
+
+
+def test_a_mailing_that_is_right_and_its_edit(root: Browser) -> None:
+    root.post("/mailing/create", {**MAILING, "draft": "on"})
+    page = root.get("/mailing/edit?pk=1")
+    assert {name: value_of(page, name) for name in MAILING} == {**MAILING, "filter_operator_codes": "910, 911"}
+    root.post("/mailing/edit?pk=1", {**MAILING, "name": "sale of spring", "draft": "on"})
+    detail = root.get("/mailing/detail?pk=1").text
+    assert "sale → sale of spring" in detail
+    assert "Draft" in detail
+
+
+def test_a_client_that_is_there_already(root: Browser, engine: Engine) -> None:
+    principal = fill(engine, "root")
+    clients.create(engine, principal, NewClient("+79105550000", "UTC"))
+    form = {"phone": "+7 910 555-00-00", "time_zone": "UTC", "attributes": "name = Anna\nsum = 5", "tags": "a, b"}
+    page = root.post("/client/create", form, expect=422)
+    assert page.errors == {"phone": "The owner has a client with this phone already."}
+    assert (value_of(page, "attributes"), value_of(page, "tags")) == (form["attributes"], "a, b")
+
+
+def test_a_password_is_in_no_page_that_comes_back(root: Browser) -> None:
+    for username in ("", "root", "staple of horses"):
+        page = root.post("/user/create", {"username": username, "password": "staple of horses"}, expect=422)
+        assert page.text.count("staple of horses") == (username == "staple of horses")
