@@ -1,4 +1,4 @@
-"""`make screenshots`: the panel as docs/images shows it, from a fresh stack with something to see in it. Wants chromium."""
+"""`make screenshots`: the panel and the API's documentation as docs/images shows them, from a fresh stack. Wants chromium."""
 
 import shutil
 import sys
@@ -104,6 +104,11 @@ def _visit(browser: Browser, url: str, mailing: int) -> None:
     page.locator("#import-check").click()
     page.locator("#import-errors").wait_for()
     page.screenshot(path=IMAGES / "import.png", full_page=True)
+    page.goto(f"{url}/docs")
+    page.locator("#operations-tag-clients").click()
+    page.locator(".opblock-get", has=page.locator('[data-path="/api/v1/client"]')).locator(".opblock-summary-control").click()
+    page.wait_for_timeout(1000)
+    page.screenshot(path=IMAGES / "api.png")
     _shot(_person(browser, url, DESKTOP, "ru-RU"), f"{url}/admin/mailing/detail?pk={mailing}", "russian", 4)
 
 
