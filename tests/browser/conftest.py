@@ -81,6 +81,7 @@ def visit(browser: Browser, stack: Stack) -> Iterator[Visit]:
             context = browser.new_context(locale=locale, timezone_id=zone, viewport=size)  # type: ignore[arg-type]
             closing.callback(context.close)
             context.set_default_timeout(TIMEOUT)
+            context.set_default_navigation_timeout(3 * TIMEOUT)  # the first page starts the function
             visitors.append(Visitor(context.new_page(), stack.url))
             return visitors[-1]
 

@@ -15,7 +15,7 @@ from tests.browser.visitor import Visitor
 
 FINISHED = 90_000  # milliseconds
 NUMBER = 60
-SLOWLY = "15"  # messages a second
+SLOWLY = "6"  # messages a second
 
 
 def write_mailing(visitor: Visitor, name: str, **more: str) -> None:
@@ -98,7 +98,7 @@ def test_a_draft_is_started_paused_and_taken_up_again(
     add_friends(database, add_user("nina"), 912)
     visitor = visit().log_in("nina", USER_PASSWORD)
     page = visitor.page
-    write_mailing(visitor, "Autumn sale", rate="8", draft="yes")
+    write_mailing(visitor, "Autumn sale", rate=SLOWLY, draft="yes")
     await_status(page, "Draft")
     expect(page.get_by_text("Hello, friend!")).to_be_visible()
 
