@@ -105,6 +105,7 @@ def test_many_are_selected_and_deleted_with_their_number_in_the_question(
     exported = download.value.path().read_text(encoding="utf-8-sig").splitlines()
     assert len(exported) == 31
     assert exported[1].split(",")[1].startswith("'+7915000")
+    expect(visitor.question).to_be_hidden()
 
     page.get_by_label("Select all rows").check()
     visitor.press("Select all 30 rows matching the current filter.")
