@@ -47,7 +47,7 @@ def build_engine(chosen: Settings, *, pool_size: int = 1) -> Engine:
     made.dialect.connect = PreparingConnection  # type: ignore[method-assign, assignment]
     event.listen(made, "before_cursor_execute", prepare)
     made.dialect.do_ping = _ping  # type: ignore[method-assign, assignment]
-    made.dialect.do_terminate = _drop  # type: ignore[method-assign, assignment]
+    made.dialect.do_close = _close  # type: ignore[method-assign, assignment]
     made.dialect.reset_isolation_level = _end_autocommit  # type: ignore[method-assign, assignment]
     event.listen(made, "handle_error", _broken)
     return made
@@ -76,10 +76,15 @@ def _ping(connection: Any) -> bool:
     return True
 
 
-def _drop(connection: Any) -> None:
-    """Closes a connection that was found dead, without a traceback in the log because the server does not hear the goodbye."""
-    with suppress(OSError, InterfaceError):
-        connection.close()
+def _close(connection: Any) -> None:
+    """Closes a connection, dead or alive, without a traceback in the log because a dead server does not hear the goodbye.
+
+    pg8000 leaves its buffered file to the garbage collector: with that goodbye still in it, Python 3.13 complains there.
+    """
+    buffered = connection._sock
+    for close in (connection.close, *([buffered.close] if buffered is not None else [])):
+        with suppress(OSError, InterfaceError):
+            close()
 
 
 def _end_autocommit(connection: Any) -> None:
