@@ -22,7 +22,7 @@ def test_random_kills_over_10_000_messages(rig: Rig, provider_service: ProviderS
     now = datetime.now(UTC).replace(tzinfo=None)
     with Storm(site, SEED, workers=3) as storm:
         storm.write(NewMailing("sale", "hello", now, now + timedelta(days=1), time_zone="UTC"))
-        storm.violence = Violence(killed=0.4)
+        storm.violence = Violence(killed=0.8)
         deadline = time.monotonic() + PATIENCE
         while not storm.all_over():
             assert time.monotonic() < deadline, site.sql("SELECT status, count(*) FROM message GROUP BY status")
