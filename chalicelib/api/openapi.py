@@ -44,7 +44,7 @@ _PAGE_NAME = re.compile(r"Page_(\w+)Out_")
 _ERROR_WORDS = {
     HTTPStatus.BAD_REQUEST: "The body cannot be read",
     HTTPStatus.UNAUTHORIZED: "No valid token, or no such name and password",
-    HTTPStatus.FORBIDDEN: "Not for this user",
+    HTTPStatus.FORBIDDEN: "Not for this user, or not a path",
     HTTPStatus.NOT_FOUND: "No such thing, or another user's",
     HTTPStatus.CONFLICT: "Not in this state; the message says in which",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large",
@@ -208,7 +208,8 @@ def errors_of(route: Route, method: str, operation: Operation) -> set[HTTPStatus
     """Every status with which an operation may refuse."""
     found = {*operation.errors, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE}
     if not route.is_public(method):
-        found.add(HTTPStatus.UNAUTHORIZED)
+        # The gateway's own authorization refuses some paths that cannot be, one with a line break in it for example.
+        found |= {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
     if "{" in route.path:
         found.add(HTTPStatus.NOT_FOUND)
     if operation.body is not NoBody:
