@@ -1,5 +1,6 @@
 """Mailings: written, watched, paused, taken up again, tried again."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -46,6 +47,11 @@ def done(page: Page) -> int:
     return int(page.locator("[data-show=done]").inner_text())
 
 
+def await_done(page: Page, number: str) -> None:
+    """Waits for a number of messages, given as a pattern: a script of ours could not, for the page's policy forbids `eval`."""
+    expect(page.locator("[data-show=done]")).to_have_text(re.compile(rf"^\s*({number})\s*$"), timeout=FINISHED)
+
+
 def await_status(page: Page, status: str) -> None:
     expect(page.locator("#mailing-status")).to_have_text(status, timeout=FINISHED)
 
@@ -63,11 +69,7 @@ def test_a_mailing_is_written_and_watched_until_it_is_finished(
     page, dashboard = visitor.page, onlooker.page
     write_mailing(visitor, "Spring sale", rate=SLOWLY)
 
-    page.wait_for_function(
-        "most => { const done = Number(document.querySelector('[data-show=done]').textContent); return done > 0 && done < most }",
-        arg=NUMBER,
-        timeout=FINISHED,
-    )
+    await_done(page, rf"(?!0\b|{NUMBER}\b)\d+")
     assert 0 < page.locator(".progress-bar").bounding_box()["width"] < page.locator(".progress").bounding_box()["width"]  # type: ignore[index]
     expect(page.locator("[data-show=rate]")).to_contain_text("messages a second")
     expect(dashboard.locator("#running")).to_contain_text("Spring sale")
@@ -111,7 +113,7 @@ def test_a_draft_is_started_paused_and_taken_up_again(
     visitor.press("Start now")
     visitor.press("Start now", within=visitor.question)
     await_status(page, "Running")
-    page.wait_for_function("Number(document.querySelector('[data-show=done]').textContent) > 3", timeout=FINISHED)
+    await_done(page, r"[4-9]|\d\d+")
     visitor.press("Pause")
     await_status(page, "Paused")
     page.wait_for_timeout(3_000)  # what had started may end
