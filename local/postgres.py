@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -38,9 +38,12 @@ class PostgresServer:
     stopped first.
     """
 
-    def __init__(self, data_dir: Path, port: int | None = None, *, durable: bool = True) -> None:
+    def __init__(
+        self, data_dir: Path, port: int | None = None, *, durable: bool = True, settings: Mapping[str, str] | None = None
+    ) -> None:
         self.data_dir = data_dir.absolute()
         self.durable = durable
+        self._settings = settings or {}
         self._wanted_port = port
         self._port = port or 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -183,6 +186,7 @@ class PostgresServer:
             "timezone": "UTC",
             "log_timezone": "UTC",
             **({} if self.durable else NOT_DURABLE),
+            **self._settings,
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         self._process = process.spawn(
