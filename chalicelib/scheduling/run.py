@@ -13,7 +13,7 @@ from chalicelib.domain.next_run import MailingState, next_run
 from chalicelib.domain.status import MailingStatus, MessageStatus, StartSource
 from chalicelib.observability import log
 from chalicelib.services import schedules
-from chalicelib.storage import gates, mailings, messages, zones
+from chalicelib.storage import gates, mailings, message_counts, messages, zones
 from chalicelib.storage.clock import Clock, database_clock
 from chalicelib.storage.engine import autocommit
 from chalicelib.storage.mailings import RunMailing, RunTimes
@@ -195,7 +195,7 @@ class Run:
                 self.figures.caught_up = messages.catch_up(connection, mailing.id, mailing.owner_id, mailing.selection, now)
                 moment = self._next_run(connection, mailing.status, now) if self.figures.caught_up else None
             if moment is None:
-                return mailings.finish(connection, mailing.id, messages.counts(connection, mailing.id), now), now
+                return mailings.finish(connection, mailing.id, message_counts.of_mailing(connection, mailing.id), now), now
             return mailings.settle(connection, mailing.id, moment), now
 
     def _next_run(self, connection: Connection, status: MailingStatus, now: datetime) -> datetime | None:

@@ -14,8 +14,16 @@ from chalicelib.domain.requeue import Candidate, require_requeueable
 from chalicelib.domain.status import ErrorCode, MessageStatus, StartSource
 from chalicelib.services import schedules
 from chalicelib.services.mailings import reopen
-from chalicelib.storage import clients, do_not_contact, mailing_reads, mailings, message_edits, message_reads, zones
-from chalicelib.storage import messages as message_storage
+from chalicelib.storage import (
+    clients,
+    do_not_contact,
+    mailing_reads,
+    mailings,
+    message_counts,
+    message_edits,
+    message_reads,
+    zones,
+)
 from chalicelib.storage.clients import ClientRow
 from chalicelib.storage.clock import Clock, database_clock
 from chalicelib.storage.engine import UNIQUE_VIOLATION, autocommit, sqlstate
@@ -34,7 +42,7 @@ def page(source: Engine, chosen: MessageFilter, part: Slice) -> list[MessageRow]
 def counts(source: Engine, principal: Principal) -> Mapping[MessageStatus, int]:
     """How many messages of each status the asker sees, statuses without any included."""
     with autocommit(source) as connection:
-        return message_reads.counts(connection, principal.owner_filter)
+        return message_counts.of_owner(connection, principal.owner_filter)
 
 
 def get(source: Engine, principal: Principal, message_id: int) -> MessageRow:
@@ -126,7 +134,7 @@ def delete(source: Engine, principal: Principal, message_id: int, *, clock: Cloc
             raise ConflictError("it is being sent, or may have been delivered: its fate is not known yet")
         status = MessageStatus.CANCELLED if waits else MessageStatus(message.status)
         message_edits.hide(connection, message_id, status, clock(connection))
-        message_edits.recount(connection, mailing.id, message_storage.counts(connection, mailing.id))
+        message_edits.recount(connection, mailing.id, message_counts.of_mailing(connection, mailing.id))
         if waits:  # it may have been the last one
             mailings.lower_next_run(connection, mailing.id, clock(connection))
     if waits:

@@ -13,7 +13,7 @@ from chalicelib.domain.selection import Selection
 from chalicelib.domain.status import MailingStatus, MessageStatus
 from chalicelib.services import mailings
 from chalicelib.services.ownership import owner_of_new
-from chalicelib.storage import mailing_reads, message_reads, progress, selections
+from chalicelib.storage import mailing_reads, message_counts, progress, selections
 from chalicelib.storage.clock import Clock, database_clock
 from chalicelib.storage.engine import autocommit
 from chalicelib.storage.mailing_reads import MailingFilter, MailingRecord
@@ -134,7 +134,7 @@ def overview(
         return Overview(
             clients=clients,
             mailings=number,
-            counts=message_reads.counts(connection, owner_id),
+            counts=message_counts.of_owner(connection, owner_id),
             days=_by_day(found, first, last_days),
             running=running,
             upcoming=_some(connection, owner_id, MailingStatus.SCHEDULED),

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
-from chalicelib.domain.counts import by_key
 from chalicelib.domain.paging import Slice
-from chalicelib.storage.models import Mailing, Message
+from chalicelib.storage import message_counts
+from chalicelib.storage.models import Mailing
 from chalicelib.storage.paging import AnyRow, AnySelect, rows_of
 
 
@@ -123,18 +123,8 @@ def _owned(statement: AnySelect, owner_id: int | None) -> AnySelect:
 
 
 def _with_counts(connection: Connection, rows: Sequence[AnyRow]) -> list[MailingRecord]:
-    """Counts of what is still moving are counted; those of a finished mailing were kept."""
-    moving = [row.id for row in rows if row.final_counts is None]
-    counted: dict[int, dict[int, int]] = {}
-    if moving:
-        statement = (
-            select(Message.mailing_id, Message.status, func.count())
-            .where(Message.mailing_id.in_(moving), Message.deleted_at.is_(None))
-            .group_by(Message.mailing_id, Message.status)
-        )
-        for mailing_id, status, number in connection.execute(statement):
-            counted.setdefault(mailing_id, {})[status] = number
-    return [_record(row, row.final_counts or by_key(counted.get(row.id, {}))) for row in rows]
+    counts = message_counts.of_mailings(connection, {row.id: row.final_counts for row in rows})
+    return [_record(row, counts[row.id]) for row in rows]
 
 
 def _record(row: AnyRow, counts: Mapping[str, int]) -> MailingRecord:

@@ -1,6 +1,7 @@
 """Queries on mailings: leases of runs, locks, what is overdue."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -148,9 +149,9 @@ def settle(connection: Connection, mailing_id: int, next_run_at: datetime) -> Ru
     return RunTimes(next_run_at, known)
 
 
-def finish(connection: Connection, mailing_id: int, counts: dict[str, int], now: datetime) -> RunTimes:
+def finish(connection: Connection, mailing_id: int, counts: Mapping[str, int], now: datetime) -> RunTimes:
     """Ends a mailing's last run and keeps its final counts."""
-    known = connection.execute(_FINISH, {"mailing": mailing_id, "counts": json.dumps(counts), "now": now}).scalar_one()
+    known = connection.execute(_FINISH, {"mailing": mailing_id, "counts": json.dumps(dict(counts)), "now": now}).scalar_one()
     return RunTimes(None, known)
 
 

@@ -1,9 +1,9 @@
-"""Reading messages: pages and counts."""
+"""Reading messages."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, select
 
 from chalicelib.domain.paging import Slice
 from chalicelib.domain.status import MessageStatus
@@ -85,31 +85,3 @@ def _chosen(chosen: MessageFilter) -> AnySelect:
         Message.status: chosen.status if chosen.client_id is not None else None,
     }
     return statement.where(*(column == value for column, value in wanted.items() if value is not None))
-
-
-def counts(connection: Connection, owner_id: int | None) -> dict[MessageStatus, int]:
-    """How many messages of each status the owner (None: everyone) has.
-
-    Those of finished mailings were counted when they finished; one statement, so that a mailing which finishes meanwhile counts once.
-    """
-    numbers = connection.execute(_COUNTS, {"owner": owner_id}).one()
-    return dict(zip(MessageStatus, numbers, strict=True))
-
-
-_KEPT = ", ".join(
-    f"coalesce(sum((final_counts ->> '{status.key}')::bigint), 0)::bigint AS {status.key}" for status in MessageStatus
-)
-_MOVING = ", ".join(f"count(*) FILTER (WHERE m.status = {int(status)}) AS {status.key}" for status in MessageStatus)
-_COUNTS = text(
-    f"""
-    WITH mine AS MATERIALIZED (
-      SELECT id, final_counts FROM mailing WHERE CAST(:owner AS bigint) IS NULL OR owner_id = :owner
-    ), kept AS (
-      SELECT {_KEPT} FROM mine WHERE final_counts IS NOT NULL
-    ), moving AS (
-      SELECT {_MOVING} FROM message m
-      WHERE m.mailing_id IN (SELECT id FROM mine WHERE final_counts IS NULL) AND m.deleted_at IS NULL
-    )
-    SELECT {", ".join(f"kept.{status.key} + moving.{status.key}" for status in MessageStatus)} FROM kept, moving
-    """  # noqa: S608
-)

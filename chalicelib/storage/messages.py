@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from chalicelib.domain.counts import by_key
 from chalicelib.domain.outcome import Verdict
 from chalicelib.domain.selection import Selection
 from chalicelib.domain.status import ErrorCode, MessageStatus
@@ -216,7 +215,6 @@ _RESCUE_LOST = text(
 _ANY_UNDECIDED = text(
     "SELECT EXISTS (SELECT 1 FROM message WHERE mailing_id = :mailing AND status = 1 AND (lease_until IS NOT NULL OR unknown))"
 )
-_COUNTS = text("SELECT status, count(*) FROM message WHERE mailing_id = :mailing AND deleted_at IS NULL GROUP BY status")
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,8 +390,3 @@ def rescue_lost(connection: Connection, *, now: datetime, lost_before: datetime,
 def any_undecided(connection: Connection, mailing_id: int) -> bool:
     """Is a message of it at the provider, or was one of which nobody can tell yet what became of it?"""
     return bool(connection.execute(_ANY_UNDECIDED, {"mailing": mailing_id}).scalar_one())
-
-
-def counts(connection: Connection, mailing_id: int) -> dict[str, int]:
-    """Messages of a mailing by status (`waiting`, `sent` …) and their `total`."""
-    return by_key({row[0]: row[1] for row in connection.execute(_COUNTS, {"mailing": mailing_id})})

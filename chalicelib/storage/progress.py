@@ -72,12 +72,6 @@ _UNPLANNED = text(
     WHERE z.mailing_id = :mailing AND z.planned_at IS NULL AND c.owner_id = :owner AND {SELECTED}
     """  # noqa: S608
 )
-_COUNTS = text(
-    """
-    SELECT mailing_id, status, count(*) FROM message
-    WHERE mailing_id = ANY(CAST(:mailings AS bigint[])) AND deleted_at IS NULL GROUP BY 1, 2
-    """
-)
 # What was over before the first day has nothing to tell: only the messages of mailings that are not are looked at.
 _DAYS = text(
     """
@@ -117,14 +111,6 @@ def unplanned(connection: Connection, mailing_id: int, owner_id: int, selection:
     """How many clients a mailing has still to plan, as things are."""
     values: dict[str, Any] = {"mailing": mailing_id, "owner": owner_id, **selected(selection)}
     return int(connection.execute(_UNPLANNED, values).scalar_one())
-
-
-def counts(connection: Connection, mailing_ids: Sequence[int]) -> dict[int, dict[int, int]]:
-    """Messages of several mailings by status."""
-    found: dict[int, dict[int, int]] = {}
-    for mailing_id, status, number in connection.execute(_COUNTS, {"mailings": list(mailing_ids)}):
-        found.setdefault(mailing_id, {})[status] = number
-    return found
 
 
 def days(connection: Connection, owner_id: int | None, since: datetime, zone: str) -> list[DayCount]:

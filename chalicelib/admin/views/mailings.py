@@ -33,14 +33,13 @@ from chalicelib.admin.views.base import ServiceView
 from chalicelib.admin.words import MAILING_COLOURS, mailing_statuses
 from chalicelib.domain import life_cycle, limits
 from chalicelib.domain.access import Principal
-from chalicelib.domain.counts import by_key
 from chalicelib.domain.outcome import OutcomeKind
 from chalicelib.domain.status import MailingStatus
 from chalicelib.providers import configured
 from chalicelib.services import mailings, previews
 from chalicelib.services.history import Kind
 from chalicelib.services.mailings import MailingRecord, NewMailing
-from chalicelib.storage import progress
+from chalicelib.storage import message_counts
 from chalicelib.storage.engine import autocommit, engine
 from chalicelib.storage.models import Mailing
 
@@ -199,12 +198,9 @@ class MailingView(ServiceView):
     async def find_all(self, request: Request, *args: Any, **more: Any) -> Sequence[Any]:
         """Mailings, with their counts put aside for the column that shows them."""
         found = await super().find_all(request, *args, **more)
-        moving = [mailing.id for mailing in found if mailing.final_counts is None]
         with autocommit(engine()) as connection:
-            counted = progress.counts(connection, moving) if moving else {}
-        request.state.mailing_counts = {
-            mailing.id: mailing.final_counts or by_key(counted.get(mailing.id, {})) for mailing in found
-        }
+            kept = {mailing.id: mailing.final_counts for mailing in found}
+            request.state.mailing_counts = message_counts.of_mailings(connection, kept)
         return found
 
     def get_search_query(self, request: Request, term: str) -> Any:

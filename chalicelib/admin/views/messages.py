@@ -23,7 +23,6 @@ from chalicelib.config import settings
 from chalicelib.domain.access import Principal
 from chalicelib.domain.status import MessageStatus
 from chalicelib.services import messages
-from chalicelib.storage import message_reads
 from chalicelib.storage.engine import autocommit, engine
 from chalicelib.storage.models import Mailing, Message
 
@@ -94,8 +93,7 @@ class MessageView(ServiceView):
         """How many; of all, from what finished mailings keep and not row by row."""
         if q or (filters is not None and not filters.is_empty()):
             return await super().count(request, q, filters)
-        with autocommit(engine()) as connection:
-            return sum(message_reads.counts(connection, principal_of(request).owner_filter).values())
+        return sum(messages.counts(engine(), principal_of(request)).values())
 
     async def find_all(
         self,
