@@ -36,8 +36,8 @@ openapi: setup ## write openapi.json from the code
 	@$(RUN) chalicelib.api.openapi
 
 .PHONY: e2e
-e2e: setup ## run the end-to-end tests; AWS_ENDPOINT_URL=… runs them against that LocalStack-compatible endpoint
-	@$(RUN) local.layers e2e
+e2e: setup ## run the end-to-end tests and the deployments; AWS_ENDPOINT_URL=… runs them against that LocalStack-compatible endpoint
+	@$(RUN) local.layers e2e deployment
 
 .PHONY: bench
 bench: setup ## measure what the service costs (20 minutes on two cores); PARTS="plan worker" only those, QUICK=1 small sizes

@@ -9,7 +9,7 @@ import time
 
 from local.settings import ROOT
 
-QUICK_FIRST = ("unit", "packaging", "api", "integration", "faults", "fuzz", "e2e", "browser")
+QUICK_FIRST = ("unit", "packaging", "api", "integration", "faults", "fuzz", "e2e", "deployment", "browser")
 NO_TESTS = 5  # pytest's exit code
 
 

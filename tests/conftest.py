@@ -19,7 +19,9 @@ from chalicelib.manage import migrate
 from chalicelib.storage.engine import build_engine
 from chalicelib.storage.engine import engine as process_engine
 from chalicelib.storage.models import Base
+from local.ledger import ProviderClient
 from local.postgres import PostgresServer
+from local.stack import Stack
 from tests.world import FakeAws, World
 
 POOL = 10
@@ -126,3 +128,12 @@ def world(engine: Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch) -
     made = World(engine, settings, fake, Principal(user_id, "olga", is_superuser=False))
     yield made
     made.pool.shutdown()
+
+
+@pytest.fixture
+def provider(stack: Stack) -> Iterator[ProviderClient]:
+    """The provider of the layer's `stack`, having forgotten what earlier tests did to it."""
+    client = ProviderClient(stack.provider.url)
+    client.reset()
+    yield client
+    client.close()

@@ -15,7 +15,6 @@ from chalicelib.services import accounts
 from chalicelib.services.accounts import Account
 from chalicelib.storage import users
 from chalicelib.storage.engine import build_engine
-from local.ledger import ProviderClient
 from local.settings import Ports
 from local.stack import PASSWORD, SUPERUSER, Stack
 from tests.browser.visitor import Visitor
@@ -59,15 +58,6 @@ def database(stack: Stack) -> Iterator[Engine]:
     made = build_engine(read_settings({"DATABASE_URL": stack.database_url}))
     yield made
     made.dispose()
-
-
-@pytest.fixture
-def provider(stack: Stack) -> Iterator[ProviderClient]:
-    """The provider, behaving as by default."""
-    client = ProviderClient(stack.provider.url)
-    client.reset()
-    yield client
-    client.close()
 
 
 @pytest.fixture

@@ -1,20 +1,15 @@
-"""The whole local stack, once for all tests here: real PostgreSQL, packaged functions behind the endpoint, the provider.
+"""The whole local stack, once for all tests here."""
 
-AWS_ENDPOINT_URL names another LocalStack-compatible endpoint to deploy to; without it the stack brings its own.
-"""
-
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from local import aws
 from local.api import Api
 from local.ledger import ProviderClient
-from local.settings import Ports
 from local.stack import PASSWORD, SUPERUSER, Stack
 from tests.e2e.stage import Stage
+from tests.stacks import deployed
 
 # Reconcile takes over what no schedule started within this time. Ministack's schedules are up to 10 s late, and more on a busy machine.
 GRACE = "20"
@@ -25,13 +20,8 @@ ENVIRONMENT = {"RECONCILE_GRACE_SECONDS": GRACE}
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder: Path = tmp_path_factory.mktemp("stack")
-    endpoint = os.environ.get(aws.ENDPOINT) or None
-    with Stack(
-        folder, Ports.free(), endpoint=endpoint, durable=False, stack_name="mailing-api-e2e", environment=ENVIRONMENT
-    ) as made:
+    with deployed(tmp_path_factory.mktemp("stack"), "mailing-api-e2e", ENVIRONMENT) as made:
         yield made
-        made.undeploy()
 
 
 @pytest.fixture(scope="session")
@@ -46,15 +36,6 @@ def api(stack: Stack) -> Iterator[Api]:
     api.post("/add-users")
     yield api
     api.close()
-
-
-@pytest.fixture
-def provider(stack: Stack) -> Iterator[ProviderClient]:
-    """The provider, having forgotten what earlier tests did to it."""
-    provider = ProviderClient(stack.provider.url)
-    provider.reset()
-    yield provider
-    provider.close()
 
 
 @pytest.fixture

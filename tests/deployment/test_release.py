@@ -24,8 +24,8 @@ from local.release import Account, Change, Release, Released, _Stack, release
 from local.stack import PROVIDER_TOKEN, Stack
 
 STAGE = "dev"
-NAME = "mailing-api-e2e-release"
-SECRET = "mailing-api/e2e-release"
+NAME = "mailing-api-released"
+SECRET = "mailing-api/released"
 ENVIRONMENT = {"DATABASE_TLS": "off"}  # PostgreSQL on loopback has no certificate
 MORE_CODE = """
 
@@ -162,7 +162,7 @@ def test_the_whole_of_prod_can_be_made(stack: Stack, tmp_path: Path) -> None:
         "CertificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/ours",
     }
     made = packaging.package("prod", tmp_path, bare=True, architecture=packaging.this_machines())
-    whole = _Stack(Account(stack.endpoint), Release("prod", made, parameters, "mailing-api-e2e-prod"))
+    whole = _Stack(Account(stack.endpoint), Release("prod", made, parameters, "mailing-api-prod"))
     changes = whole.propose(whole.upload())
     kinds = {change.kind for change in changes}
     assert kinds >= {"AWS::RDS::DBCluster", "AWS::EC2::VPCEndpoint", "AWS::ApiGateway::DomainName", "AWS::SNS::Subscription"}
@@ -180,7 +180,7 @@ def test_the_whole_of_prod_can_be_made(stack: Stack, tmp_path: Path) -> None:
         assert found["SECRET_ID"] == outputs["SecretName"]
         assert (found["STAGE"], found["DATABASE_TLS"], found["PUBLIC_URL"]) == ("prod", "verify", "https://mailing.example.com")
     finally:
-        undeploy(stack.endpoint, "mailing-api-e2e-prod")
+        undeploy(stack.endpoint, "mailing-api-prod")
 
 
 def _needs_updates(stack: Stack) -> None:
