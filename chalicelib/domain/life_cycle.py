@@ -7,7 +7,7 @@ from chalicelib.domain.errors import ConflictError, FieldError
 from chalicelib.domain.personal_text import TextError, placeholders
 from chalicelib.domain.status import MailingStatus
 from chalicelib.domain.window import SendingTimes
-from chalicelib.domain.zones import time_zones
+from chalicelib.domain.zones import ZoneError, parse_time_zone
 
 BEFORE_THE_FIRST_RUN = frozenset({"filter_operator_codes", "filter_tags", "starts_at", "time_zone", "draft", "owner_id"})
 """Fields that decide who gets the mailing and from when: fixed once a run has planned anyone."""
@@ -49,8 +49,11 @@ def problems(times: SendingTimes, text: str, text_limit: int) -> list[FieldError
 
 def _time_problems(times: SendingTimes) -> list[FieldError]:
     found = []
-    if times.time_zone is not None and times.time_zone not in time_zones():
-        found.append(FieldError("time_zone", "not the IANA name of a time zone, like Europe/Moscow"))
+    try:
+        if times.time_zone is not None:
+            parse_time_zone(times.time_zone)
+    except ZoneError as error:
+        found.append(FieldError("time_zone", str(error)))
     if times.ends_at <= times.starts_at:
         found.append(FieldError("ends_at", "must be after starts_at"))
     if (times.send_from is None) != (times.send_until is None):

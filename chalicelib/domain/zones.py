@@ -7,6 +7,10 @@ _ODD_PREFIXES = ("posix/", "right/", "Etc/", "SystemV/")
 _ODD_NAMES = frozenset({"localtime", "posixrules", "Factory", "build/etc/localtime"})
 
 
+class ZoneError(ValueError):
+    """Not a time zone that a client or a mailing may have; the message says what is allowed."""
+
+
 @lru_cache(maxsize=1)
 def time_zones() -> frozenset[str]:
     """IANA names that a client or a mailing may have.
@@ -19,3 +23,10 @@ def time_zones() -> frozenset[str]:
         for name in available_timezones()
         if name not in _ODD_NAMES and not name.startswith(_ODD_PREFIXES) and ("/" in name or name == "UTC")
     )
+
+
+def parse_time_zone(name: str) -> str:
+    """`name` if it is one of `time_zones()`; raises ZoneError otherwise."""
+    if name not in time_zones():
+        raise ZoneError("not the IANA name of a time zone, like Europe/Moscow")
+    return name

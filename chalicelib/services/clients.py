@@ -13,7 +13,7 @@ from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import ConflictError, FieldError, InvalidInputError, NotFoundError
 from chalicelib.domain.paging import Slice
 from chalicelib.domain.phone import PhoneError, operator_code, parse_phone
-from chalicelib.domain.zones import time_zones
+from chalicelib.domain.zones import ZoneError, parse_time_zone
 from chalicelib.services import history
 from chalicelib.services.history import Change, Kind
 from chalicelib.services.ownership import owner_of_new
@@ -150,8 +150,10 @@ def problems(new: NewClient) -> list[FieldError]:
         parse_phone(new.phone)
     except PhoneError as error:
         found.append(FieldError("phone", str(error)))
-    if new.time_zone not in time_zones():
-        found.append(FieldError("time_zone", "not the IANA name of a time zone, like Europe/Moscow"))
+    try:
+        parse_time_zone(new.time_zone)
+    except ZoneError as error:
+        found.append(FieldError("time_zone", str(error)))
     return found
 
 

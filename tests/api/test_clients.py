@@ -33,6 +33,19 @@ def test_many_are_added_at_once_or_none(anna: Api) -> None:
     assert len(anna.get("/api/v1/client")["results"]) == 9
 
 
+def test_all_that_is_wrong_is_named_at_once(anna: Api) -> None:
+    wrong = {"phone": "+71", "time_zone": "Mars/Olympus", "tags": [""], "operator_code": "x"}
+    answer = anna.post("/api/v1/client", {"clients": [{"phone": "+0", "time_zone": "localtime"}, wrong]}, expect=422)
+    named = {error["field"]: error["message"] for error in answer["errors"]}
+    assert named.keys() == {
+        "clients.0.phone",
+        "clients.0.time_zone",
+        *(f"clients.1.{name}" for name in ("phone", "time_zone", "tags.0", "operator_code")),
+    }
+    assert named["clients.1.time_zone"] == "not the IANA name of a time zone, like Europe/Moscow"
+    assert named["clients.0.phone"] == "a phone number is written in E.164: + and 7 to 15 digits, like +79101234567"
+
+
 def test_the_same_phone_twice_is_a_conflict_for_one_owner_only(anna: Api, boris: Api) -> None:
     for somebody in (anna, boris):
         somebody.post("/api/v1/client", {"phone": PHONE, "time_zone": "UTC"})

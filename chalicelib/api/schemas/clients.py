@@ -7,7 +7,7 @@ from pydantic import Tag as Branch
 
 from chalicelib.api.operations import Schema, partial
 from chalicelib.api.pages import PageQuery
-from chalicelib.api.schemas.fields import Id, Moment, OperatorCode, Phone, Tag, ZoneName
+from chalicelib.api.schemas.fields import Id, Moment, OperatorCode, Phone, PhoneIn, Tag, ZoneName
 from chalicelib.domain import limits
 from chalicelib.domain.personal_text import ATTRIBUTE_NAME
 from chalicelib.services.clients import ClientChanges, NewClient
@@ -40,7 +40,7 @@ AttributeValue = Annotated[str | int, PlainValidator(_attribute), WithJsonSchema
 class ClientFields(Schema):
     """What can be written of a client."""
 
-    phone: Phone
+    phone: PhoneIn
     time_zone: ZoneName
     operator_code: OperatorCode | None = Field(default=None, description="Taken from the phone unless given")
     tags: list[Tag] = Field(default=[], max_length=limits.TAGS)

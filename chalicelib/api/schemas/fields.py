@@ -7,6 +7,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from chalicelib.domain import limits
+from chalicelib.domain.personal_text import placeholders
+from chalicelib.domain.phone import parse_phone
+from chalicelib.domain.zones import parse_time_zone
 
 _OFFSET = re.compile(r"(?:Z|[+-][0-9]{2}:?[0-9]{2})$", re.IGNORECASE)
 _WALL_TIME = r"^2[0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
@@ -77,6 +80,20 @@ Phone = Annotated[
     ),
     AfterValidator(_phone),
 ]
+PhoneIn = Annotated[Phone, AfterValidator(parse_phone)]
+"""As it is written; what was stored is shown whatever the numbering plans have become."""
+
+
+def _template(value: str) -> str:
+    placeholders(value)
+    return value
+
+
+Template = Annotated[
+    str,
+    Field(min_length=1, max_length=limits.MAILING_TEXT_LENGTH, examples=["Hello, ${name|dear client}!"]),
+    AfterValidator(_template),
+]
 OperatorCode = Annotated[str, Field(min_length=1, max_length=limits.CODE_LENGTH, pattern=_DIGITS, examples=["910"])]
 Tag = Annotated[str, Field(min_length=1, max_length=limits.TAG_LENGTH, examples=["vip"])]
 ZoneName = Annotated[
@@ -88,4 +105,5 @@ ZoneName = Annotated[
         json_schema_extra={"format": "time-zone"},
         description="An IANA name",
     ),
+    AfterValidator(parse_time_zone),
 ]

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from chalicelib.api.operations import Schema, partial
 from chalicelib.api.pages import PageQuery
-from chalicelib.api.schemas.fields import Id, Moment, OperatorCode, Tag, TimeOfDay, WallTime, ZoneName
+from chalicelib.api.schemas.fields import Id, Moment, OperatorCode, Tag, Template, TimeOfDay, WallTime, ZoneName
 from chalicelib.domain import limits
 from chalicelib.domain.status import MailingStatus, MessageStatus, StartSource
 from chalicelib.services.mailings import MailingRecord, NewMailing
@@ -18,7 +18,7 @@ class MailingFields(Schema):
     """What can be written of a mailing."""
 
     name: Annotated[str, Field(min_length=1, max_length=limits.MAILING_NAME_LENGTH, examples=["May sale"])]
-    text: Annotated[str, Field(min_length=1, max_length=limits.MAILING_TEXT_LENGTH, examples=["Hello, ${name|dear client}!"])]
+    text: Template
     filter_operator_codes: list[OperatorCode] = Field(
         default=[], max_length=limits.FILTER_WORDS, description="Any of these; empty: all"
     )

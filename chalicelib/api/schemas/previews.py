@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from chalicelib.api.operations import Schema
-from chalicelib.api.schemas.fields import Id, Moment, Phone
+from chalicelib.api.schemas.fields import Id, Moment, PhoneIn
 from chalicelib.domain.outcome import OutcomeKind
 from chalicelib.services.previews import Preview, Sample, SentTest
 
@@ -40,7 +40,7 @@ class TestSendIn(Schema):
 
     __test__ = False
 
-    phone: Phone
+    phone: PhoneIn
     client: Id | None = Field(default=None, description="Whose attributes fill the text; the first selected client's if not said")
 
 
