@@ -1,5 +1,6 @@
 """Fields of forms and lists that the library lacks: wall times, lists of words, attributes, moments with their zone, zones' names."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -14,6 +15,10 @@ from starlette_admin.types import RequestAction
 
 from chalicelib.admin.owners import owner_choices
 from chalicelib.domain.zones import time_zones
+
+BIG = 2**63 - 1
+"""The largest id."""
+_WHOLE = re.compile("-?[0-9]{1,30}", re.ASCII)
 
 
 def text_of(form: FormData, name: str) -> str:
@@ -203,10 +208,27 @@ class OwnerField(EnumField):
 
 
 @dataclass
-class LinkField(IntegerField):
+class WholeNumberField(IntegerField):
+    """A whole number; the library takes what is none for nothing at all."""
+
+    async def parse_form_data(self, request: Request, form_data: FormData) -> Any:
+        """The number; what is none stays a text, for `validate` to refuse."""
+        raw = text_of(form_data, self.id)
+        return int(raw) if _WHOLE.fullmatch(raw) else raw or None
+
+    async def validate(self, request: Request, value: Any, form_values: dict[str, Any]) -> None:
+        """Raises ValueError for what is no whole number."""
+        if isinstance(value, str):
+            raise ValueError(gettext("This is not a whole number."))
+        await super().validate(request, value, form_values)
+
+
+@dataclass
+class LinkField(WholeNumberField):
     """The id of another thing, shown as a link to it, by its name where a view has put names aside in `request.state`."""
 
     to: str = ""
+    max: int | None = BIG
     list_template: str = "admin/fields/link.html"
     detail_template: str = "admin/fields/link.html"
 

@@ -89,7 +89,6 @@ MESSAGES: dict[str, str] = {
     "A CSV file in UTF-8. The first line holds the headers:": "Файл CSV в кодировке UTF-8. В первой строке заголовки:",
     "A client with this phone is there already": "Клиент с таким телефоном уже есть",
     "A draft: nothing is sent until somebody starts it.": "Черновик: ничего не отправляется, пока его не запустят.",
-    "A name has 1 to %(most)d characters.": "В названии от 1 до %(most)d символов.",
     "A sample file": "Пример файла",
     "API tokens": "API-токены",
     "Active": "Активен",
@@ -264,6 +263,10 @@ MESSAGES: dict[str, str] = {
     "The zone in which moments are shown": "Пояс, в котором указано время",
     "This is not a date and time.": "Это не дата и время.",
     "This is not a time of day.": "Это не время суток.",
+    "This is not a whole number.": "Это не целое число.",
+    "There is something in this address or form that cannot be looked for or kept.": (
+        "В этом адресе или форме есть то, что нельзя ни найти, ни сохранить."
+    ),
     "Time zone": "Часовой пояс",
     "Time zone of these times": "Часовой пояс этого времени",
     "Too many attempts with this name or from this address. Try again in %(minutes)d min.": (
@@ -424,6 +427,7 @@ MESSAGES: dict[str, str] = {
     "lacks the attribute %(raw)s, which the text needs": "нет атрибута %(raw)s, нужного тексту",
     "these headers are missing: %(raw)s": "нет заголовков: %(raw)s",
     "these headers are not known, or stand twice: %(raw)s": "неизвестные или повторяющиеся заголовки: %(raw)s",
+    "a NUL character is not allowed": "нулевой символ недопустим",
     "has %(least)s to %(most)s characters": "от %(least)s до %(most)s символов",
     "has %(n)s characters, at most %(most)s are allowed": "символов %(n)s, а можно не больше %(most)s",
     "a whole number from %(least)s to %(most)s": "целое число от %(least)s до %(most)s",

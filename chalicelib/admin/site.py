@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Any, ClassVar
 
 from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, PrefixLoader
+from sqlalchemy.exc import DBAPIError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -35,6 +36,7 @@ from chalicelib.admin.views.mailings import MailingView
 from chalicelib.admin.views.messages import MessageView
 from chalicelib.admin.views.users import UserView
 from chalicelib.config import settings
+from chalicelib.storage.engine import DATA_EXCEPTION, sqlstate
 
 _EXPORT_ROWS = 20_000  # what fits into the 6 MB that a function may answer
 _FAVICON = (
@@ -126,6 +128,7 @@ def build_site() -> Starlette:
     app = Starlette()
     admin.mount_to(app)
     admin.app.add_exception_handler(Exception, _Failure(admin))
+    admin.app.add_exception_handler(DBAPIError, _Refusal(admin))
     return app
 
 
@@ -139,6 +142,19 @@ class _Failure:
         return await self._admin._render_error(
             request, HTTPException(500, translations.said("Something went wrong on our side."))
         )
+
+
+class _Refusal:
+    """The page for a search or a form with something in it that PostgreSQL cannot even read: a NUL, a number without end."""
+
+    def __init__(self, admin: BaseAdmin) -> None:
+        self._admin = admin
+
+    async def __call__(self, request: Request, error: Exception) -> Response:
+        if not isinstance(error, DBAPIError) or not (sqlstate(error) or "").startswith(DATA_EXCEPTION):
+            raise error
+        what = translations.said("There is something in this address or form that cannot be looked for or kept.")
+        return await self._admin._render_error(request, HTTPException(400, what))
 
 
 def _secret_key() -> str:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from chalicelib.api.errors import ApiError, invalid
 from chalicelib.domain.errors import FieldError
+from chalicelib.domain.limits import unfit
 
 MAX_BODY = 4 * 2**20  # Lambda takes events of 6 MB, and a body may arrive in base64
 _JSON = "application/json"
@@ -101,22 +102,14 @@ def _unfit_strings(value: Any) -> Iterator[tuple[tuple[int | str, ...], str]]:
     while pending:
         where, each = pending.pop()
         if isinstance(each, str):
-            why = _why_unfit(each)
+            why = unfit(each)
             if why:
                 yield where, why
         elif isinstance(each, dict):
             for key, inner in each.items():
-                if _why_unfit(key):
+                if unfit(key):
                     yield where, "a name in it holds characters that are not allowed"
                 else:
                     pending.append(((*where, key), inner))
         elif isinstance(each, list):
             pending.extend(((*where, position), inner) for position, inner in enumerate(each))
-
-
-def _why_unfit(text: str) -> str:
-    if "\0" in text:
-        return "a NUL character is not allowed"
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        return "half of a surrogate pair is not a character"
-    return ""

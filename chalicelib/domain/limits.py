@@ -18,9 +18,32 @@ FILTER_WORDS: Final = 500
 MAILING_NAME_LENGTH: Final = 200
 MAILING_TEXT_LENGTH: Final = 10_000
 RATE: Final = 100_000
+REASON_LENGTH: Final = 200
+TOKEN_NAME_LENGTH: Final = 100
+USERNAME_LENGTH: Final = 150
 
 _CODE = re.compile(f"[0-9]{{1,{CODE_LENGTH}}}", re.ASCII)
 _ATTRIBUTE = re.compile(ATTRIBUTE_NAME, re.ASCII)
+
+
+def unfit(text: str) -> str:
+    """Why a text can be kept nowhere, or nothing: PostgreSQL has no NUL, UTF-8 no halves of surrogate pairs."""
+    if "\0" in text:
+        return "a NUL character is not allowed"
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        return "half of a surrogate pair is not a character"
+    return ""
+
+
+def text_problems(field: str, text: str, most: int, least: int = 0) -> list[FieldError]:
+    """What is wrong with a text of `least` to `most` characters."""
+    if not least <= len(text) <= most:
+        return [FieldError(field, f"has {least} to {most} characters")]
+    return _unfit(field, text)
+
+
+def _unfit(field: str, *texts: str) -> list[FieldError]:
+    return [FieldError(field, why) for why in dict.fromkeys(map(unfit, texts)) if why]
 
 
 def client_problems(operator_code: str | None, tags: Collection[str], attributes: Mapping[str, str | int]) -> list[FieldError]:
@@ -32,6 +55,7 @@ def client_problems(operator_code: str | None, tags: Collection[str], attributes
         found.append(FieldError("tags", f"at most {TAGS} tags"))
     if not all(0 < len(tag) <= TAG_LENGTH for tag in tags):
         found.append(_bad_tag("tags"))
+    found += _unfit("tags", *tags)
     if len(attributes) > ATTRIBUTES:
         found.append(FieldError("attributes", f"at most {ATTRIBUTES} attributes"))
     found += [error for name, value in attributes.items() for error in _attribute_problems(name, value)]
@@ -43,22 +67,19 @@ def _attribute_problems(name: str, value: str | int) -> list[FieldError]:
         return [FieldError("attributes", "a name of an attribute is made of latin letters, digits and _")]
     if len(str(value)) > ATTRIBUTE_VALUE_LENGTH:
         return [FieldError("attributes", f"a value of an attribute has at most {ATTRIBUTE_VALUE_LENGTH} characters")]
-    return []
+    return _unfit("attributes", str(value))
 
 
 def mailing_problems(
     name: str, text: str, operator_codes: Collection[str], tags: Collection[str], rate_limit: int | None
 ) -> list[FieldError]:
     """What is missing, too long, too much or malformed in what is said of a mailing."""
-    found = []
-    if not 0 < len(name) <= MAILING_NAME_LENGTH:
-        found.append(FieldError("name", f"has 1 to {MAILING_NAME_LENGTH} characters"))
-    if not 0 < len(text) <= MAILING_TEXT_LENGTH:
-        found.append(FieldError("text", f"has 1 to {MAILING_TEXT_LENGTH} characters"))
+    found = [*text_problems("name", name, MAILING_NAME_LENGTH, 1), *text_problems("text", text, MAILING_TEXT_LENGTH, 1)]
     if not all(_CODE.fullmatch(code) for code in operator_codes):
         found.append(_bad_code("filter_operator_codes"))
     if not all(0 < len(tag) <= TAG_LENGTH for tag in tags):
         found.append(_bad_tag("filter_tags"))
+    found += _unfit("filter_tags", *tags)
     if max(len(operator_codes), len(tags)) > FILTER_WORDS:
         found.append(FieldError("filter_tags", f"at most {FILTER_WORDS} operator codes and as many tags"))
     if rate_limit is not None and not 0 < rate_limit <= RATE:

@@ -9,14 +9,13 @@ from chalicelib.auth.password_rules import require_good
 from chalicelib.auth.passwords import PasswordError, hash_password, verify_password
 from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import ConflictError, FieldError, ForbiddenError, InvalidInputError, NotFoundError
+from chalicelib.domain.limits import USERNAME_LENGTH
 from chalicelib.services import history
 from chalicelib.services.history import Change, Kind
 from chalicelib.services.sessions import digest
 from chalicelib.storage import sessions, user_edits
 from chalicelib.storage.engine import FOREIGN_KEY_VIOLATION, UNIQUE_VIOLATION, autocommit, sqlstate
 from chalicelib.storage.user_edits import UserRow
-
-_MAX_NAME = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +117,8 @@ def _found(connection: Connection, user_id: int) -> UserRow:
 
 def _checked(account: Account) -> Account:
     name = account.username.strip()
-    if not 0 < len(name) <= _MAX_NAME or not name.isprintable():
-        raise InvalidInputError(FieldError("username", f"a user's name has 1 to {_MAX_NAME} printable characters"))
+    if not 0 < len(name) <= USERNAME_LENGTH or not name.isprintable():
+        raise InvalidInputError(FieldError("username", f"a user's name has 1 to {USERNAME_LENGTH} printable characters"))
     return replace(account, username=name)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
+from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import FieldError, InvalidInputError, NotFoundError
 from chalicelib.domain.paging import Slice
@@ -39,11 +40,12 @@ def put(source: Engine, principal: Principal, entries: Sequence[NewEntry], *, pr
 
 
 def _problems(entry: NewEntry, prefix: str) -> list[FieldError]:
+    found = limits.text_problems(f"{prefix}reason", entry.reason, limits.REASON_LENGTH)
     try:
         parse_phone(entry.phone)
     except PhoneError as error:
-        return [FieldError(f"{prefix}phone", str(error))]
-    return []
+        found.append(FieldError(f"{prefix}phone", str(error)))
+    return found
 
 
 def page(source: Engine, principal: Principal, phone: str | None, part: Slice) -> list[DoNotContactRow]:

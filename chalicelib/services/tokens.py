@@ -4,8 +4,9 @@ from datetime import timedelta
 
 from sqlalchemy import Engine
 
+from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
-from chalicelib.domain.errors import NotFoundError
+from chalicelib.domain.errors import InvalidInputError, NotFoundError
 from chalicelib.domain.paging import Slice
 from chalicelib.services import history
 from chalicelib.services.history import Change, Kind
@@ -16,7 +17,9 @@ from chalicelib.storage.tokens import TokenRow
 
 
 def create(source: Engine, principal: Principal, name: str, lifetime: timedelta) -> tuple[TokenRow, IssuedToken]:
-    """A new token and, told this once, its text."""
+    """A new token and, told this once, its text. Raises InvalidInputError."""
+    if problems := limits.text_problems("name", name, limits.TOKEN_NAME_LENGTH, 1):
+        raise InvalidInputError(*problems)
     with source.begin() as connection:
         issued = issue(connection, principal.user_id, name, lifetime)
         history.note(connection, principal, _change(principal, "create_token", [None, name]))

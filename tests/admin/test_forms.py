@@ -43,6 +43,7 @@ def value_of(page: Answer, field: str) -> str:
         ("send_until", "", "Both hours"),
         ("send_until", "22:00", "Must differ"),
         ("rate_limit", "0", "1"),
+        ("rate_limit", "ten", "not a whole number"),
     ],
 )
 def test_a_mailing_that_is_wrong(root: Browser, engine: Engine, field: str, wrong: str, why: str) -> None:
@@ -56,6 +57,40 @@ def test_a_mailing_that_is_wrong(root: Browser, engine: Engine, field: str, wron
     assert value_of(page, field) == wrong
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM mailing")).scalar_one() == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "form", "field", "why"),
+    [
+        ("/client/create", {"phone": "+79105550000", "time_zone": "UTC", "tags": "a\0"}, "tags", "NUL"),
+        ("/client/create", {"phone": "+79105550000", "time_zone": "UTC", "attributes": "name = \0"}, "attributes", "NUL"),
+        ("/mailing/create", {**MAILING, "name": "a\0"}, "name", "NUL"),
+        ("/mailing/create", {**MAILING, "text": "a\0"}, "text", "NUL"),
+        ("/mailing/create", {**MAILING, "filter_tags": "a\0"}, "filter_tags", "NUL"),
+        ("/do-not-contact/create", {"phone": "+79105550000", "reason": "a\0"}, "reason", "NUL"),
+        ("/do-not-contact/create", {"phone": "+79105550000", "reason": "x" * 201}, "reason", "0 to 200 characters"),
+        ("/tokens", {"name": "a\0"}, "token", "NUL"),
+        ("/tokens", {"name": "x" * 101}, "token", "1 to 100 characters"),
+        ("/message/create", {"mailing_id": "one", "client_id": "9" * 25}, "mailing_id", "not a whole number"),
+        ("/message/create", {"mailing_id": "1", "client_id": "9" * 25}, "client_id", "9223372036854775807"),
+    ],
+)
+def test_what_no_database_can_keep(root: Browser, path: str, form: dict[str, str], field: str, why: str) -> None:
+    page = root.post(path, form, expect=422)
+    assert why in (page.errors[field] if path != "/tokens" else page.text)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/client/list?q=a%00b", "/message/list?q=%00", "/mailing/list?q=%00", "/user/list?q=%00", "/do-not-contact/list?q=%00"],
+)
+def test_what_no_database_can_look_for(root: Browser, path: str) -> None:
+    page = root.get(path, expect=400)
+    assert "cannot be looked for" in page.text
+
+
+def test_a_page_far_beyond_the_last(root: Browser) -> None:
+    root.get(f"/mailing/list?page={10**25}")
 
 
 def test_a_mailing_that_is_right_and_its_edit(root: Browser) -> None:

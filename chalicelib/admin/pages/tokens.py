@@ -13,13 +13,13 @@ from chalicelib.admin.access import principal_of
 from chalicelib.admin.pages.base import Page
 from chalicelib.admin.translations import said
 from chalicelib.config import settings
-from chalicelib.domain.errors import ServiceError
+from chalicelib.domain import limits
+from chalicelib.domain.errors import InvalidInputError, ServiceError
 from chalicelib.domain.paging import Slice
 from chalicelib.services import tokens
 from chalicelib.storage.engine import engine
 
 _MOST = 500
-_NAME_LENGTH = 100
 
 
 class TokensPage(Page):
@@ -36,13 +36,20 @@ class TokensPage(Page):
         made, problem, name = None, "", ""
         if request.method == "POST":
             name = str((await request.form()).get("name") or "").strip()
-            if 0 < len(name) <= _NAME_LENGTH:
+            try:
                 _row, made = tokens.create(engine(), principal_of(request), name, timedelta(days=settings().token_days))
                 name = ""
-            else:
-                problem = gettext("A name has 1 to %(most)d characters.") % {"most": _NAME_LENGTH}
+            except InvalidInputError as error:
+                problem = said(error.errors[0].message)
         rows = tokens.page(engine(), principal_of(request), Slice(limit=_MOST, descending=True))
-        context = {"tokens": rows, "made": made, "problem": problem, "name": name, "days": settings().token_days}
+        context = {
+            "tokens": rows,
+            "made": made,
+            "problem": problem,
+            "name": name,
+            "days": settings().token_days,
+            "most": limits.TOKEN_NAME_LENGTH,
+        }
         return self.render(request, "admin/tokens.html", context, 422 if problem else 200)
 
     @route("/{token_id:int}/revoke", methods=["POST"], name="revoke-token")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from sqlalchemy import Select, func, select
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette_admin import RowActionsDisplayType
 from starlette_admin.actions import ActionSelection
@@ -30,6 +31,7 @@ from chalicelib.storage.engine import engine
 from chalicelib.storage.models import Base
 
 AnySelect = Select[*tuple[Any, ...]]
+_LAST_PAGE = 10**9  # of the library's: times the size of a page it still is a number that PostgreSQL can skip
 
 
 class SafeCsv(CsvExporter):
@@ -98,6 +100,10 @@ class ServiceView(ModelView):
         if scope == "all":
             selection = ActionSelection(self, request, None, list_params.filters, list_params.q)
         return await super()._export_resolve_items(request, selection, scope, list_params, export_config)
+
+    def _parse_list_params(self, request: Request, query_params: QueryParams | None = None) -> ListParams:
+        found = super()._parse_list_params(request, query_params)
+        return replace(found, page=min(found.page, _LAST_PAGE))
 
     def can_access_field(self, request: Request, field: BaseField, action: RequestAction | None = None) -> bool:
         """Owners are for superusers: everyone else sees nothing but their own."""

@@ -16,6 +16,7 @@ from chalicelib.admin.access import principal_of
 from chalicelib.admin.errors import shown_as_alert, shown_in_form
 from chalicelib.admin.fields import AttributesField, IdField, MomentField, OwnerField, WordsField, ZoneField
 from chalicelib.admin.views.base import ServiceView
+from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
 from chalicelib.services import clients, do_not_contact
 from chalicelib.services.clients import ClientChanges, NewClient
@@ -32,7 +33,7 @@ def _reason_form(request: Request, obj: Any) -> str:
     label = gettext("Reason")
     return (
         f'<form><label class="form-label" for="reason">{label}</label>'
-        '<input class="form-control" id="reason" name="reason" maxlength="200"></form>'
+        f'<input class="form-control" id="reason" name="reason" maxlength="{limits.REASON_LENGTH}"></form>'
     )
 
 

@@ -11,6 +11,7 @@ from chalicelib.admin.access import principal_of
 from chalicelib.admin.errors import shown_in_form
 from chalicelib.admin.fields import IdField, MomentField, OwnerField
 from chalicelib.admin.views.base import ServiceView
+from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
 from chalicelib.services import do_not_contact
 from chalicelib.services.do_not_contact import NewEntry
@@ -29,7 +30,7 @@ class DoNotContactView(ServiceView):
     fields: Sequence[BaseField] = (
         IdField("id", label="ID"),
         StringField("phone", label=_("Phone"), required=True, maxlength=32, placeholder="+79101234567"),
-        StringField("reason", label=_("Reason"), maxlength=200),
+        StringField("reason", label=_("Reason"), maxlength=limits.REASON_LENGTH),
         OwnerField("owner_id", label=_("Owner")),
         MomentField("created_at", label=_("Created")),
     )

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from starlette.requests import Request
 from starlette_admin import row_action
 from starlette_admin.exceptions import FormValidationError
-from starlette_admin.fields import BaseField, BooleanField, IntegerField, StringField, TextAreaField
+from starlette_admin.fields import BaseField, BooleanField, StringField, TextAreaField
 from starlette_admin.flash import flash
 from starlette_admin.i18n import gettext
 from starlette_admin.i18n import lazy_gettext as _
@@ -23,6 +23,7 @@ from chalicelib.admin.fields import (
     OwnerField,
     TimeOfDayField,
     WallTimeField,
+    WholeNumberField,
     WordsField,
     ZoneField,
     count_of,
@@ -165,7 +166,7 @@ class MailingView(ServiceView):
             help_text=_("Daily sending hours in the client's local time; may cross midnight"),
         ),
         TimeOfDayField("send_until", label=_("Send until"), exclude_from_list=True, filters=[]),
-        IntegerField("rate_limit", label=_("Messages a second, at most"), exclude_from_list=True, min=1, max=limits.RATE),
+        WholeNumberField("rate_limit", label=_("Messages a second, at most"), exclude_from_list=True, min=1, max=limits.RATE),
         BooleanField(
             "draft",
             label=_("Draft"),

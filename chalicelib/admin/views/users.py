@@ -16,6 +16,7 @@ from chalicelib.admin.errors import shown_as_alert, shown_in_form
 from chalicelib.admin.fields import IdField, MomentField
 from chalicelib.admin.views.base import ServiceView
 from chalicelib.auth.passwords import MAX_LENGTH
+from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
 from chalicelib.services import accounts
 from chalicelib.services.accounts import Account
@@ -49,7 +50,7 @@ class UserView(ServiceView):
     display_name = _("user")
     fields: Sequence[BaseField] = (
         IdField("id", label="ID"),
-        StringField("username", label=_("Username"), required=True, maxlength=150),
+        StringField("username", label=_("Username"), required=True, maxlength=limits.USERNAME_LENGTH),
         PasswordField(
             "password",
             label=_("Password"),

@@ -10,6 +10,7 @@ from chalicelib.api.errors import ApiError
 from chalicelib.api.operations import Call, NoBody, NoQuery, Reply, Schema, operation
 from chalicelib.api.schemas.fields import Moment
 from chalicelib.auth.throttle import Limit, TooManyAttemptsError
+from chalicelib.domain import limits
 from chalicelib.services import logins
 from chalicelib.services.logins import IssuedToken, LoginRules
 
@@ -25,7 +26,7 @@ HTML_HEADERS = {
 class LoginIn(Schema):
     """Who wants a token."""
 
-    username: str = Field(min_length=1, max_length=150, examples=["anna"])
+    username: str = Field(min_length=1, max_length=limits.USERNAME_LENGTH, examples=["anna"])
     password: str = Field(min_length=1, max_length=1024, examples=["correct horse battery"])
 
 

@@ -9,6 +9,7 @@ from chalicelib.api import pages
 from chalicelib.api.operations import Call, NoBody, NoQuery, Schema, operation
 from chalicelib.api.pages import Page, PageQuery
 from chalicelib.api.schemas.fields import Id, Moment
+from chalicelib.domain import limits
 from chalicelib.services import tokens
 from chalicelib.storage.tokens import TokenRow
 
@@ -19,7 +20,7 @@ _MAX_DAYS = 3_650
 class TokenIn(Schema):
     """A token to be made."""
 
-    name: str = Field(min_length=1, max_length=100, examples=["nightly import"])
+    name: str = Field(min_length=1, max_length=limits.TOKEN_NAME_LENGTH, examples=["nightly import"])
     days: int | None = Field(
         default=None, ge=1, le=_MAX_DAYS, description="How long it is good for; the service's usual if not said"
     )

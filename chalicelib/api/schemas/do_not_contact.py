@@ -8,6 +8,7 @@ from pydantic import Tag as Branch
 from chalicelib.api.operations import Schema
 from chalicelib.api.pages import PageQuery
 from chalicelib.api.schemas.fields import Id, Moment, Phone, PhoneIn
+from chalicelib.domain import limits
 from chalicelib.services.do_not_contact import NewEntry
 from chalicelib.storage.do_not_contact import DoNotContactRow
 
@@ -18,7 +19,7 @@ class DoNotContactIn(Schema):
     """A phone to be left alone, whether or not there is a client with it."""
 
     phone: PhoneIn
-    reason: str = Field(default="", max_length=200, examples=["asked by letter"])
+    reason: str = Field(default="", max_length=limits.REASON_LENGTH, examples=["asked by letter"])
     owner: Id | None = Field(default=None, description="Superusers may name another user")
 
     def to_new(self) -> NewEntry:
