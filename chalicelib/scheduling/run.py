@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from chalicelib import aws
 from chalicelib.config import Settings
@@ -15,7 +16,7 @@ from chalicelib.observability import log
 from chalicelib.services import schedules
 from chalicelib.storage import gates, mailings, message_counts, messages, zones
 from chalicelib.storage.clock import Clock, database_clock
-from chalicelib.storage.engine import autocommit
+from chalicelib.storage.engine import UNIQUE_VIOLATION, autocommit, sqlstate
 from chalicelib.storage.mailings import RunMailing, RunTimes
 
 CHUNK_VERSION = 1
@@ -54,6 +55,7 @@ class Run:
         self._settings = tools.settings
         self._mailing = mailing
         self._ends = tools.monotonic() + seconds
+        self._some_planned = False
         self.figures = RunFigures()
 
     @property
@@ -110,6 +112,17 @@ class Run:
 
     def _plan(self) -> bool:
         """Plans one slice of clients over the zones that are due; True if more is left."""
+        try:
+            return self._plan_slice()
+        except DBAPIError as error:
+            # Somebody in it has a message already: added by hand, or with a client who went to another zone since.
+            if self._some_planned or sqlstate(error) != UNIQUE_VIOLATION:
+                raise
+            self._some_planned = True
+            return self._plan_slice()
+
+    def _plan_slice(self) -> bool:
+        planned = 0
         size = left = self._settings.plan_slice
         with self._tools.engine.begin() as connection:
             mailing = mailings.lock(connection, self._mailing.id)
@@ -122,11 +135,12 @@ class Run:
                     continue
                 status = MessageStatus.EXPIRED if zone.expires_at <= now else MessageStatus.WAITING
                 place = messages.ZoneSlice(mailing.id, mailing.owner_id, zone.time_zone, zone.cursor, status, zone.opens_at)
-                planned = messages.plan_slice(connection, place, mailing.selection, left, now)
-                self.figures.planned += planned.rows
-                left -= planned.clients
+                found = messages.plan_slice(connection, place, mailing.selection, left, now, some_planned=self._some_planned)
+                planned += found.rows
+                left -= found.clients
                 if left <= 0:
                     break
+        self.figures.planned += planned
         return left <= 0 < size
 
     @staticmethod

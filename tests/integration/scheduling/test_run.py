@@ -4,6 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 from chalicelib.domain.status import StartSource
+from chalicelib.services import clients
+from chalicelib.services import messages as by_hand
 from chalicelib.storage import messages
 from tests.world import NOW, START, World
 
@@ -53,6 +55,26 @@ def test_only_the_selection_is_planned(world: World) -> None:
     assert world.finish(world.write(filter_tags=("vip", "old")).id).counts["total"] == 7
     assert world.finish(world.write(filter_operator_codes=("911",)).id).counts["total"] == 0
     assert world.finish(world.write(filter_operator_codes=("910", "911"), filter_tags=("old",)).id).counts["total"] == 7
+
+
+def test_who_has_a_message_already_is_passed_over(world: World) -> None:
+    """Added by hand, in the third slice; and in the fifth one whose client was deleted since and imported again."""
+    world.add_clients(50)
+    world.settings = world.settings.model_copy(update={"plan_slice": 10})
+    mailing = world.write(starts_at=START + timedelta(hours=1))
+    ids = [row[0] for row in world.sql("SELECT id FROM client ORDER BY id")]
+    for client_id in (ids[25], ids[44]):
+        by_hand.add(world.engine, world.owner, mailing.id, client_id, clock=world.clock)
+    clients.delete(world.engine, world.owner, ids[44])
+    world.add_clients(1, first=44)
+    world.clock.advance(hours=1)
+
+    figures = world.run(mailing.id)
+
+    assert figures is not None
+    assert figures.planned == 48
+    assert world.sql("SELECT count(*), count(DISTINCT phone) FROM message") == [(50, 50)]
+    assert world.finish(mailing.id).counts == {"waiting": 0, "sent": 49, "expired": 0, "failed": 1, "cancelled": 0, "total": 50}
 
 
 def test_planning_goes_in_slices_and_repeats_harmlessly(world: World) -> None:
