@@ -88,8 +88,10 @@ def samples(times: int) -> dict[str, list[float]]:
     """Seconds that each page took, asked for so many times."""
     with tempfile.TemporaryDirectory(prefix="mailing-api-") as folder, PostgresServer(Path(folder)) as server:
         url = server.create_database("benchmark")
-        engine = build_engine(read_settings({"DATABASE_URL": url}))
+        chosen = read_settings({"DATABASE_URL": url})
+        engine = build_engine(chosen)
         try:
+            migrate(engine, chosen)
             _fill(engine)
             with _own_settings(url):
                 return {
@@ -100,7 +102,6 @@ def samples(times: int) -> dict[str, list[float]]:
 
 
 def _fill(engine: Engine) -> None:
-    migrate(engine)
     users.ensure_superuser(engine, _SUPERUSER, PASSWORD)
     owner = accounts.create(engine, Principal(1, _SUPERUSER, is_superuser=True), Account(_OWNER), PASSWORD)
     with engine.begin() as connection:

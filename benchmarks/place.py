@@ -88,8 +88,9 @@ def place() -> Iterator[Place]:
         PostgresServer(Path(folder), settings=_AS_IN_PRODUCTION) as server,
     ):
         url = server.create_database("bench")
-        engine = build_engine(read_settings({"DATABASE_URL": url, **_FOREVER}))
-        migrate(engine)
+        chosen = settings_for(url)
+        engine = build_engine(chosen)
+        migrate(engine, chosen)
         with engine.begin() as connection:
             made = """INSERT INTO "user" (username, password_hash) VALUES ('bench', '') RETURNING id"""
             owner = int(connection.execute(text(made)).scalar_one())

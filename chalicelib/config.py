@@ -28,6 +28,8 @@ class Settings(BaseModel):
 
     stage: str = "local"
     database_url: SecretStr
+    service_database_url: SecretStr | None = None
+    """For `manage`, which owns the tables: as whom the other functions reach them. None: as their owner, too."""
     provider_token: SecretStr = SecretStr("")
 
     mailings_queue_url: str = ""
@@ -130,7 +132,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     values: dict[str, Any] = {name: environment[name.upper()] for name in Settings.model_fields if name.upper() in environment}
     if "database_url" not in values and environment.get("SECRET_ID"):
         secret = _secret(environment["SECRET_ID"])
-        values |= {name: secret[name] for name in ("database_url", "provider_token") if name in secret}
+        values |= {name: secret[name] for name in ("database_url", "service_database_url", "provider_token") if name in secret}
     try:
         return Settings(**values)
     except ValidationError as error:

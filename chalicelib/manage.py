@@ -11,16 +11,20 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from chalicelib.auth.passwords import PasswordError
-from chalicelib.config import ConfigurationError, settings
+from chalicelib.config import ConfigurationError, Settings, settings
 from chalicelib.services.users import ensure_superuser
+from chalicelib.storage import service_role
 from chalicelib.storage.engine import engine
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 _MIGRATION_LOCK = 7_105_081  # any constant: two deployments that migrate at once wait for each other
 
 
-def migrate(source: Engine, *, message_id_base: int = 1) -> str:
-    """Brings the schema to the newest revision and returns that revision's name; safe to repeat and to run twice at once."""
+def migrate(source: Engine, chosen: Settings) -> str:
+    """Brings the schema to the newest revision and returns that revision's name; safe to repeat and to run twice at once.
+
+    Lets the role in that `service_database_url` names, and raises the message ids to `message_id_base`.
+    """
     from alembic import command
     from alembic.config import Config
     from alembic.runtime.migration import MigrationContext
@@ -35,7 +39,9 @@ def migrate(source: Engine, *, message_id_base: int = 1) -> str:
             connection.commit()
             configuration.attributes["connection"] = connection
             command.upgrade(configuration, "head")
-            connection.execute(_RAISE_MESSAGE_IDS, {"base": message_id_base})
+            connection.execute(_RAISE_MESSAGE_IDS, {"base": chosen.message_id_base})
+            if chosen.service_database_url is not None:
+                service_role.let_in(connection, chosen.service_database_url.get_secret_value(), chosen.statement_timeout_seconds)
             connection.commit()
             return MigrationContext.configure(connection).get_current_revision() or "none"
         finally:
@@ -55,7 +61,7 @@ def handle(event: dict[str, Any]) -> dict[str, Any]:
     """The Lambda: `{"command": "migrate"}` or `{"command": "createsuperuser", "username": …, "password": …}`."""
     command = event.get("command")
     if command == "migrate":
-        return {"revision": migrate(engine(), message_id_base=settings().message_id_base)}
+        return {"revision": migrate(engine(), settings())}
     if command == "createsuperuser":
         try:
             return {"created": ensure_superuser(engine(), str(event["username"]), str(event["password"]))}
@@ -78,7 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     try:
         if chosen.command == "migrate":
-            print(f"schema at revision {migrate(engine(), message_id_base=settings().message_id_base)}")
+            print(f"schema at revision {migrate(engine(), settings())}")
         else:
             password = os.environ.get("SUPERUSER_PASSWORD") or getpass.getpass(f"password for {chosen.username}: ")
             created = ensure_superuser(engine(), chosen.username, password)

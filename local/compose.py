@@ -2,7 +2,8 @@
 
     python -m local.compose deploy|door|first-mailing
 
-The environment says where everything is: AWS_ENDPOINT_URL, DATABASE_URL, PROVIDER_URL, API_PORT.
+The environment says where everything is: AWS_ENDPOINT_URL, DATABASE_URL (as the tables' owner), SERVICE_DATABASE_URL
+(as the functions), PROVIDER_URL, API_PORT.
 """
 
 import os
@@ -42,7 +43,7 @@ def deploy_all(console: Console) -> int:
     started = time.monotonic()
     target = Target(
         endpoint=_needed(aws.ENDPOINT),
-        database_url=_needed("DATABASE_URL"),
+        database_url=_needed("SERVICE_DATABASE_URL"),
         provider_url=_needed("PROVIDER_URL"),
         provider_token=PROVIDER_TOKEN,
         stack=STACK,

@@ -32,6 +32,7 @@ class Target:
 
     endpoint: str
     database_url: str
+    """As the functions reach it."""
     provider_url: str
     provider_token: str
     stack: str = "mailing-api-local"

@@ -24,6 +24,8 @@ from local import process
 from local.errors import LocalError
 
 USER = "mailing"
+SERVICE = "mailing_service"
+"""The role of the functions."""
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
 NOBODY = 65534
@@ -79,10 +81,17 @@ class PostgresServer:
 
     @property
     def password(self) -> str:
-        return (self.data_dir / "password").read_text()
+        return _kept_password(self.data_dir / "password")
 
     def url(self, database: str) -> str:
-        return f"postgresql+pg8000://{USER}:{self.password}@{process.HERE}:{self.port}/{database}"
+        return self._url(USER, self.password, database)
+
+    def service_url(self, database: str) -> str:
+        """As whom the functions reach a database, once it was migrated."""
+        return self._url(SERVICE, _kept_password(self.data_dir / "service-password"), database)
+
+    def _url(self, user: str, password: str, database: str) -> str:
+        return f"postgresql+pg8000://{user}:{password}@{process.HERE}:{self.port}/{database}"
 
     def start(self) -> None:
         if self.running:
@@ -134,16 +143,14 @@ class PostgresServer:
             return
         self.data_dir.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(self.cluster, ignore_errors=True)
-        password = self.data_dir / "password"
-        password.touch(mode=0o600)
-        password.write_text(secrets.token_urlsafe(24))
+        _kept_password(self.data_dir / "password")
         _give_away(self.data_dir)
         command = [
             *_as_ordinary_user(),
             str(program("initdb")),
             f"--pgdata={self.cluster}",
             f"--username={USER}",
-            f"--pwfile={password}",
+            f"--pwfile={self.data_dir / 'password'}",
             "--auth=scram-sha-256",
             "--encoding=UTF8",
             "--no-sync",
@@ -275,6 +282,14 @@ def _other_user() -> pwd.struct_passwd:
         with suppress(KeyError):
             return pwd.getpwnam(name)
     raise LocalError("PostgreSQL does not run as root, and here is no user nobody: run this as an ordinary user.")
+
+
+def _kept_password(file: Path) -> str:
+    """The password in the file, which is made the first time."""
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(24))
+    return file.read_text()
 
 
 def _give_away(folder: Path) -> None:

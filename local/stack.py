@@ -85,6 +85,7 @@ class Stack:
 
     @property
     def database_url(self) -> str:
+        """As the tables' owner."""
         return self.postgres.url(DATABASE)
 
     def start(self) -> None:
@@ -133,7 +134,7 @@ class Stack:
         """Packages and deploys the code as it is now; `environment` adds to the functions' own."""
         target = Target(
             endpoint=self.endpoint,
-            database_url=self.database_url,
+            database_url=self.postgres.service_url(DATABASE),
             provider_url=self.provider.url,
             provider_token=PROVIDER_TOKEN,
             stack=self._stack_name,
@@ -158,7 +159,12 @@ class Stack:
         done = subprocess.run(
             [sys.executable, "-m", "chalicelib.manage", *arguments],
             cwd=ROOT,
-            env={**clean_environment(), "DATABASE_URL": self.database_url, **environment},
+            env={
+                **clean_environment(),
+                "DATABASE_URL": self.database_url,
+                "SERVICE_DATABASE_URL": self.postgres.service_url(DATABASE),
+                **environment,
+            },
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,

@@ -15,13 +15,13 @@ from sqlalchemy import Engine, TextClause, text
 from chalicelib import aws, config
 from chalicelib.config import Settings, read_settings
 from chalicelib.domain.access import Principal
-from chalicelib.manage import migrate
 from chalicelib.storage.engine import build_engine
 from chalicelib.storage.engine import engine as process_engine
 from chalicelib.storage.models import Base
 from local.ledger import ProviderClient
 from local.postgres import PostgresServer
 from local.stack import Stack
+from tests.databases import Migrated, migrated
 from tests.world import FakeAws, World
 
 POOL = 10
@@ -33,14 +33,24 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 
 @pytest.fixture(scope="session")
-def database_url() -> Iterator[str]:
+def migrated_database() -> Iterator[Migrated]:
     """A throwaway PostgreSQL, its schema at the newest revision."""
     with tempfile.TemporaryDirectory(prefix="mailing-api-") as folder, PostgresServer(Path(folder), durable=False) as server:
-        url = server.create_database("tests")
-        engine = build_engine(read_settings({"DATABASE_URL": url}))
-        migrate(engine)
-        engine.dispose()
-        yield url
+        yield migrated(server, "tests")
+
+
+@pytest.fixture(scope="session")
+def database_url(migrated_database: Migrated) -> str:
+    """As the functions reach it: what they may not do, no test lets them."""
+    return migrated_database.url
+
+
+@pytest.fixture(scope="session")
+def owner_engine(migrated_database: Migrated) -> Iterator[Engine]:
+    """An engine of the tables' owner."""
+    engine = build_engine(read_settings({"DATABASE_URL": migrated_database.owner_url}), pool_size=POOL)
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture(scope="session")
@@ -60,12 +70,12 @@ def _emptying() -> TextClause:
 
 
 @pytest.fixture
-def engine(_migrated_engine: Engine, _emptying: TextClause) -> Engine:
+def engine(_migrated_engine: Engine, owner_engine: Engine, _emptying: TextClause) -> Engine:
     """An engine on an empty database.
 
     Emptied, and not rolled back after each test: what is tested here takes locks and commits, from several connections at once.
     """
-    with _migrated_engine.begin() as connection:
+    with owner_engine.begin() as connection:
         connection.execute(_emptying)
     return _migrated_engine
 
@@ -116,7 +126,7 @@ def aws_calls(monkeypatch: pytest.MonkeyPatch) -> AwsCalls:
 
 
 @pytest.fixture
-def world(engine: Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(engine: Engine, owner_engine: Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """Real PostgreSQL, with AWS, the provider and the clock in the test's hands."""
     fake = FakeAws()
     for name in ("send", "send_many", "create_schedule", "delete_schedule", "delete_schedule_named", "schedule_names"):
@@ -125,7 +135,7 @@ def world(engine: Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch) -
         user_id = connection.execute(
             text("""INSERT INTO "user" (username, password_hash) VALUES ('olga', '-') RETURNING id""")
         ).scalar_one()
-    made = World(engine, settings, fake, Principal(user_id, "olga", is_superuser=False))
+    made = World(engine, owner_engine, settings, fake, Principal(user_id, "olga", is_superuser=False))
     yield made
     made.pool.shutdown()
 

@@ -107,6 +107,9 @@ class World:
     """Everything a scenario needs, with short names for what it does."""
 
     engine: Engine
+    """As the functions reach the database."""
+    owner_engine: Engine
+    """As the tables' owner: for what only a test does, by `sql`."""
     settings: Settings
     aws: FakeAws
     owner: Principal
@@ -177,7 +180,7 @@ class World:
         raise AssertionError(f"not finished after {turns} turns: {self.mailing(mailing_id)}")
 
     def sql(self, statement: str, **parameters: Any) -> list[Any]:
-        with self.engine.begin() as connection:
+        with self.owner_engine.begin() as connection:
             result = connection.execute(text(statement), parameters)
             return list(result) if result.returns_rows else []
 

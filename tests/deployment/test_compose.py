@@ -43,6 +43,7 @@ def test_deploy_front_door_and_first_mailing(stack: Stack, services: dict[str, A
     given = {
         aws.ENDPOINT: stack.endpoint,
         "DATABASE_URL": stack.postgres.create_database(DATABASE),
+        "SERVICE_DATABASE_URL": stack.postgres.service_url(DATABASE),
         "PROVIDER_URL": stack.provider.url,
         "INBOX_URL": "http://127.0.0.1:8001",
         "API_PORT": str(port),

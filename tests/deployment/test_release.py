@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,8 @@ from local.stack import PROVIDER_TOKEN, Stack
 
 STAGE = "dev"
 NAME = "mailing-api-released"
-SECRET = "mailing-api/released"
+SECRET, OWNER_SECRET = "mailing-api/released", "mailing-api/released-owner"
+SECRETS = {"SecretId": SECRET, "OwnerSecretId": OWNER_SECRET}
 ENVIRONMENT = {"DATABASE_TLS": "off"}  # PostgreSQL on loopback has no certificate
 MORE_CODE = """
 
@@ -50,22 +51,27 @@ class Place:
             STAGE, self.work, bare=self.bare, architecture=packaging.this_machines(), environment=ENVIRONMENT
         )
 
-    def release(self, *, confirm: bool = True, **parameters: str) -> Released | None:
+    def release(self, parameters: Mapping[str, str] | None = None, *, confirm: bool = True) -> Released | None:
         def look(changes: Any) -> bool:
             self.seen.append(list(changes))
             return confirm
 
-        return release(self.account, Release(STAGE, self.package(), parameters, NAME), confirm=look)
+        return release(self.account, Release(STAGE, self.package(), parameters or {}, NAME), confirm=look)
 
 
 @pytest.fixture
 def place(stack: Stack, tmp_path: Path) -> Iterator[Place]:
-    secret = {"database_url": stack.postgres.create_database("release"), "provider_token": PROVIDER_TOKEN}
+    owner, service = stack.postgres.create_database("release"), stack.postgres.service_url("release")
     secrets = aws.client("secretsmanager", stack.endpoint)
-    secrets.create_secret(Name=SECRET, SecretString=json.dumps(secret))
+    for name, secret in {
+        SECRET: {"database_url": service, "provider_token": PROVIDER_TOKEN},
+        OWNER_SECRET: {"database_url": owner, "service_database_url": service},
+    }.items():
+        secrets.create_secret(Name=name, SecretString=json.dumps(secret))
     yield Place(Account(stack.endpoint), tmp_path / "package", stack.ministack is not None, [])
     undeploy(stack.endpoint, NAME)
-    secrets.delete_secret(SecretId=SECRET, ForceDeleteWithoutRecovery=True)
+    for name in SECRETS.values():
+        secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
 
 
 @pytest.fixture
@@ -86,17 +92,17 @@ def other_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_not_confirmed_is_not_done(stack: Stack, place: Place) -> None:
     with pytest.raises(LocalError, match="needs ProviderUrl"):
-        place.release(SecretId=SECRET)
+        place.release(SECRETS)
     with pytest.raises(LocalError, match="no parameter Nonsense"):
-        place.release(Nonsense="1")
-    assert place.release(confirm=False, SecretId=SECRET, ProviderUrl=stack.provider.url) is None
+        place.release({"Nonsense": "1"})
+    assert place.release(SECRETS | {"ProviderUrl": stack.provider.url}, confirm=False) is None
     assert {change.action for change in place.seen[0]} == {"Add"}
     assert NAME not in str(aws.client("lambda", stack.endpoint).list_functions()["Functions"])
 
 
 def test_a_first_release_is_whole(stack: Stack, place: Place) -> None:
     """Applied, migrated, smoke-tested; its alarms are there, and it says whose it is."""
-    done = place.release(SecretId=SECRET, ProviderUrl=stack.provider.url)
+    done = place.release(SECRETS | {"ProviderUrl": stack.provider.url})
     assert done is not None
     assert done.revision
     cloudformation = aws.client("cloudformation", stack.endpoint)
@@ -109,7 +115,7 @@ def test_a_first_release_is_whole(stack: Stack, place: Place) -> None:
 
 def test_a_second_release_keeps_queues_schedules_and_data(stack: Stack, place: Place, request: pytest.FixtureRequest) -> None:
     _needs_updates(stack)
-    first = place.release(SecretId=SECRET, ProviderUrl=stack.provider.url)
+    first = place.release(SECRETS | {"ProviderUrl": stack.provider.url})
     assert first is not None
     start = datetime.now(UTC).replace(microsecond=0, tzinfo=None) + timedelta(days=2)
     with _superuser(stack, first) as api:
@@ -143,7 +149,7 @@ def test_a_second_release_keeps_queues_schedules_and_data(stack: Stack, place: P
 
 def test_the_same_again_changes_nothing(stack: Stack, place: Place) -> None:
     _needs_updates(stack)
-    assert place.release(SecretId=SECRET, ProviderUrl=stack.provider.url) is not None
+    assert place.release(SECRETS | {"ProviderUrl": stack.provider.url}) is not None
     again = place.release()
     assert again is not None
     assert not [change for change in again.changes if change.grave]
@@ -171,13 +177,20 @@ def test_the_whole_of_prod_can_be_made(stack: Stack, tmp_path: Path) -> None:
         outputs = whole.outputs()
         assert outputs["DomainUrl"] == "https://mailing.example.com"
         secrets = aws.client("secretsmanager", stack.endpoint)
-        secret = secrets.get_secret_value(SecretId=outputs["SecretName"])["SecretString"]
-        assert re.fullmatch(
-            r'{"database_url":"postgresql\+pg8000://mailing:.{40}@[^"]+:5432/mailing","provider_token":""}', secret
-        )
         functions = aws.client("lambda", stack.endpoint)
         found = functions.get_function_configuration(FunctionName=outputs["ManageName"])["Environment"]["Variables"]
-        assert found["SECRET_ID"] == outputs["SecretName"]
+        database = r'"postgresql\+pg8000://%s:(.{40})@[^"]+:5432/mailing"'
+        service = re.fullmatch(
+            f'{{"database_url":{database % "mailing_service"},"provider_token":""}}',
+            secrets.get_secret_value(SecretId=outputs["SecretName"])["SecretString"],
+        )
+        owner = re.fullmatch(
+            f'{{"database_url":{database % "mailing"},"service_database_url":{database % "mailing_service"}}}',
+            secrets.get_secret_value(SecretId=found["SECRET_ID"])["SecretString"],
+        )
+        assert service is not None
+        assert owner is not None
+        assert owner[1] != owner[2] == service[1]
         assert (found["STAGE"], found["DATABASE_TLS"], found["PUBLIC_URL"]) == ("prod", "verify", "https://mailing.example.com")
     finally:
         undeploy(stack.endpoint, "mailing-api-prod")

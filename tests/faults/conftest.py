@@ -5,15 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
 
-from chalicelib.config import read_settings
-from chalicelib.manage import migrate
-from chalicelib.storage.engine import build_engine
 from local.ledger import ProviderClient
 from local.postgres import PostgresServer
 from local.process import free_port
 from local.services import ProviderService
+from tests.databases import Migrated
 from tests.faults.cases import summary
 from tests.faults.function import FunctionProcess
 from tests.faults.rig import ENVIRONMENT, Rig
@@ -33,18 +30,10 @@ def server() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="session")
-def database_url(server: PostgresServer) -> str:
-    url = lasting_database(server, "faults")
+def migrated_database(server: PostgresServer) -> Migrated:
+    found = lasting_database(server, "faults")
     server.run("ALTER DATABASE faults SET deadlock_timeout = '100ms'")
-    return url
-
-
-@pytest.fixture(scope="session")
-def _migrated_engine(database_url: str) -> Iterator[Engine]:
-    engine = build_engine(read_settings({"DATABASE_URL": database_url}), pool_size=10)
-    migrate(engine)
-    yield engine
-    engine.dispose()
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -143,7 +143,7 @@ class Mix:
         self._count("database: connections ended")
         self.site.sql(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE pid <> pg_backend_pid() AND datname = current_database() AND random() < 0.5"
+            " WHERE pid <> pg_backend_pid() AND datname = current_database() AND usename = current_user AND random() < 0.5"
         )
 
     def _crash_the_database(self, pause: Pause) -> None:

@@ -8,12 +8,12 @@ from sqlalchemy import Engine, text
 
 from chalicelib.config import read_settings
 from chalicelib.domain.access import Principal
-from chalicelib.manage import migrate
 from chalicelib.storage.engine import build_engine
 from local.ledger import ProviderClient
 from local.postgres import PostgresServer
 from local.process import free_port
 from local.services import ProviderService
+from tests.databases import Migrated, migrated
 from tests.faults.rig import QUEUES
 from tests.faults.storm import Site
 
@@ -28,11 +28,11 @@ _CLIENTS = text(
 )
 
 
-def lasting_database(server: PostgresServer, name: str) -> str:
-    """A new database that keeps what it has committed when its server crashes; its URL."""
-    url = server.create_database(name)
+def lasting_database(server: PostgresServer, name: str) -> Migrated:
+    """A new database that keeps what it has committed when its server crashes."""
+    server.create_database(name)
     server.run(f"ALTER DATABASE {name} SET synchronous_commit = on")
-    return url
+    return migrated(server, name)
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def opened(
     environment = {
         **QUEUES,
         **settings,
-        "DATABASE_URL": lasting_database(server, name),
+        "DATABASE_URL": lasting_database(server, name).url,
         "PROVIDER_TOKEN": "made-up",
         "PROVIDER_HONOURS_KEY": str(honours_key).lower(),
     }
@@ -52,7 +52,6 @@ def opened(
     engine = build_engine(read_settings(environment), pool_size=5)
     provider = ProviderClient(service.url)
     try:
-        migrate(engine)
         provider.configure(honours_key=honours_key)
         owner = _populated(engine, clients)
         environment["PROVIDER_URL"] = service.url

@@ -35,6 +35,7 @@ def behind(rig: Rig, proxy: DatabaseProxy) -> FunctionProcess:
 def failing(rig: Rig, state: str, passes: int) -> Iterator[None]:
     """The statement after `passes` others that change messages fails with this SQLSTATE, and no other does."""
     rig.world.sql("CREATE SEQUENCE changes")
+    rig.world.sql("GRANT USAGE ON SEQUENCE changes TO PUBLIC")
     rig.world.sql(
         "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
         f" IF nextval('changes') = {passes + 1} THEN RAISE EXCEPTION 'as asked for' USING ERRCODE = '{state}'; END IF;"
@@ -210,7 +211,7 @@ def test_19_deadlock(rig: Rig) -> None:
     mailing_id, chunks = rig.dispatched()
     ids = ids_of(chunks)
     worker = rig.freezes(rig.sending(chunks, Trap("before record", "freeze")))
-    with rig.world.engine.connect() as rival:
+    with rig.world.owner_engine.connect() as rival:
         rival.execute(text("SET LOCAL deadlock_timeout = '10s'"))  # so that it is the worker who is told
         rival.execute(text("SELECT 1 FROM message WHERE id = :id FOR UPDATE"), {"id": ids[2]})
         worker.thaw()
@@ -250,7 +251,7 @@ def test_19_socket_timeout(rig: Rig) -> None:
     """The database holds the record up for longer than the socket's patience; it may be carried out all the same."""
     mailing_id, chunks = rig.dispatched()
     worker = rig.freezes(rig.sending(chunks, Trap("before record", "freeze")))
-    with rig.world.engine.connect() as rival:
+    with rig.world.owner_engine.connect() as rival:
         rival.execute(text("SELECT 1 FROM message FOR UPDATE"))
         worker.thaw()
         rig.waits(lambda: len(rig.world.sql("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'")) > 1)

@@ -9,15 +9,16 @@ from sqlalchemy.exc import ProgrammingError
 from chalicelib.config import read_settings
 from chalicelib.storage.engine import autocommit, build_engine
 from chalicelib.storage.prepared import prepared_text
+from tests.databases import Migrated
 
 KEPT = text("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%told_apart%'")
 ALL = prepared_text("SELECT *, CAST(:number AS int) AS told_apart FROM grows")
 
 
 @pytest.fixture
-def one(database_url: str) -> Iterator[Engine]:
+def one(migrated_database: Migrated) -> Iterator[Engine]:
     """An engine with one connection, and a table that may change under it."""
-    made = build_engine(read_settings({"DATABASE_URL": database_url}))
+    made = build_engine(read_settings({"DATABASE_URL": migrated_database.owner_url}))
     with made.begin() as connection:
         connection.execute(text("CREATE TABLE grows AS SELECT 1 AS a"))
     yield made

@@ -36,7 +36,7 @@ ALLOWED = {
     "APIHandler": {*_logs("api"), SECRET, "sqs:SendMessage MailingsQueue", *_SCHEDULE},
     "Admin": {*_logs("admin"), SECRET, "sqs:SendMessage MailingsQueue", *_SCHEDULE},
     "Authorize": {*_logs("authorize"), SECRET},
-    "Manage": {*_logs("manage"), SECRET},
+    "Manage": {*_logs("manage"), "secretsmanager:GetSecretValue OwnerSecret"},
     "AdvanceMailing": {
         *_logs("advance"),
         SECRET,
@@ -69,10 +69,19 @@ def test_a_function_may_do_this_and_no_more(template: dict[str, Any], function: 
 
 
 @pytest.mark.parametrize("function", ALLOWED)
-def test_with_a_database_that_is_there_already(template: dict[str, Any], function: str) -> None:
-    """The one secret that was named is read, and without a network no interfaces are made."""
-    allowed = {item.replace("ServiceSecret", "secretsmanager:secret:${SecretId}-*") for item in ALLOWED[function]}
-    assert _permissions(decided(template, {"SecretId": "theirs"}), function) == allowed
+@pytest.mark.parametrize("owner", [{}, {"OwnerSecretId": "their-owner"}], ids=["one-role", "two-roles"])
+def test_with_a_database_that_is_there_already(template: dict[str, Any], function: str, owner: dict[str, str]) -> None:
+    """The secrets that were named are read, and without a network no interfaces are made."""
+    given = {"ServiceSecret": "SecretId", "OwnerSecret": "OwnerSecretId" if owner else "SecretId"}
+    allowed = {
+        f"{action} secretsmanager:secret:${{{given[resource]}}}-*" if resource in given else item
+        for item in ALLOWED[function]
+        for action, _, resource in [item.partition(" ")]
+    }
+    found = decided(template, {"SecretId": "theirs", **owner})
+    assert _permissions(found, function) == allowed
+    reads = found["Globals"]["Function"]["Environment"]["Variables"] | _variables(found, function)
+    assert reads["SECRET_ID"] == {"Ref": given["OwnerSecret" if function == "Manage" else "ServiceSecret"]}
 
 
 def test_no_function_is_left_out(template: dict[str, Any]) -> None:
@@ -100,6 +109,11 @@ def test_who_may_call_functions(template: dict[str, Any]) -> None:
     }
     assert permissions.keys() == {"APIHandler", "Authorize", "Admin"}
     assert all(principal == "apigateway.amazonaws.com" and "${RestAPI" in source for principal, source in permissions.values())
+
+
+def _variables(template: dict[str, Any], function: str) -> dict[str, Any]:
+    found: dict[str, Any] = template["Resources"][function]["Properties"].get("Environment", {}).get("Variables", {})
+    return found
 
 
 def _permissions(template: dict[str, Any], function: str) -> set[str]:

@@ -1,0 +1,67 @@
+"""The database role of the functions that serve: it reads and writes rows, and can neither make tables nor change them."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, make_url, text
+from sqlalchemy.exc import DBAPIError
+
+from chalicelib.observability import warn
+from chalicelib.storage.engine import INSUFFICIENT_PRIVILEGE, sqlstate
+
+_STATE = text(
+    """
+    SELECT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = :role) AS there, current_user = :role AS us, quote_ident(:role) AS role,
+      quote_literal(:password) AS password, quote_ident(current_schema()) AS schema, quote_ident(current_database()) AS database
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Quoted:
+    """Names and a password as they stand in SQL, where no parameter may stand."""
+
+    role: str
+    password: str
+    schema: str
+    database: str
+
+
+def let_in(connection: Connection, service_url: str, statement_seconds: float) -> None:
+    """Makes the role that `service_url` names, with the password in it, and grants it the rows of every table; safe to repeat.
+
+    Its statements end after `statement_seconds`: a caller whose socket timed out leaves nothing behind that runs on. A role that is
+    not the caller's to change (somebody else made it) keeps its password and its limits, and is only granted what it needs.
+    """
+    url = make_url(service_url)
+    found = connection.execute(_STATE, {"role": url.username, "password": url.password or ""}).one()
+    if found.us:
+        return
+    quoted = _Quoted(found.role, found.password, found.schema, found.database)
+    if not found.there:
+        _run(connection, f"CREATE ROLE {quoted.role} LOGIN")
+    try:
+        with connection.begin_nested():
+            _set(connection, quoted, statement_seconds)
+    except DBAPIError as error:
+        if sqlstate(error) != INSUFFICIENT_PRIVILEGE:
+            raise
+        warn("service_role_not_ours", role=url.username)
+    _grant(connection, quoted)
+
+
+def _set(connection: Connection, quoted: _Quoted, statement_seconds: float) -> None:
+    _run(connection, f"ALTER ROLE {quoted.role} PASSWORD {quoted.password}")
+    limit = f"SET statement_timeout = {round(statement_seconds * 1000)}"
+    _run(connection, f"ALTER ROLE {quoted.role} IN DATABASE {quoted.database} {limit}")
+
+
+def _grant(connection: Connection, quoted: _Quoted) -> None:
+    schema, role = quoted.schema, quoted.role
+    _run(connection, f"GRANT USAGE ON SCHEMA {schema} TO {role}")
+    _run(connection, f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}")
+    _run(connection, f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}")
+    _run(connection, f"REVOKE ALL ON {schema}.alembic_version FROM {role}")
+
+
+def _run(connection: Connection, statement: str) -> None:
+    connection.execute(text(statement.replace(":", "\\:")))
