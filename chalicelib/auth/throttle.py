@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
@@ -33,6 +34,7 @@ class Attempt:
     """One login that may go on to the password."""
 
     name: bytes
+    ids: Sequence[int]
 
 
 def admit(source: Engine, username: str, address: str, limit: Limit) -> Attempt:
@@ -46,12 +48,13 @@ def admit(source: Engine, username: str, address: str, limit: Limit) -> Attempt:
                 # Not counted, or who keeps trying would keep a user out for ever.
                 login_attempts.forget(connection, ids)
                 raise TooManyAttemptsError(max(1, math.ceil(seconds)))
-    return Attempt(name)
+    return Attempt(name, ids)
 
 
 def succeeded(source: Engine, attempt: Attempt) -> None:
-    """The right password was given: the name starts afresh."""
+    """The right password was given: the name starts afresh, and for the address, too, this was no failure."""
     with autocommit(source) as connection:
+        login_attempts.forget(connection, attempt.ids)
         login_attempts.forget_subject(connection, attempt.name)
 
 

@@ -34,7 +34,7 @@ def count(connection: Connection, subject: bytes, window: float) -> tuple[int, f
 
 
 def forget(connection: Connection, ids: Sequence[int]) -> None:
-    """Takes attempts back: they were turned away unseen."""
+    """Takes attempts back: they were turned away unseen, or were no guesses."""
     connection.execute(_FORGET, {"ids": list(ids)})
 
 

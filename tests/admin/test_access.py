@@ -76,6 +76,20 @@ def test_ten_wrong_passwords_slow_the_account_down_and_say_so(engine: Engine) ->
     assert "anna" not in "".join(answer.headers.values())
 
 
+@pytest.mark.usefixtures("root")
+def test_who_goes_through_names_from_one_address_is_slowed_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten times as many failures as one name may have; whoever comes from elsewhere is let in."""
+    monkeypatch.setenv("LOGIN_MAX_FAILURES", "1")
+    config.settings.cache_clear()
+    guesser = Browser()
+    guesser.get("/login")
+    for number in range(10):
+        guesser.post("/login", {"username": f"user{number}", "password": "wrong"}, expect=401)
+    answer = guesser.post("/login", {"username": "root", "password": PASSWORD}, expect=429)
+    assert "Try again in 15 min" in answer.alerts[0]
+    Browser(context={"identity": {"sourceIp": "198.51.100.9"}}).login("root")
+
+
 def test_another_password_and_deactivation_end_sessions_at_once(root: Browser, anna: Browser, engine: Engine) -> None:
     root.act("user", "password", user_id(engine, "anna"), {"password": "staple of horses"})
     anna.get("/", expect=303)

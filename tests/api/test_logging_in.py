@@ -75,6 +75,17 @@ def test_one_address_has_a_limit_of_its_own(api: Api, monkeypatch: pytest.Monkey
     assert [login(f"user{n}", "wrong password").status for n in range(11)] == [401] * 10 + [429]
 
 
+def test_right_passwords_do_not_count_against_an_address(engine: Engine) -> None:
+    """Nor do they take back what was guessed wrong there."""
+    limit = throttle.Limit(1, 900)
+    for number in range(30):
+        throttle.succeeded(engine, throttle.admit(engine, f"user{number}", "192.0.2.1", limit))
+    for number in range(10):
+        throttle.admit(engine, f"other{number}", "192.0.2.1", limit)
+    with pytest.raises(throttle.TooManyAttemptsError):
+        throttle.admit(engine, "user1", "192.0.2.1", limit)
+
+
 def test_guesses_made_side_by_side_do_not_slip_past(engine: Engine) -> None:
     def guess(_: int) -> bool:
         try:
