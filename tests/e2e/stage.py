@@ -73,11 +73,15 @@ class Stage:
 
     def assert_sent_once_each(self, mailing: dict[str, Any], expected: int) -> None:
         """Every message of the mailing is sent, and the provider delivered each of them once and nothing else."""
+        assert self.provider.deliveries() == dict.fromkeys(self.assert_sent(mailing, expected), 1)
+
+    def assert_sent(self, mailing: dict[str, Any], expected: int) -> list[int]:
+        """So many messages of the mailing are sent, to as many phones, and none is anything else; their ids."""
         assert mailing["counts"] == {"waiting": 0, "sent": expected, "expired": 0, "failed": 0, "cancelled": 0, "total": expected}
         messages = self.api.messages(mailing["id"])
         assert Counter(message["status"] for message in messages) == {2: expected}
-        assert self.provider.deliveries() == {message["id"]: 1 for message in messages}
         assert len({message["phone"] for message in messages}) == expected
+        return [message["id"] for message in messages]
 
     def send_to_queue(self, output: str, body: str) -> None:
         aws.client("sqs", self.stack.endpoint).send_message(QueueUrl=self.stack.output(output), MessageBody=body)
