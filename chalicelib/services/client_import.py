@@ -7,7 +7,7 @@ not written back. A slice is small enough for one transaction; a file is as many
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,22 +41,27 @@ class RowError:
 
 @dataclass(slots=True)
 class Report:
-    """What a slice did, or (in a rehearsal) would do; a rehearsal shows what the first good rows were read as."""
+    """What a slice did, or (in a rehearsal) would do; a rehearsal shows what the first good rows were read as.
+
+    `phones` has the phone of each good row: whoever cuts the file tells by it which rows of later slices repeat one (Slice.repeated).
+    """
 
     created: int = 0
     updated: int = 0
     skipped: int = 0
     errors: list[RowError] = field(default_factory=list)
     sample: list[NewClient] = field(default_factory=list)
+    phones: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A part of a file: its header, some rows, and the place of the first of them in the file."""
+    """A part of a file: its header, some rows, the place of the first of them in the file, and which repeat a row of an earlier slice."""
 
     header: str
     body: str
     first_row: int = 1
+    repeated: Collection[int] = ()
 
 
 def run(
@@ -67,7 +72,7 @@ def run(
     Raises InvalidInputError for a header that cannot be used and for a slice that is too long.
     """
     rows, report = _read(part), Report()
-    good = _checked(rows, part.first_row, report)
+    good = _checked(rows, part, report)
     if rehearse:
         with autocommit(source) as connection:
             owner = owner_of_new(connection, principal, owner_id)
@@ -113,18 +118,18 @@ def _delimiter(header: str) -> str:
     return max(",;\t", key=header.count)
 
 
-def _checked(rows: Sequence[Mapping[str, str]], first_row: int, report: Report) -> list[NewClient]:
+def _checked(rows: Sequence[Mapping[str, str]], part: Slice, report: Report) -> list[NewClient]:
     good: dict[str, NewClient] = {}
-    for place, row in enumerate(rows, first_row):
+    for place, row in enumerate(rows, part.first_row):
         new = _client(row)
         found = problems(new)
         if "" in row:
             found.append(FieldError("", "has more values than there are headers"))
-        if not found and new.phone in good:
+        if not found and (new.phone in good or place in part.repeated):
             found.append(FieldError("phone", "stands in an earlier row already"))
         report.errors += [RowError(place, error.field, error.message) for error in found]
         if not found:
-            good[new.phone] = new
+            good[new.phone], report.phones[place] = new, new.phone
     return list(good.values())
 
 

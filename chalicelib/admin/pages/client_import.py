@@ -51,7 +51,8 @@ class ImportPage(Page):
     async def slice(self, request: Request) -> Response:
         """One slice, rehearsed or in earnest."""
         body: dict[str, Any] = await request.json()
-        part = Slice(str(body.get("header", "")), str(body.get("body", "")), int(body.get("first_row", 1)))
+        repeated = {int(row) for row in body.get("repeated", ())}
+        part = Slice(str(body.get("header", "")), str(body.get("body", "")), int(body.get("first_row", 1)), repeated)
         owner = body.get("owner")
         try:
             report = client_import.run(
@@ -69,7 +70,8 @@ class ImportPage(Page):
             for each in report.errors
         ]
         counts = {"created": report.created, "updated": report.updated, "skipped": report.skipped}
-        return JSONResponse({**counts, "errors": errors, "sample": [_cells(new) for new in report.sample]})
+        sample = [_cells(new) for new in report.sample]
+        return JSONResponse({**counts, "errors": errors, "sample": sample, "phones": list(report.phones.items())})
 
 
 def _cells(new: NewClient) -> list[str]:

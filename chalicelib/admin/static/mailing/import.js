@@ -8,6 +8,8 @@
   const [file, check, run, bar] = ["import-file", "import-check", "import-run", "import-progress"].map(id => document.getElementById(id));
   const SHOWN = 100;
   let rows = null;
+  // Rows of the file that repeat the phone of a row in an earlier slice, which no slice can know by itself.
+  let repeated = [];
 
   // Rows as they stand in the file; a line break inside quotes belongs to its row.
   function split(text) {
@@ -45,20 +47,34 @@
     }
   }
 
+  async function ask(slice) {
+    const answer = await fetch(place.dataset.url, { method: "POST", body: JSON.stringify(slice), headers: { "Content-Type": "application/json", "X-CSRFToken": csrf() } });
+    if (answer.redirected) { location.reload(); return null; }
+    if (answer.status === 422) throw new Error((await answer.json()).message);
+    if (!answer.ok) throw new Error(words.failed);
+    return answer.json();
+  }
+
   async function send(rehearse) {
     const [header, ...body] = rows;
+    const seen = new Set();
+    if (rehearse) repeated = [];
     const size = Number(place.dataset.rows);
     const sum = { created: 0, updated: 0, skipped: 0, errors: [], sample: [] };
     for (let at = 0; at < body.length; at += size) {
       const slice = {
-        header, body: body.slice(at, at + size).join("\n"), first_row: at + 1, rehearse,
+        header, body: body.slice(at, at + size).join("\n"), first_row: at + 1, rehearse, repeated: repeated.filter(row => row > at && row <= at + size),
         duplicates: document.querySelector('[name="duplicates"]:checked').value, owner: document.getElementById("import-owner")?.value ?? null,
       };
-      const answer = await fetch(place.dataset.url, { method: "POST", body: JSON.stringify(slice), headers: { "Content-Type": "application/json", "X-CSRFToken": csrf() } });
-      if (answer.redirected) { location.reload(); return null; }
-      if (answer.status === 422) throw new Error((await answer.json()).message);
-      if (!answer.ok) throw new Error(words.failed);
-      const part = await answer.json();
+      let part = await ask(slice);
+      if (part === null) return null;
+      const again = rehearse ? part.phones.filter(([, phone]) => seen.has(phone)).map(([row]) => row) : [];
+      part.phones.forEach(([, phone]) => seen.add(phone));
+      if (again.length) {
+        repeated.push(...again);
+        part = await ask({ ...slice, repeated: again });
+        if (part === null) return null;
+      }
       for (const key of ["created", "updated", "skipped"]) sum[key] += part[key];
       sum.errors.push(...part.errors);
       if (!sum.sample.length) sum.sample = part.sample;
