@@ -17,8 +17,7 @@ from local.settings import ROOT, Ports
 from local.stack import PASSWORD, SUPERUSER, Stack
 
 EXAMPLES = 50
-# Without the coverage phase, which alone takes some minutes through a whole stack on two cores.
-PHASES = "examples,fuzzing"
+PHASES = "examples,coverage,fuzzing"
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 MAILING = {"name": "May", "text": "Hello", "starts_at": "2030-05-01T09:00:00", "ends_at": "2031-05-01T09:00:00"}
 # Failures of the password are counted; here thousands of made-up logins must not lead to nothing but 429.
