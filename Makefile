@@ -40,7 +40,7 @@ e2e: setup ## run the end-to-end tests and the deployments; AWS_ENDPOINT_URL=…
 	@$(RUN) local.layers e2e deployment
 
 .PHONY: bench
-bench: setup ## measure what the service costs (20 minutes on two cores); PARTS="plan worker" only those, QUICK=1 small sizes
+bench: setup ## measure what the service costs (10 minutes on two cores); PARTS="plan worker" only those, QUICK=1 small sizes
 	@$(RUN) benchmarks $(PARTS) --json build/bench.json $(if $(QUICK),--quick)
 
 .PHONY: package

@@ -1,5 +1,6 @@
 """The packaged template: what SAM makes of it, and what must not be forgotten in it."""
 
+import re
 from typing import Any
 
 import pytest
@@ -78,6 +79,23 @@ def test_the_queues_wait_six_times_as_long_as_their_functions(template: dict[str
 def test_every_parameter_says_what_it_is_for(template: dict[str, Any]) -> None:
     assert [name for name, item in template["Parameters"].items() if not item.get("Description")] == []
     assert [name for name, item in template["Parameters"].items() if "Default" not in item] == ["ProviderUrl"]
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [({}, {"Fn::FindInMap": ["Stages", {"Ref": "Stage"}, "Senders"]}), ({"Senders": "40"}, {"Ref": "Senders"})],
+    ids=["the stage's", "as given"],
+)
+def test_how_many_send_at_once(template: dict[str, Any], given: dict[str, str], found: object) -> None:
+    (event,) = decided(template, given)["Resources"]["SendMessages"]["Properties"]["Events"].values()
+    assert event["Properties"]["ScalingConfig"]["MaximumConcurrency"] == found
+
+
+@pytest.mark.parametrize(
+    ("number", "taken"), [("", True), ("1", False), ("2", True), ("1000", True), ("1001", False), ("x", False)]
+)
+def test_aws_wants_two_to_a_thousand_at_once(template: dict[str, Any], number: str, taken: bool) -> None:
+    assert bool(re.fullmatch(template["Parameters"]["Senders"]["AllowedPattern"], number)) == taken
 
 
 def test_the_local_stage_is_functions_queues_and_schedules(template: dict[str, Any]) -> None:
