@@ -11,8 +11,8 @@ from sqlalchemy import Connection, TextClause, text
 def prepared_text(statement: str) -> TextClause:
     """A statement that is parsed and planned once a connection, and not at each execution.
 
-    For the few that run once a chunk: planning is a third of what they cost PostgreSQL, and the driver needs one round trip in place
-    of three. Only for statements whose best plan does not depend on their parameters.
+    For the few that run once a chunk or once a request: planning is a third of what they cost PostgreSQL, and the driver needs one
+    round trip in place of three. Only for statements whose best plan does not depend on their parameters.
     """
     return text(statement).execution_options(prepared=True)
 

@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, delete, func, insert, or_, select, text, update
+from sqlalchemy import Connection, delete, func, insert, select, text, update
 
 from chalicelib.domain.paging import Slice
-from chalicelib.storage.models import ApiToken, User
+from chalicelib.storage.models import ApiToken
 from chalicelib.storage.paging import rows_of
-
-_USE_NOTED_EVERY = text("interval '1 minute'")
+from chalicelib.storage.prepared import prepared_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +26,19 @@ class TokenOfUser:
     """Its last noted use is so long ago that this one is worth a write."""
 
 
-_WITH_USER = select(
-    ApiToken.id,
-    ApiToken.secret_sha256,
-    User.id,
-    User.username,
-    User.is_superuser,
-    and_(ApiToken.expires_at > func.now(), User.is_active),
-    or_(ApiToken.last_used_at.is_(None), ApiToken.last_used_at < func.now() - _USE_NOTED_EVERY),
-).join(User, User.id == ApiToken.user_id)
+# Every request to the API begins with it.
+_WITH_USER = prepared_text(
+    """
+    SELECT t.id, t.secret_sha256, u.id, u.username, u.is_superuser, t.expires_at > now() AND u.is_active,
+      t.last_used_at IS NULL OR t.last_used_at < now() - interval '1 minute'
+    FROM api_token t JOIN "user" u ON u.id = t.user_id WHERE t.id = :token
+    """
+)
 
 
 def with_user(connection: Connection, token_id: int) -> TokenOfUser | None:
     """The token and its user: one statement, two primary keys."""
-    row = connection.execute(_WITH_USER.where(ApiToken.id == token_id)).one_or_none()
+    row = connection.execute(_WITH_USER, {"token": token_id}).one_or_none()
     return TokenOfUser(*row) if row is not None else None
 
 
