@@ -26,6 +26,8 @@ from tests.databases import Migrated
         "SELECT * FROM alembic_version",
         "UPDATE alembic_version SET version_num = '0001'",
         "SELECT setval(pg_get_serial_sequence('message', 'id'), 1)",
+        "UPDATE history SET username = 'somebody else'",
+        "DELETE FROM history",
         "CREATE ROLE friend",
         "COPY client TO PROGRAM 'cat'",
     ],
