@@ -19,7 +19,7 @@ from chalicelib.services.history import Change, Kind
 from chalicelib.services.ownership import owner_of_new
 from chalicelib.storage import clients
 from chalicelib.storage.clients import ClientFilter, ClientRow
-from chalicelib.storage.engine import UNIQUE_VIOLATION, autocommit, sqlstate
+from chalicelib.storage.engine import DEADLOCK, UNIQUE_VIOLATION, autocommit, sqlstate
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +192,7 @@ def _add(connection: Connection, principal: Principal, rows: Sequence[dict[str, 
 
 
 def _taken(error: DBAPIError) -> Exception:
-    if sqlstate(error) == UNIQUE_VIOLATION:
+    # A deadlock here is two calls that add the same phones in different orders: the other one has them now.
+    if sqlstate(error) in (UNIQUE_VIOLATION, DEADLOCK):
         return ConflictError("the owner has a client with this phone already")
     return error

@@ -26,14 +26,14 @@ class DoNotContactRow:
 
 _COLUMNS = (DoNotContact.id, DoNotContact.owner_id, DoNotContact.phone, DoNotContact.reason, DoNotContact.created_at)
 
-# A phone that is on the list already stays there once, with the newer reason.
+# A phone that is on the list already stays there once, with the newer reason. Rows are taken in one order, whatever that of the call:
+# two calls with the same phones in different orders would wait for each other for ever.
 _PUT = text(
     """
     INSERT INTO do_not_contact (owner_id, phone, reason)
     SELECT owner_id, phone, reason
-    FROM ROWS FROM (jsonb_to_recordset(CAST(:rows AS jsonb)) AS (owner_id bigint, phone text, reason text))
-      WITH ORDINALITY AS new (owner_id, phone, reason, place)
-    ORDER BY place
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS new (owner_id bigint, phone text, reason text)
+    ORDER BY owner_id, phone
     ON CONFLICT (owner_id, phone) DO UPDATE SET reason = excluded.reason
     RETURNING id, owner_id, phone, reason, created_at
     """
@@ -42,7 +42,9 @@ _PUT = text(
 
 def put(connection: Connection, entries: Sequence[Mapping[str, Any]]) -> list[DoNotContactRow]:
     """Puts phones on lists, each once, and returns them in the same order."""
-    return [DoNotContactRow(*row) for row in connection.execute(_PUT, {"rows": json.dumps(list(entries))})]
+    found = [DoNotContactRow(*row) for row in connection.execute(_PUT, {"rows": json.dumps(list(entries))})]
+    by_phone = {(row.owner, row.phone): row for row in found}
+    return [by_phone[entry["owner_id"], entry["phone"]] for entry in entries]
 
 
 def find(connection: Connection, owner_id: int | None, entry_id: int) -> DoNotContactRow | None:

@@ -18,6 +18,7 @@ from chalicelib.storage.prepared import PreparingConnection, prepare
 RDS_ROOTS = Path(__file__).with_name("rds-ca.pem")
 UNIQUE_VIOLATION = "23505"
 FOREIGN_KEY_VIOLATION = "23503"
+DEADLOCK = "40P01"
 INSUFFICIENT_PRIVILEGE = "42501"
 DATA_EXCEPTION = "22"
 """The class of what PostgreSQL cannot take for a value: characters that are none, numbers out of range."""
