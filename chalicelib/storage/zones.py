@@ -49,12 +49,20 @@ _INSERT = text(
     """
 )
 
+# Rows that wait for nothing but their zone's opening (added by hand, or tried again) go with it; those of a retry keep their moment.
 _REWRITE = text(
     """
+    WITH d AS (
+      SELECT * FROM unnest(CAST(:zones AS text[]), CAST(:opens AS timestamptz[]), CAST(:closes AS timestamptz[]),
+                           CAST(:expires AS timestamptz[])) AS d (time_zone, opens_at, closes_at, expires_at)
+    ), moved AS (
+      UPDATE message m SET not_before = greatest(d.opens_at, :now)
+      FROM mailing_zone z JOIN d ON d.time_zone = z.time_zone
+      WHERE z.mailing_id = :mailing AND m.mailing_id = z.mailing_id AND m.time_zone = z.time_zone
+        AND m.status = 1 AND m.dispatched_at IS NULL AND m.not_before = z.opens_at AND m.not_before > :now
+    )
     UPDATE mailing_zone z SET opens_at = d.opens_at, closes_at = d.closes_at, expires_at = d.expires_at
-    FROM unnest(CAST(:zones AS text[]), CAST(:opens AS timestamptz[]), CAST(:closes AS timestamptz[]), CAST(:expires AS timestamptz[]))
-         AS d (time_zone, opens_at, closes_at, expires_at)
-    WHERE z.mailing_id = :mailing AND z.time_zone = d.time_zone
+    FROM d WHERE z.mailing_id = :mailing AND z.time_zone = d.time_zone
     """
 )
 
@@ -93,7 +101,7 @@ def add_missing(connection: Connection, mailing_id: int, owner_id: int, times: S
 def rewrite(connection: Connection, mailing_id: int, zones: Sequence[str], times: SendingTimes, now: datetime) -> None:
     """Sets the windows of these zones to what `times` says of them from `now` on."""
     if zones:
-        connection.execute(_REWRITE, _windows(mailing_id, zones, times, now))
+        connection.execute(_REWRITE, _windows(mailing_id, zones, times, now) | {"now": now})
 
 
 def _windows(mailing_id: int, zones: Sequence[str], times: SendingTimes, now: datetime) -> dict[str, Any]:

@@ -67,6 +67,18 @@ def test_a_client_in_a_zone_that_is_new_to_the_mailing_is_reached_there(anna: Ap
     assert anna.get(f"/api/v1/mailing/{mailing['id']}")["next_run_at"] == "2030-05-01T00:00:00Z"
 
 
+def test_a_message_by_hand_goes_with_the_start_of_its_mailing(anna: Api) -> None:
+    client = anna.post("/api/v1/client", {"phone": PHONE, "time_zone": "UTC"})
+    mailing = anna.post("/api/v1/mailing", {**MAILING, "filter_tags": ["nobody"]})
+    message = path(anna.post("/api/v1/message", {"mailing": mailing["id"], "client": client["id"]}))
+    assert anna.get(message)["not_before"] == "2030-05-01T09:00:00Z"
+    earlier = {"starts_at": "2030-04-01T09:00:00", "ends_at": "2030-04-02T09:00:00"}
+    anna.ask("PATCH", f"/api/v1/mailing/{mailing['id']}", earlier)
+    assert anna.get(message)["not_before"] == "2030-04-01T09:00:00Z"
+    started = anna.post(f"/api/v1/mailing/{mailing['id']}/start", expect=200)
+    assert anna.get(message)["not_before"] == started["next_run_at"] < "2030"
+
+
 def test_a_phone_that_is_to_be_left_alone_is_left_alone(anna: Api) -> None:
     anna.post("/api/v1/do-not-contact", {"phone": PHONE, "reason": "asked"})
     mailing = anna.post("/api/v1/mailing", MAILING)
