@@ -359,6 +359,7 @@ MESSAGES: dict[str, str] = {
     "cancelled": "отменена",
     "or": "или",
     "edited": "изменить",
+    "drafted": "сделать черновиком",
     "started": "запустить",
     "resumed": "продолжить",
     "deleted": "удалить",
@@ -373,6 +374,9 @@ MESSAGES: dict[str, str] = {
     "the last active superuser stays one": "последний активный суперпользователь им и остаётся",
     "the owner has a client with this phone already": "у владельца уже есть клиент с этим телефоном",
     "the owner has a client with this phone": "у владельца уже есть клиент с этим телефоном",
+    "the owner of a mailing changes only while it has no messages": (
+        "владельца рассылки можно сменить, только пока у неё нет сообщений"
+    ),
     "the owner of a client changes only while it has no messages": (
         "владельца клиента можно менять, только пока у клиента нет сообщений"
     ),

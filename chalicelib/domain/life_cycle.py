@@ -34,6 +34,8 @@ def require_editable(status: MailingStatus, *, has_run: bool, fields: Collection
         return
     if has_run and (fixed := sorted(set(fields) & BEFORE_THE_FIRST_RUN)):
         raise ConflictError(f"{', '.join(fixed)} can change only before the mailing's first run")
+    if "draft" in fields:
+        require("drafted", status, STARTABLE)
     require("edited", status, (MailingStatus.DRAFT, MailingStatus.SCHEDULED, MailingStatus.PAUSED))
 
 

@@ -109,6 +109,8 @@ def edit(
             life_cycle.require_editable(status, has_run=row.started_at is not None, fields=changed)
             if "owner_id" in changed:
                 changed["owner_id"] = owner_of_new(connection, principal, changed["owner_id"])
+                if messages.any_of(connection, mailing_id):
+                    raise ConflictError("the owner of a mailing changes only while it has no messages")
             differences = history.differences(_shown(row), changed)
             _apply(connection, row, dict(changed), clock(connection))
             _note(connection, principal, mailing_id, changed.get("owner_id", row.owner_id), "update", differences)

@@ -396,3 +396,11 @@ def rescue_lost(connection: Connection, *, now: datetime, lost_before: datetime,
 def any_undecided(connection: Connection, mailing_id: int) -> bool:
     """Is a message of it at the provider, or was one of which nobody can tell yet what became of it?"""
     return bool(connection.execute(_ANY_UNDECIDED, {"mailing": mailing_id}).scalar_one())
+
+
+_ANY = text("SELECT EXISTS (SELECT FROM message WHERE mailing_id = :mailing)")
+
+
+def any_of(connection: Connection, mailing_id: int) -> bool:
+    """Has the mailing any message, deleted ones included?"""
+    return bool(connection.execute(_ANY, {"mailing": mailing_id}).scalar_one())

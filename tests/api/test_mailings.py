@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.api.conftest import MAILING, Api
+from tests.api.conftest import MAILING, PHONE, Api
 
 
 def test_a_mailing_is_written_read_and_listed(anna: Api, boris: Api) -> None:
@@ -70,6 +70,25 @@ def test_the_life_cycle_has_its_verbs(anna: Api) -> None:
     assert [row["action"] for row in anna.get(f"{path}/history")["results"]] == ["create", "start", "pause", "resume", "cancel"]
     anna.ask("DELETE", path, expect=204)
     anna.get(path, expect=404)
+
+
+def test_a_paused_mailing_does_not_become_a_draft(anna: Api) -> None:
+    path = f"/api/v1/mailing/{anna.post('/api/v1/mailing', MAILING)['id']}"
+    anna.post(f"{path}/pause", expect=200)
+    answer = anna.ask("PATCH", path, {"draft": True}, expect=409)
+    assert answer["message"] == "a paused mailing cannot be drafted: it must be draft or scheduled"
+    assert anna.ask("PATCH", path, {"draft": False, "name": "June"})["status"] == "paused"
+
+
+def test_a_mailing_with_messages_keeps_its_owner(anna: Api, boris: Api, root: Api) -> None:
+    clients = [somebody.post("/api/v1/client", {"phone": PHONE, "time_zone": "UTC"}) for somebody in (anna, boris)]
+    mailing = anna.post("/api/v1/mailing", MAILING)
+    path, given = f"/api/v1/mailing/{mailing['id']}", {"owner": clients[1]["owner"]}
+    assert root.ask("PATCH", path, given)["owner"] == clients[1]["owner"]
+    root.ask("PATCH", path, {"owner": clients[0]["owner"]})
+    anna.post("/api/v1/message", {"mailing": mailing["id"], "client": clients[0]["id"]})
+    assert "has no messages" in root.ask("PATCH", path, given, expect=409)["message"]
+    boris.get(f"/api/v1/messages-in-mailing/{mailing['id']}", expect=404)
 
 
 def test_a_look_before_sending(anna: Api, boris: Api) -> None:
