@@ -68,9 +68,7 @@ class Access(AuthProvider):
             answer = _refused(request, templates, HTTPStatus.TOO_MANY_REQUESTS, message % {"minutes": minutes})
             answer.headers["Retry-After"] = str(error.retry_after)
             return answer
-        fallback = index_url(request)
-        target = safe_redirect_url(request.query_params.get("next") or fallback, request, fallback)
-        answer = RedirectResponse(target, status_code=HTTPStatus.SEE_OTHER)
+        answer = RedirectResponse(_target(request), status_code=HTTPStatus.SEE_OTHER)
         self._keep(request, answer, secret)
         return answer
 
@@ -91,6 +89,15 @@ class Access(AuthProvider):
             httponly=True,
             samesite="lax",
         )
+
+
+def _target(request: Request) -> str:
+    """Where somebody who has logged in wanted to go, if that is here."""
+    fallback = index_url(request)
+    try:
+        return safe_redirect_url(request.query_params.get("next") or fallback, request, fallback)
+    except ValueError:  # no address at all
+        return fallback
 
 
 def _rules() -> LoginRules:

@@ -21,6 +21,13 @@ BIG = 2**63 - 1
 _WHOLE = re.compile("-?[0-9]{1,30}", re.ASCII)
 
 
+def whole(text: Any) -> int | None:
+    """The number of an id or a code that a person or an address gave; None for what cannot be one."""
+    digits = str(text)
+    # Never more digits than the largest id has: Python refuses to read thousands of them.
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 19 and int(digits) <= BIG else None
+
+
 def text_of(form: FormData, name: str) -> str:
     """What was typed into a text field, without the spaces around it."""
     found = form.get(name)
@@ -199,6 +206,18 @@ class OwnerField(EnumField):
         self.choices_loader = owner_choices
         self.help_text = _("Empty: yourself")  # not a default: lazy texts cannot be hashed
         super().__post_init__()
+
+    async def parse_form_data(self, request: Request, form_data: FormData) -> Any:
+        """The user's id; what is none stays a text, for `validate` to refuse."""
+        raw = text_of(form_data, self.id)
+        number = whole(raw)
+        return raw or None if number is None else number
+
+    async def validate(self, request: Request, value: Any, form_values: dict[str, Any]) -> None:
+        """Raises ValueError for what is no id."""
+        if isinstance(value, str):
+            raise ValueError(gettext("This is not a whole number."))
+        await super().validate(request, value, form_values)
 
     async def serialize_value(self, request: Request, value: Any) -> Any:
         """The user's name; the id in forms."""

@@ -13,7 +13,7 @@ from starlette_admin.filters.enum import InFilter, NotInFilter
 from starlette_admin.filters.registry import filters
 from starlette_admin.i18n import lazy_gettext as _
 
-from chalicelib.admin.fields import CodeField, MomentField, OwnerField, WordsField
+from chalicelib.admin.fields import CodeField, MomentField, OwnerField, WordsField, whole
 
 
 def _column(ctx: FilterApplyContext) -> ColumnElement[Any]:
@@ -26,7 +26,7 @@ def _codes(ctx: FilterApplyContext) -> list[Any]:
     """The codes, in the column's own type; what is none matches nothing."""
     if _column(ctx).type.python_type is not int:
         return list(ctx.value)
-    return [int(value) for value in ctx.value if value.isascii() and value.isdigit() and int(value) < 2**31]
+    return [number for value in ctx.value if (number := whole(value)) is not None and number < 2**31]
 
 
 class OneOf(InFilter):

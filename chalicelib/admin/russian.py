@@ -394,6 +394,11 @@ MESSAGES: dict[str, str] = {
         "только суперпользователь может назначить другого, и существующего, пользователя"
     ),
     "this is not your password": "это не ваш пароль",
+    "This is not a slice of a file.": "Это не часть файла.",
+    "the file is not in UTF-8: save it as CSV UTF-8": "файл не в кодировке UTF-8: сохраните его как CSV UTF-8",
+    "this is no CSV; is a quotation mark missing at the end of a cell?": (
+        "это не CSV; может быть, в конце одной из ячеек не хватает кавычки?"
+    ),
     "stands in an earlier row already": "уже есть в одной из предыдущих строк",
     "has more values than there are headers": "значений больше, чем заголовков",
     "not the IANA name of a time zone, like Europe/Moscow": "это не название часового пояса IANA, например Europe/Moscow",

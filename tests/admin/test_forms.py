@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 
 from chalicelib.services import clients
 from chalicelib.services.clients import NewClient
-from tests.admin.browser import Answer, Browser
+from tests.admin.browser import PASSWORD, Answer, Browser
 from tests.admin.test_pages import fill
 
 MAILING = {
@@ -116,3 +116,65 @@ def test_a_password_is_in_no_page_that_comes_back(root: Browser) -> None:
     for username in ("", "root", "staple of horses"):
         page = root.post("/user/create", {"username": username, "password": "staple of horses"}, expect=422)
         assert page.text.count("staple of horses") == (username == "staple of horses")
+
+
+LONG = "9" * 5_000
+
+
+@pytest.mark.parametrize("pk", ["", "abc", "1,2", "%C2%B2", "%00", LONG])
+def test_an_action_on_what_is_no_id(root: Browser, pk: str) -> None:
+    for key, action in (
+        ("mailing", "start"),
+        ("mailing", "test"),
+        ("client", "leave_alone"),
+        ("message", "retry"),
+        ("user", "delete"),
+    ):
+        answer = root.post(f"/_api/{key}/row-action?name={action}&pk={pk}", expect=400)
+        assert answer.json["msg"] == f"No such {key}."
+    root.get(f"/client/detail?pk={pk}", expect=404)
+    root.get(f"/data/dependents?key=client&pks={pk}")
+    root.get(f"/data/selection?owner={pk}")
+    assert root.post(f"/_api/message/action?name=retry&pks={pk}", expect=200).json["redirect"]
+
+
+def test_a_link_is_no_action(root: Browser) -> None:
+    for name in ("view", "edit"):
+        assert root.post(f"/_api/client/row-action?name={name}&pk=1", expect=400).json["msg"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/message/list?q=", "/message/list?q=%2B", "/client/detail?pk=", "/data/mailing/", "/mailing/edit?pk="]
+)
+def test_a_number_without_end(root: Browser, path: str) -> None:
+    root.get(f"{path}{LONG}", expect=200 if "list" in path else 404)
+
+
+@pytest.mark.parametrize("owner", ["abc", LONG])
+def test_an_owner_who_is_no_id(root: Browser, owner: str) -> None:
+    page = root.post("/client/create", {"phone": "+79105550000", "time_zone": "UTC", "owner_id": owner}, expect=422)
+    assert page.errors == {"owner_id": "This is not a whole number."}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        None,
+        5,
+        [],
+        "x",
+        {"repeated": 5},
+        {"repeated": ["x"]},
+        {"first_row": "x"},
+        {"first_row": None},
+        {"owner": "x"},
+        {"owner": [1]},
+    ],
+)
+def test_a_slice_that_no_page_sends(root: Browser, asked: object) -> None:
+    assert root.send("/import/slice", asked, expect=422) == {"message": "This is not a slice of a file."}
+
+
+def test_an_address_to_go_to_that_is_none(anna: Browser) -> None:
+    answer = anna.post("/login?next=http://[evil", {"username": "anna", "password": PASSWORD})
+    assert answer.location.endswith("/admin/")

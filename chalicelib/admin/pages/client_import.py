@@ -9,7 +9,7 @@ from starlette_admin.i18n import gettext
 from starlette_admin.i18n import lazy_gettext as _
 
 from chalicelib.admin.access import principal_of
-from chalicelib.admin.fields import as_typed
+from chalicelib.admin.fields import as_typed, whole
 from chalicelib.admin.owners import owner_choices
 from chalicelib.admin.pages.base import Page
 from chalicelib.admin.translations import said
@@ -50,10 +50,11 @@ class ImportPage(Page):
     @route("/slice", methods=["POST"], name="import-slice")
     async def slice(self, request: Request) -> Response:
         """One slice, rehearsed or in earnest."""
-        body: dict[str, Any] = await request.json()
-        repeated = {int(row) for row in body.get("repeated", ())}
-        part = Slice(str(body.get("header", "")), str(body.get("body", "")), int(body.get("first_row", 1)), repeated)
-        owner = body.get("owner")
+        try:
+            body = await request.json()
+            part, owner_id = _part(body), _owner(body)
+        except (ValueError, TypeError, AttributeError):  # nothing that our page sends
+            return JSONResponse({"message": gettext("This is not a slice of a file.")}, 422)
         try:
             report = client_import.run(
                 engine(),
@@ -61,7 +62,7 @@ class ImportPage(Page):
                 part,
                 update=body.get("duplicates") == "update",
                 rehearse=body.get("rehearse") is not False,
-                owner_id=int(owner) if owner else None,
+                owner_id=owner_id,
             )
         except InvalidInputError as error:
             return JSONResponse({"message": " ".join(said(each.message) for each in error.errors)}, 422)
@@ -72,6 +73,20 @@ class ImportPage(Page):
         counts = {"created": report.created, "updated": report.updated, "skipped": report.skipped}
         sample = [_cells(new) for new in report.sample]
         return JSONResponse({**counts, "errors": errors, "sample": sample, "phones": list(report.phones.items())})
+
+
+def _part(body: dict[str, Any]) -> Slice:
+    repeated = {int(row) for row in body.get("repeated", ())}
+    return Slice(str(body.get("header", "")), str(body.get("body", "")), int(body.get("first_row", 1)), repeated)
+
+
+def _owner(body: dict[str, Any]) -> int | None:
+    """Whose clients they are to be: the asker's if nobody is named. Raises ValueError for what is no id."""
+    named = body.get("owner") or None
+    owner_id = whole(named)
+    if named is not None and owner_id is None:
+        raise ValueError(named)
+    return owner_id
 
 
 def _cells(new: NewClient) -> list[str]:

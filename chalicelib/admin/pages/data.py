@@ -15,7 +15,7 @@ from starlette_admin.i18n import gettext, ngettext
 from starlette_admin.types import RequestAction
 
 from chalicelib.admin.access import principal_of
-from chalicelib.admin.fields import count_of, moment, offset, words
+from chalicelib.admin.fields import count_of, moment, offset, whole, words
 from chalicelib.admin.pages.base import Page
 from chalicelib.admin.views.base import ServiceView
 from chalicelib.admin.words import MAILING_COLOURS, error, mailing_status, message_status
@@ -39,19 +39,18 @@ class DataPage(Page):
         """Nothing to look at."""
         raise HTTPException(404)
 
-    @route("/mailing/{mailing_id:int}", name="mailing-data")
+    @route("/mailing/{mailing_id}", name="mailing-data")
     async def mailing(self, request: Request) -> Response:
         """Where a mailing stands."""
-        return JSONResponse(mailing_data(request, request.path_params["mailing_id"]))
+        return JSONResponse(mailing_data(request, whole(request.path_params["mailing_id"]) or 0))
 
     @route("/selection", name="selection-data")
     async def selection(self, request: Request) -> Response:
         """How many clients a selection matches."""
         query = request.query_params
         chosen = Selection(tuple(words(query.get("codes", ""))), tuple(words(query.get("tags", ""))))
-        owner = query.get("owner", "")
         try:
-            found = progress.matches(engine(), principal_of(request), chosen, int(owner) if owner.isdigit() else None)
+            found = progress.matches(engine(), principal_of(request), chosen, whole(query.get("owner")))
         except ServiceError:
             return JSONResponse({"text": ""})
         text = count_of(found.clients, "Matches %(n)s client", "Matches %(n)s clients")
@@ -73,7 +72,7 @@ class DataPage(Page):
         chosen = None if request.query_params.get("all") == "1" else request.query_params.getlist("pks")
         try:
             selection = ActionSelection(view, request, chosen, view._parse_filter_param(request, listed), listed.get("q") or None)
-            ids = [int(pk) for pk in await selection.pks() if str(pk).isdigit()]
+            ids = [number for pk in await selection.pks() if (number := whole(pk)) is not None]
         except ActionFailed as refusal:
             return JSONResponse({"text": refusal.msg})
         rows = count_of(len(ids), "%(n)s row will be deleted.", "%(n)s rows will be deleted.")

@@ -10,6 +10,7 @@ from starlette_admin.i18n import gettext
 from starlette_admin.i18n import lazy_gettext as _
 
 from chalicelib.admin.access import principal_of
+from chalicelib.admin.fields import whole
 from chalicelib.admin.pages.base import Page
 from chalicelib.admin.translations import said
 from chalicelib.config import settings
@@ -52,11 +53,11 @@ class TokensPage(Page):
         }
         return self.render(request, "admin/tokens.html", context, 422 if problem else 200)
 
-    @route("/{token_id:int}/revoke", methods=["POST"], name="revoke-token")
+    @route("/{token_id}/revoke", methods=["POST"], name="revoke-token")
     async def revoke(self, request: Request) -> Response:
         """Makes a token worthless at once."""
         try:
-            tokens.revoke(engine(), principal_of(request), request.path_params["token_id"])
+            tokens.revoke(engine(), principal_of(request), whole(request.path_params["token_id"]) or 0)
             flash(request, gettext("The token is revoked."), "success")
         except ServiceError as error:
             flash(request, said(str(error)), "error")

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from sqlalchemy import Select, func, select
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette_admin import RowActionsDisplayType
 from starlette_admin.actions import ActionSelection
 from starlette_admin.contrib.sqla import ModelView
@@ -20,7 +21,7 @@ from starlette_admin.widgets import BaseWidget
 
 from chalicelib.admin.access import principal_of
 from chalicelib.admin.errors import shown_as_alert
-from chalicelib.admin.fields import as_typed, moment
+from chalicelib.admin.fields import as_typed, moment, whole
 from chalicelib.admin.filters import Registry
 from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import NotFoundError, ServiceError
@@ -31,6 +32,7 @@ from chalicelib.storage.engine import engine
 from chalicelib.storage.models import Base
 
 AnySelect = Select[*tuple[Any, ...]]
+_LINKS = ("view", "edit")  # row actions of the library's that are addresses, and nothing to be done
 _LAST_PAGE = 10**9  # of the library's: times the size of a page it still is a number that PostgreSQL can skip
 
 
@@ -88,11 +90,26 @@ class ServiceView(ModelView):
 
     async def find_by_pk(self, request: Request, pk: Any) -> Any:
         """A row; None for what is no id."""
-        return await super().find_by_pk(request, pk) if _is_id(pk) else None
+        return await super().find_by_pk(request, pk) if whole(pk) is not None else None
 
     async def find_by_pks(self, request: Request, pks: list[Any]) -> Sequence[Any]:
         """Rows."""
-        return await super().find_by_pks(request, [pk for pk in pks if _is_id(pk)])
+        return await super().find_by_pks(request, [pk for pk in pks if whole(pk) is not None])
+
+    def id_of(self, pk: Any) -> int:
+        """The id that an action is asked about. Raises NotFoundError for what is none."""
+        number = whole(pk)
+        if number is None:
+            raise NotFoundError(str(self.key))
+        return number
+
+    async def handle_row_action(self, request: Request, pk: Any, name: str) -> Response | None:
+        """An action on one row, which must be given by its id."""
+        if name in _LINKS:
+            raise ActionFailed(gettext("Invalid row action"))
+        with shown_as_alert():
+            self.id_of(pk)
+        return await super().handle_row_action(request, pk, name)
 
     async def _export_resolve_items(
         self, request: Request, selection: ActionSelection, scope: str, list_params: ListParams, export_config: ExportConfig
@@ -160,9 +177,7 @@ class ServiceView(ModelView):
         for pk in pks:
             try:
                 with shown_as_alert():
-                    if not _is_id(pk):
-                        raise NotFoundError(str(self.key))
-                    self.remove(principal, int(pk))
+                    self.remove(principal, self.id_of(pk))
             except ActionFailed as refusal:
                 if len(pks) == 1:
                     raise
@@ -184,7 +199,3 @@ class ServiceView(ModelView):
 def _short(value: Any) -> str:
     text = ", ".join(map(str, value)) if isinstance(value, list) else "—" if value is None else str(value)
     return text if len(text) <= 80 else f"{text[:79]}…"
-
-
-def _is_id(text: Any) -> bool:
-    return str(text).isascii() and str(text).isdigit() and int(text) < 2**63

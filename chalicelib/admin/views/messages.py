@@ -16,7 +16,7 @@ from starlette_admin.i18n import lazy_gettext as _
 
 from chalicelib.admin.access import principal_of
 from chalicelib.admin.errors import shown_as_alert, shown_in_form
-from chalicelib.admin.fields import CodeField, IdField, LinkField, MomentField, OwnerField, count_of
+from chalicelib.admin.fields import CodeField, IdField, LinkField, MomentField, OwnerField, count_of, whole
 from chalicelib.admin.views.base import AnySelect, ServiceView
 from chalicelib.admin.words import MESSAGE_COLOURS, error_codes, message_statuses
 from chalicelib.config import settings
@@ -124,8 +124,9 @@ class MessageView(ServiceView):
         """By a part of the phone, or by an id."""
         digits = term.lstrip("+")
         found = [Message.phone.contains(digits, autoescape=True)]
-        if digits.isascii() and digits.isdigit() and int(digits) < 2**63:
-            found.append(Message.id == int(digits))
+        number = whole(digits)
+        if number is not None:
+            found.append(Message.id == number)
         return or_(*found)
 
     def can_edit(self, request: Request) -> bool:
@@ -160,7 +161,7 @@ class MessageView(ServiceView):
         for pk in await selection.pks():
             try:
                 with shown_as_alert():
-                    _requeue(principal_of(request), int(pk))
+                    _requeue(principal_of(request), self.id_of(pk))
                 done += 1
             except ActionFailed as error:
                 refused = f"#{pk}: {error.msg}"
