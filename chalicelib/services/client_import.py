@@ -7,6 +7,7 @@ not written back. A slice is small enough for one transaction; a file is as many
 
 import csv
 import io
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +29,7 @@ _ATTRIBUTE, _ATTRIBUTES = "attributes.", "attributes"
 _PASSED_OVER = ("id", "owner_id", "created_at")
 _KNOWN = (*_REQUIRED, "operator_code", "tags", _ATTRIBUTES, *_PASSED_OVER)
 _SAMPLE = 5
+_UNREADABLE = re.compile("[\ufffd\ud800-\udfff]")  # what stands for letters that the browser could not read
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,16 @@ def _put(
 
 
 def _read(part: Slice) -> list[dict[str, str]]:
+    if _UNREADABLE.search(part.header) or _UNREADABLE.search(part.body):
+        raise InvalidInputError(FieldError("body", "the file is not in UTF-8: save it as CSV UTF-8"))
+    try:
+        return _rows(part)
+    except csv.Error:  # a cell without an end, a line that ends as no other does
+        why = "this is no CSV; is a quotation mark missing at the end of a cell?"
+        raise InvalidInputError(FieldError("body", why)) from None
+
+
+def _rows(part: Slice) -> list[dict[str, str]]:
     names = [name.strip().lstrip("\ufeff") for name in next(csv.reader([part.header], delimiter=_delimiter(part.header)), [])]
     missing = [name for name in _REQUIRED if name not in names]
     odd = [name for name in names if name not in _KNOWN and not name.startswith(_ATTRIBUTE)]

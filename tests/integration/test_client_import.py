@@ -110,3 +110,20 @@ def test_a_slice_has_an_end(world: World) -> None:
     with pytest.raises(InvalidInputError):
         take(world, "\n".join(f"+7910{place:07},UTC,,," for place in range(client_import.MAX_ROWS + 1)))
     assert there(world) == {}
+
+
+@pytest.mark.parametrize(
+    ("header", "body", "why"),
+    [
+        (HEADER, "+79100000001,UTC,,\ufffd\ufffd\ufffd,", "UTF-8"),  # windows-1251, as a browser reads it
+        ("\ufffd\ufffdp\0h\0o\0n\0e\0", "+\0007\0", "UTF-8"),  # UTF-16
+        ("phone,\ud800", "", "UTF-8"),
+        (HEADER, '+79100000001,UTC,,"vip,\n' + "+79100000002,UTC,,,\n" * 10_000, "quotation mark"),
+        (HEADER, "+79100000001,UTC,,,\r+79100000002,UTC,,,", "no CSV"),
+        (f"{HEADER}\rx", "", "no CSV"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_with_a_hint(world: World, header: str, body: str, why: str) -> None:
+    with pytest.raises(InvalidInputError, match=why):
+        take(world, body, header)
+    assert there(world) == {}

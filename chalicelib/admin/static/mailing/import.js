@@ -19,7 +19,7 @@
     for (let at = 0; at <= text.length; at++) {
       if (text[at] === '"') quoted = !quoted;
       if (at === text.length || (text[at] === "\n" && !quoted)) {
-        const row = text.slice(start, at).replace(/\r$/, "");
+        const row = text.slice(start, at);
         if (row.trim()) found.push(row);
         start = at + 1;
       }
@@ -90,7 +90,7 @@
     bar.hidden = false;
     bar.firstElementChild.style.width = "0";
     try {
-      rows = split((await file.files[0].text()).replace(/^\ufeff/, ""));
+      rows = split((await file.files[0].text()).replace(/^\ufeff/, "").replace(/\r\n?/g, "\n"));
       if (rows.length < 2) throw new Error(words.empty);
       const sum = await send(rehearse);
       if (sum) report(rehearse ? "preview" : "done", sum);
