@@ -116,12 +116,13 @@ class WallTimeField(StringField):
     class_: str = "form-control"
 
     async def parse_form_data(self, request: Request, form_data: FormData) -> Any:
-        """The wall time; what is none stays a text, for `validate` to refuse."""
+        """The wall time; what is none, or has an offset, stays a text, for `validate` to refuse."""
         raw = text_of(form_data, self.id)
         try:
-            return datetime.fromisoformat(raw).replace(tzinfo=None)
+            wall = datetime.fromisoformat(raw)
         except ValueError:
             return raw or None
+        return wall if wall.tzinfo is None else raw
 
     async def validate(self, request: Request, value: Any, form_values: dict[str, Any]) -> None:
         """Raises ValueError for what is no wall time."""

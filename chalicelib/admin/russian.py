@@ -399,6 +399,7 @@ MESSAGES: dict[str, str] = {
     "this is no CSV; is a quotation mark missing at the end of a cell?": (
         "это не CSV; может быть, в конце одной из ячеек не хватает кавычки?"
     ),
+    "a wall time of the years %(first)s to %(last)s": "дата и время в годах с %(first)s по %(last)s",
     "stands in an earlier row already": "уже есть в одной из предыдущих строк",
     "has more values than there are headers": "значений больше, чем заголовков",
     "not the IANA name of a time zone, like Europe/Moscow": "это не название часового пояса IANA, например Europe/Moscow",
@@ -478,6 +479,7 @@ PATTERNS: tuple[tuple[str, str], ...] = (
         "%(fields)s can change only before the mailing's first run",
     ),
     (r"a value of an attribute has at most (?P<n>\d+) characters", "a value of an attribute has at most %(n)s characters"),
+    (r"a wall time of the years (?P<first>\d+) to (?P<last>\d+)", "a wall time of the years %(first)s to %(last)s"),
     (r"at most (?P<n>\d+) attributes", "at most %(n)s attributes"),
     (r"at most (?P<n>\d+) tags", "at most %(n)s tags"),
     (r"at most (?P<n>\d+) operator codes and as many tags", "at most %(n)s operator codes and as many tags"),

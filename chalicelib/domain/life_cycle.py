@@ -12,6 +12,8 @@ from chalicelib.domain.zones import ZoneError, parse_time_zone
 BEFORE_THE_FIRST_RUN = frozenset({"filter_operator_codes", "filter_tags", "starts_at", "time_zone", "draft", "owner_id"})
 """Fields that decide who gets the mailing and from when: fixed once a run has planned anyone."""
 ALWAYS_EDITABLE = frozenset({"name"})
+YEARS = range(2000, 3000)
+"""Years of wall times: near the ends of the calendar there is no telling what another zone's clocks show."""
 
 STARTABLE = (MailingStatus.DRAFT, MailingStatus.SCHEDULED)
 PAUSABLE = (MailingStatus.SCHEDULED, MailingStatus.RUNNING)
@@ -56,6 +58,9 @@ def _time_problems(times: SendingTimes) -> list[FieldError]:
             parse_time_zone(times.time_zone)
     except ZoneError as error:
         found.append(FieldError("time_zone", str(error)))
+    for name, wall in (("starts_at", times.starts_at), ("ends_at", times.ends_at)):
+        if wall.year not in YEARS:
+            found.append(FieldError(name, f"a wall time of the years {YEARS[0]} to {YEARS[-1]}"))
     if times.ends_at <= times.starts_at:
         found.append(FieldError("ends_at", "must be after starts_at"))
     if (times.send_from is None) != (times.send_until is None):

@@ -12,6 +12,7 @@ from chalicelib.domain.phone import parse_phone
 from chalicelib.domain.zones import parse_time_zone
 
 _OFFSET = re.compile(r"(?:Z|[+-][0-9]{2}:?[0-9]{2})$", re.IGNORECASE)
+# domain.life_cycle.YEARS, as a pattern that the document can show.
 _WALL_TIME = r"^2[0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
 _TIME_OF_DAY = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
 E164 = r"^\+[1-9][0-9]{6,14}$"
