@@ -14,6 +14,7 @@ from starlette_admin.i18n import lazy_gettext as _
 from starlette_admin.types import RequestAction
 
 from chalicelib.admin.owners import owner_choices
+from chalicelib.domain.cells import join_attributes, join_words, split_attributes, split_words
 from chalicelib.domain.zones import time_zones
 
 BIG = 2**63 - 1
@@ -37,19 +38,14 @@ def text_of(form: FormData, name: str) -> str:
 def as_typed(value: Any) -> Any:
     """What a form's field holds for a value that was read from it: the inverse of the fields' `parse_form_data`."""
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
+        return join_words(map(str, value))
     if isinstance(value, dict):
-        return "\n".join(f"{name} = {each}" for name, each in value.items())
+        return join_attributes(value)
     if isinstance(value, datetime):
         return value.isoformat(timespec="minutes" if value.second == 0 else "seconds")
     if isinstance(value, time):
         return value.isoformat(timespec="minutes")
     return value
-
-
-def words(text: str) -> list[str]:
-    """`a, b;c` as a list, each word once."""
-    return list(dict.fromkeys(word.strip() for word in text.replace(";", ",").split(",") if word.strip()))
 
 
 @dataclass
@@ -61,7 +57,7 @@ class WordsField(StringField):
 
     async def parse_form_data(self, request: Request, form_data: FormData) -> list[str]:
         """The words."""
-        return words(text_of(form_data, self.id))
+        return split_words(text_of(form_data, self.id))
 
     async def serialize_value(self, request: Request, value: Any) -> Any:
         """A list for pages, one text for forms and files."""
@@ -79,12 +75,7 @@ class AttributesField(TextAreaField):
 
     async def parse_form_data(self, request: Request, form_data: FormData) -> Any:
         """The attributes; a line without `=` is kept as a name without a value, for the service to refuse."""
-        found = {}
-        for line in text_of(form_data, self.id).splitlines():
-            if line.strip():
-                name, _equals, value = line.partition("=")
-                found[name.strip()] = value.strip()
-        return found
+        return split_attributes(text_of(form_data, self.id))
 
     async def serialize_value(self, request: Request, value: Any) -> str:
         """One line for each."""

@@ -1,7 +1,7 @@
 """Use case: clients from a CSV file, slice by slice, with a rehearsal before.
 
 Headers: `phone` and `time_zone` (both must be there), `operator_code`, `tags` (`;` between them), and one `attributes.<name>` for
-each attribute. What the admin panel exports is taken, too: `attributes` in one column, a `name = value` a line, and columns that are
+each attribute. What the admin panel exports is taken, too: tags and `attributes` as `domain.cells` writes them, and columns that are
 not written back. A slice is small enough for one transaction; a file is as many slices as it takes.
 """
 
@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from chalicelib.domain.access import Principal
+from chalicelib.domain.cells import split_attributes, split_words
 from chalicelib.domain.errors import FieldError, InvalidInputError
 from chalicelib.services import history
 from chalicelib.services.clients import NewClient, problems, row_values
@@ -29,6 +30,7 @@ _ATTRIBUTE, _ATTRIBUTES = "attributes.", "attributes"
 _PASSED_OVER = ("id", "owner_id", "created_at")
 _KNOWN = (*_REQUIRED, "operator_code", "tags", _ATTRIBUTES, *_PASSED_OVER)
 _SAMPLE = 5
+_ESCAPED = re.compile(r"^'(?=\s*[=+\-@])")  # an exported cell that a spreadsheet might take for a formula
 _UNREADABLE = re.compile("[\ufffd\ud800-\udfff]")  # what stands for letters that the browser could not read
 
 
@@ -146,22 +148,20 @@ def _checked(rows: Sequence[Mapping[str, str]], part: Slice, report: Report) -> 
 
 
 def _client(row: Mapping[str, str]) -> NewClient:
-    # An exported cell that a spreadsheet might take for a formula has an apostrophe before it.
-    values = {name: value.strip().removeprefix("'") for name, value in row.items() if isinstance(value, str)}
-    lines = (line.partition("=") for line in values.get(_ATTRIBUTES, "").splitlines() if line.strip())
-    attributes = {name.strip(): value.strip() for name, _equals, value in lines} | {
+    values = {name: _ESCAPED.sub("", value.strip()) for name, value in row.items() if isinstance(value, str)}
+    attributes = split_attributes(values.get(_ATTRIBUTES, "")) | {
         name.removeprefix(_ATTRIBUTE): value for name, value in values.items() if name.startswith(_ATTRIBUTE) and value
     }
     return NewClient(
         phone=_phone(values["phone"]),
         time_zone=values["time_zone"],
         operator_code=values.get("operator_code") or None,
-        tags=tuple(dict.fromkeys(tag.strip() for tag in values.get("tags", "").replace(",", ";").split(";") if tag.strip())),
+        tags=tuple(split_words(values.get("tags", ""))),
         attributes=attributes,
     )
 
 
 def _phone(text: str) -> str:
     """The number as E.164 has it: spreadsheets drop the +."""
-    digits = text.translate(str.maketrans("", "", " ()-\u00a0"))
+    digits = text.translate(str.maketrans("", "", " ()-'\u00a0"))
     return f"+{digits}" if digits.isascii() and digits.isdigit() else digits

@@ -9,9 +9,12 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import Engine, text
 
+from chalicelib.domain.paging import Slice
 from chalicelib.services import clients
 from chalicelib.services.clients import NewClient
+from chalicelib.storage.clients import ClientFilter
 from tests.admin.browser import Answer, Browser
+from tests.admin.test_forms import value_of
 from tests.admin.test_pages import fill
 
 KEYS = ("client", "mailing", "message", "do-not-contact", "user")
@@ -112,6 +115,37 @@ def test_an_exported_file_is_all_that_matches_and_holds_no_formula(root: Browser
     assert rows[1] == ["'+79100000000", "'=1+1", "name = =cmd|x"]
     page = root.post(f"/_api/client/action?name=export&_list_query={query}", {**asked, "scope": "page"}, expect=200)
     assert len(page.text.splitlines()) == 11
+
+
+ODD = NewClient(
+    "+79100000001",
+    "Europe/Moscow",
+    tags=("a,b", "c;d", "'q", '"z"', "'=1", " lead", "👨‍👩‍👧", "עברית"),
+    attributes={"name": "Анна", "street": "Line 1\nLine 2", "space": "  x ", "quoted": '"y"', "empty": "", "parted": "a\u2028b"},
+)
+
+
+def test_a_file_of_clients_comes_back_as_it_went(root: Browser, engine: Engine) -> None:
+    principal = fill(engine, "root")
+    made = clients.create(engine, principal, ODD)
+    asked = {"scope": "all", "format": "csv", "fields": ["id", "phone", "operator_code", "tags", "time_zone", "attributes"]}
+    query = quote("?q=9100000001")
+    file = root.post(f"/_api/client/action?name=export&_list_query={query}", asked, expect=200)
+    header, _, body = file.text.removeprefix("\ufeff").replace("\r\n", "\n").partition("\n")
+    clients.delete(engine, principal, made.id)
+    report = root.send("/import/slice", {"header": header, "body": body, "rehearse": False})
+    assert (report["created"], report["errors"]) == (1, [])
+    [back] = clients.page(engine, ClientFilter(phone_prefix=ODD.phone), Slice(limit=2))
+    assert (tuple(back.tags), back.attributes, back.time_zone) == (ODD.tags, ODD.attributes, ODD.time_zone)
+
+
+def test_a_form_that_nobody_touched_changes_nothing(root: Browser, engine: Engine) -> None:
+    principal = fill(engine, "root")
+    made = clients.create(engine, principal, ODD)
+    page = root.get(f"/client/edit?pk={made.id}")
+    typed = {name: value_of(page, name) for name in ("phone", "operator_code", "tags", "time_zone", "attributes")}
+    root.post(f"/client/edit?pk={made.id}", {**typed, "attributes": typed["attributes"].replace("\n", "\r\n")})
+    assert clients.get(engine, principal, made.id) == made
 
 
 def test_pages_of_messages_are_the_same_from_either_end(root: Browser, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

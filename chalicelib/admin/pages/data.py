@@ -15,10 +15,11 @@ from starlette_admin.i18n import gettext, ngettext
 from starlette_admin.types import RequestAction
 
 from chalicelib.admin.access import principal_of
-from chalicelib.admin.fields import count_of, moment, offset, whole, words
+from chalicelib.admin.fields import count_of, moment, offset, whole
 from chalicelib.admin.pages.base import Page
 from chalicelib.admin.views.base import ServiceView
 from chalicelib.admin.words import MAILING_COLOURS, error, mailing_status, message_status
+from chalicelib.domain.cells import split_words
 from chalicelib.domain.errors import ServiceError
 from chalicelib.domain.selection import Selection
 from chalicelib.domain.status import MailingStatus, MessageStatus
@@ -48,7 +49,7 @@ class DataPage(Page):
     async def selection(self, request: Request) -> Response:
         """How many clients a selection matches."""
         query = request.query_params
-        chosen = Selection(tuple(words(query.get("codes", ""))), tuple(words(query.get("tags", ""))))
+        chosen = Selection(tuple(split_words(query.get("codes", ""))), tuple(split_words(query.get("tags", ""))))
         try:
             found = progress.matches(engine(), principal_of(request), chosen, whole(query.get("owner")))
         except ServiceError:

@@ -1,0 +1,49 @@
+"""Lists of words and attributes as one text, as fields of forms and cells of files hold them. What is written here is read back the same.
+
+Words stand between commas (or semicolons), attributes on a line each: `name = value`. A word or a value that would be read as another
+stands in quotation marks: in a word they are doubled inside, as in CSV; a value is then written as in JSON.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+
+_WORD = re.compile(r'\s*(?:"(?P<quoted>(?:[^"]|"")+)"|(?P<bare>[^,;]*?))\s*(?:[,;]|$)')
+_ODD_WORD = re.compile(r"""^["']|[,;\r\n]|^\s|\s$""")
+_ODD_VALUE = re.compile(r'^"|[\r\n]|^\s|\s$')
+
+
+def join_words(words: Iterable[str]) -> str:
+    """`a, b, "c,d"`."""
+    return ", ".join(f'"{word.replace(chr(34), chr(34) * 2)}"' if _ODD_WORD.search(word) else word for word in words)
+
+
+def split_words(text: str) -> list[str]:
+    """The words, each once."""
+    found = (each["bare"] if each["quoted"] is None else each["quoted"].replace('""', '"') for each in _WORD.finditer(text))
+    return list(dict.fromkeys(word for word in found if word))
+
+
+def join_attributes(attributes: Mapping[str, str | int]) -> str:
+    """`name = Anna`, and the next line."""
+    return "\n".join(f"{name} = {_shown(str(value))}" for name, value in attributes.items())
+
+
+def split_attributes(text: str) -> dict[str, str]:
+    """The attributes; a line without `=` is a name without a value."""
+    lines = (line.partition("=") for line in text.split("\n") if line.strip())
+    return {name.strip(): _read(value.strip()) for name, _equals, value in lines}
+
+
+def _shown(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False) if _ODD_VALUE.search(value) else value
+
+
+def _read(shown: str) -> str:
+    if not shown.startswith('"'):
+        return shown
+    try:
+        value = json.loads(shown)
+    except ValueError:
+        return shown
+    return value if isinstance(value, str) else shown
