@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from chalicelib.admin.reading import ReadSession
 from chalicelib.config import settings
@@ -25,6 +26,7 @@ _POLICY = (
 )
 # The styles are the library's: it sets `style` attributes, which no nonce can allow.
 _QUALITY = re.compile(r"\s*([A-Za-z*]+)(?:-[A-Za-z0-9-]+)?\s*(?:;\s*q=([0-9.]+))?\s*")
+_ZONE = re.compile(rb"(?:^|(?<=;))\s*timezone=([^;]*);?")
 _OTHER_LANGUAGE = re.compile(rb"(?:^|(?<=;))\s*language=(?!(?:en|ru)\s*(?:;|$))[^;]*;?")
 
 
@@ -73,10 +75,21 @@ def place(scope: Scope) -> None:
     path = scope["path"] if scope["path"] != BASE else f"{BASE}/"
     headers[b"host"] = host.encode("latin-1")
     # The library believes a cookie that names any language it knows; the words of most are not in the package.
-    headers[b"cookie"] = _OTHER_LANGUAGE.sub(b"", headers.get(b"cookie", b""))
+    headers[b"cookie"] = _ZONE.sub(_readable_zone, _OTHER_LANGUAGE.sub(b"", headers.get(b"cookie", b"")))
     headers[b"accept-language"] = preferred_language(headers.get(b"accept-language", b"").decode("latin-1")).encode()
     scope["headers"] = list(headers.items())
     scope["root_path"], scope["path"] = prefix, prefix + path
+
+
+def _readable_zone(found: re.Match[bytes]) -> bytes:
+    """The cookie with the reader's time zone, or nothing: the library looks for a file of that name, whatever it is."""
+    try:
+        ZoneInfo(found[1].strip().decode("latin-1"))
+    except ZoneInfoNotFoundError:
+        pass  # that one it expects
+    except (ValueError, OSError):
+        return b""
+    return found[0]
 
 
 def _stage_prefix(scope: Scope) -> str:

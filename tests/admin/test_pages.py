@@ -82,3 +82,9 @@ def test_everyone_sees_their_own(root: Browser, anna: Browser, engine: Engine) -
     for action, key in (("delete", "client"), ("delete", "mailing"), ("start", "mailing"), ("password", "user")):
         anna.act(key, action, 1, {"password": "correct horse battery"}, expect=400)
     assert root.get("/client/detail?pk=1").status == 200
+
+
+@pytest.mark.parametrize("zone", ["../../etc/passwd", "x" * 300, "Europe", "/etc", "Mars/Olympus", "%00", ""])
+def test_a_cookie_with_a_time_zone_that_is_none(root: Browser, zone: str) -> None:
+    root.cookies = {"timezone": zone, **root.cookies}
+    assert root.get("/dashboard.json").json["now"].endswith("UTC")
