@@ -60,6 +60,8 @@ def _refuse(error: ValidationError) -> NoReturn:
 def _message(each: Any) -> str:
     if each["type"] == "extra_forbidden":
         return "no such field"
+    if each["type"] in ("model_type", "dict_type"):
+        return "must be a JSON object"  # and no word of the class that reads it
     return str(each["msg"]).removeprefix("Value error, ")
 
 

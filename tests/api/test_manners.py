@@ -205,3 +205,10 @@ def test_add_users_by_a_link_goes_to_the_button(api: Api) -> None:
     del api
     answer = call("GET", "/add-users")
     assert (answer.status, answer.headers["location"]) == (303, "https://api.test/admin/")
+
+
+@pytest.mark.parametrize("body", [b"[]", b"null", b'"x"', b"5", b""])
+def test_a_body_that_is_no_object_is_told_so(anna: Api, body: bytes) -> None:
+    for path in ("/api/v1/mailing", "/api/v1/client"):
+        answer = anna.call("POST", path, body)
+        assert (answer.status_code, answer.json_body["errors"]) == (422, [{"field": "body", "message": "must be a JSON object"}])
