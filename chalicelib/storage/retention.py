@@ -14,9 +14,9 @@ _KEPT = text(
 _CLEAR = text(
     """
     UPDATE message SET phone = NULL
-    WHERE id IN (
+    WHERE id = ANY(ARRAY(
       SELECT id FROM message WHERE mailing_id = :mailing AND phone IS NOT NULL AND status <> 1 LIMIT :size FOR NO KEY UPDATE SKIP LOCKED
-    )
+    ))
     """
 )
 _CLEARED = text("UPDATE mailing SET phones_cleared_at = :now WHERE id = :mailing AND finished_at <= :before")

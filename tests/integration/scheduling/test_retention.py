@@ -3,10 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from chalicelib.domain.errors import ConflictError
 from chalicelib.domain.outcome import Outcome, OutcomeKind
 from chalicelib.services import mailings, messages
+from chalicelib.storage import retention
 from tests.world import START, World
 
 LONG = {"starts_at": START, "ends_at": START + timedelta(days=400)}
@@ -66,3 +68,14 @@ def test_what_has_no_phone_is_not_tried_again(world: World) -> None:
     with pytest.raises(ConflictError, match="phone was cleared"):
         messages.requeue(world.engine, world.owner, first, honours_key=True, clock=world.clock)
     assert mailings.retry_failed(world.engine, world.owner, mailing.id, clock=world.clock).counts["failed"] == 2
+
+
+def test_a_slice_is_chosen_once_whatever_the_plan(world: World) -> None:
+    """A nested loop asks anew for each row whether it is in the slice, and each time would find the next one."""
+    world.add_clients(20)
+    mailing = world.write()
+    world.finish(mailing.id)
+    with world.engine.begin() as connection:
+        for other in ("hashjoin", "mergejoin", "hashagg", "sort", "material", "memoize"):
+            connection.execute(text(f"SET LOCAL enable_{other} = off"))
+        assert retention.clear_phones(connection, mailing.id, 5) == 5
