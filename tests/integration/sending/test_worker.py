@@ -103,6 +103,52 @@ def test_a_worker_that_wakes_up_after_its_lease_writes_nothing(world: World) -> 
     assert row(world, ids[0])["status"] == 4
 
 
+def test_a_late_worker_writes_nothing_while_another_has_the_message(world: World) -> None:
+    mailing_id, ids = dispatched(world, 1)
+    late = claim(world, mailing_id, ids)
+    world.clock.advance(seconds=31)
+    other = claim(world, mailing_id, ids)
+    assert other.claims[0].unknown, "the first worker may have delivered"
+    with autocommit(world.engine) as connection:
+        assert messages.record(connection, mailing_id, [(late.claims[0], SENT)], world.clock.now).rows == 0
+        assert row(world, ids[0])["lease_until"] == world.clock.now + LEASE
+        assert messages.record(connection, mailing_id, [(other.claims[0], SENT)], world.clock.now).rows == 1
+        assert messages.record(connection, mailing_id, [(other.claims[0], SENT)], world.clock.now).rows == 0, "a repetition"
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        ("message", "not_before", NOW + timedelta(seconds=1)),
+        ("message", "lease_until", NOW + timedelta(seconds=1)),
+        ("message", "status", 5),
+        ("mailing_zone", "opens_at", NOW + timedelta(seconds=1)),
+        ("mailing_zone", "closes_at", NOW),
+        ("mailing_zone", "expires_at", NOW + DEADLINE),
+        ("mailing", "status", "paused"),
+    ],
+)
+def test_nothing_is_claimed_that_may_not_go_now(world: World, table: str, column: str, value: object) -> None:
+    """Whatever a run thought when it dispatched: a copy in the queue may come at any time."""
+    mailing_id, ids = dispatched(world, 2)
+    world.sql(f"UPDATE {table} SET {column} = :value", value=value)  # noqa: S608 - names of our own
+    assert not claim(world, mailing_id, ids).claims
+    world.work()
+    assert not world.provider.calls
+
+
+def test_a_chunk_touches_messages_of_its_own_mailing_only(world: World) -> None:
+    mailing_id, ids = dispatched(world, 2)
+    other = world.write()
+    before = row(world, ids[0])
+    assert not claim(world, other.id, ids).claims
+    with autocommit(world.engine) as connection:
+        messages.hold(connection, other.id, ids, NOW + timedelta(hours=1))
+        messages.release(connection, other.id, ids, now=NOW - timedelta(hours=1), deadline=DEADLINE)
+    assert row(world, ids[0]) == before
+    assert world.finish(mailing_id).counts["sent"] == 2
+
+
 @pytest.mark.parametrize("honours_key", [True, False])
 def test_a_worker_that_died_leaves_an_unknown_fate(world: World, honours_key: bool) -> None:
     mailing_id, ids = dispatched(world, 5)
