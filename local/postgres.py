@@ -135,9 +135,6 @@ class PostgresServer:
             self.run(f"CREATE DATABASE {name}")
         return self.url(name)
 
-    def drop_database(self, name: str) -> None:
-        self.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-
     def _initialise(self) -> None:
         if (self.cluster / "PG_VERSION").exists() and (self.data_dir / "password").exists():
             return

@@ -4,7 +4,7 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from chalicelib.admin.reading import ReadSession
@@ -111,11 +111,6 @@ def preferred_language(header: str) -> str:
 def is_https(scope: Scope) -> bool:
     """Do people reach the site over TLS?"""
     return bool(scope["scheme"] == "https")
-
-
-def public_address() -> SplitResult:
-    """The configured address of the service."""
-    return urlsplit(settings().public_url)
 
 
 def _headers(scope: Scope, nonce: str, given: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

@@ -42,7 +42,6 @@ _TAKE_LEASE = text(
     RETURNING {_COLUMNS}
     """  # noqa: S608 - column names of our own
 )
-_READ = text(f"SELECT {_COLUMNS} FROM mailing WHERE id = :mailing")  # noqa: S608
 # FOR UPDATE would make every insert of a message (a foreign key) wait.
 _LOCK = text(f"SELECT {_COLUMNS} FROM mailing WHERE id = :mailing FOR NO KEY UPDATE")  # noqa: S608
 
@@ -128,12 +127,6 @@ def take_lease(connection: Connection, mailing_id: int, source: StartSource, now
     row = connection.execute(
         _TAKE_LEASE, {"mailing": mailing_id, "source": str(source), "now": now, "until": until}
     ).one_or_none()
-    return None if row is None else _run_mailing(row)
-
-
-def read(connection: Connection, mailing_id: int) -> RunMailing | None:
-    """The mailing as it stands, unlocked."""
-    row = connection.execute(_READ, {"mailing": mailing_id}).one_or_none()
     return None if row is None else _run_mailing(row)
 
 

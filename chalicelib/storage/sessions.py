@@ -14,7 +14,6 @@ _SWEEP = text("DELETE FROM session WHERE expires_at <= now()")
 class SessionUser:
     """A session and its user as they stand now."""
 
-    session_id: int
     user_id: int
     username: str
     is_superuser: bool
@@ -30,8 +29,8 @@ def add(connection: Connection, user_id: int, secret_sha256: bytes, lifetime: ti
 def find(connection: Connection, secret_sha256: bytes) -> SessionUser | None:
     """The session with this secret, unless it is over or its user inactive: one statement, two unique keys."""
     wanted = (
-        select(Session.id, User.id, User.username, User.is_superuser)
-        .join(User, User.id == Session.user_id)
+        select(User.id, User.username, User.is_superuser)
+        .join(Session, Session.user_id == User.id)
         .where(Session.secret_sha256 == secret_sha256, Session.expires_at > func.now(), User.is_active)
     )
     row = connection.execute(wanted).one_or_none()
