@@ -188,6 +188,17 @@ def test_the_counts_that_a_finished_mailing_keeps_follow(anna: Api, running: dic
     assert anna.get(f"/api/v1/mailing/{running['mailing']}")["counts"]["sent"] == 0
 
 
+def test_the_counts_of_a_mailing_that_runs_go_on_after_a_message_was_deleted(
+    anna: Api, running: dict[str, Any], engine: Engine
+) -> None:
+    client = anna.post("/api/v1/client", {"phone": "+79101234568", "time_zone": "UTC"})
+    anna.post("/api/v1/message", {"mailing": running["mailing"], "client": client["id"]})
+    anna.ask("DELETE", path(running), expect=204)
+    fate(engine, status=2)
+    counts = anna.get(f"/api/v1/mailing/{running['mailing']}")["counts"]
+    assert (counts["sent"], counts["total"]) == (1, 1)
+
+
 def test_a_client_that_is_deleted_while_its_message_is_being_sent_is_left_to_it(
     anna: Api, running: dict[str, Any], engine: Engine
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 from chalicelib.domain.outcome import Verdict
 from chalicelib.domain.status import MessageStatus
 from chalicelib.services import mailings as life
+from chalicelib.services import messages as by_hand
 from chalicelib.storage import mailings, messages
 from chalicelib.storage.engine import autocommit
 from tests.world import NOW, World
@@ -153,3 +154,25 @@ def test_anothers_do_not_contact_list_bars_nobody(world: World) -> None:
     world.sql("UPDATE message SET status = 4, error_code = 'refused'")
     assert life.retry_failed(world.engine, world.owner, mailing.id, clock=world.clock).counts["waiting"] == 4
     assert world.finish(mailing.id).counts["sent"] == 4
+
+
+def test_what_is_tried_again_goes_out_with_the_next_run(world: World, dispatched: tuple[int, list[int]]) -> None:
+    """It was dispatched once, and must not be taken for what a queue still holds."""
+    mailing_id, (first, second) = dispatched
+    world.sql("UPDATE message SET status = 4, error_code = 'refused'")
+    by_hand.requeue(world.engine, world.owner, first, honours_key=False, clock=world.clock)
+    assert marked(world) == [False, True]
+    life.retry_failed(world.engine, world.owner, mailing_id, clock=world.clock)
+    assert marked(world) == [False, False]
+    world.aws.chunks.clear()
+    world.run(mailing_id)
+    assert world.aws.chunks[0]["message_ids"] == [first, second]
+
+
+def test_trying_one_mailing_again_leaves_the_others_alone(world: World, dispatched: tuple[int, list[int]]) -> None:
+    mailing_id, _ = dispatched
+    other = world.write()
+    world.run(other.id)
+    world.sql("UPDATE message SET status = 4, error_code = 'refused'")
+    assert life.retry_failed(world.engine, world.owner, mailing_id, clock=world.clock).counts["waiting"] == 2
+    assert world.statuses(other.id) == {"failed": 2, "total": 2}
