@@ -133,3 +133,9 @@ def test_history_tells_who_changed_what_and_outlives_the_client(anna: Api, boris
     newest = anna.get(f"{path}/history?page_size=1&ordering=-id")
     assert newest["results"] == [found[2]]
     assert newest["next"].endswith(f"cursor=after:{found[2]['id']}")
+
+
+def test_many_clients_whose_phones_another_owner_has(anna: Api, boris: Api) -> None:
+    client = {"phone": "+79101234567", "time_zone": "UTC"}
+    boris.post("/api/v1/client", client)
+    assert len(anna.post("/api/v1/client", {"clients": [client]})["results"]) == 1

@@ -254,3 +254,18 @@ def test_the_rest_of_a_status_is_a_link_away(anna: Api) -> None:
     assert "/api/v1/statistic-messages/1?page_size=2&cursor=after:2" in link
     path_of_link = link[link.index("/api") :]
     assert len(anna.get(path_of_link)["messages"]["results"]) == 1
+
+
+def test_what_people_did_to_a_mailing_stays_in_its_history(anna: Api, running: dict[str, Any], engine: Engine) -> None:
+    path_of_mailing = f"/api/v1/mailing/{running['mailing']}"
+    fate(engine, status=4, error_code="refused")
+    anna.post(f"{path_of_mailing}/retry-failed", expect=200)
+    anna.ask("PATCH", path_of_mailing, {"name": "autumn"})
+    change(engine, Mailing, status="cancelled")
+    anna.ask("DELETE", path_of_mailing, expect=204)
+    found = anna.get(f"{path_of_mailing}/history")["results"]
+    assert [(row["action"], row["changes"]) for row in found[1:]] == [
+        ("retry_failed", {"messages": [None, 1]}),
+        ("update", {"name": [MAILING["name"], "autumn"]}),
+        ("delete", {}),
+    ]

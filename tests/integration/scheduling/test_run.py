@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from chalicelib.domain.status import StartSource
-from chalicelib.services import clients
+from chalicelib.services import clients, mailings
 from chalicelib.services import messages as by_hand
 from chalicelib.storage import messages
 from tests.world import NOW, START, World
@@ -202,3 +202,25 @@ def test_whose_end_has_passed_gets_a_row_that_says_so(world: World) -> None:
 
 def test_a_mailing_without_clients_starts_and_ends(world: World) -> None:
     assert world.finish(world.write().id).counts["total"] == 0
+
+
+def test_who_came_after_a_mailing_was_cancelled_gets_none(world: World) -> None:
+    world.add_clients(2)
+    mailing = world.write()
+    world.run(mailing.id)
+    world.add_clients(1, first=2)
+    mailings.cancel(world.engine, world.owner, mailing.id, clock=world.clock)
+    assert world.finish(mailing.id).status == "cancelled"
+    assert world.statuses(mailing.id) == {"cancelled": 2, "total": 2}
+
+
+def test_mailings_that_run_share_the_providers_rate(world: World) -> None:
+    world.settings = world.settings.model_copy(update={"provider_rate": 10})
+    world.add_clients(100)
+    one, other = world.write(), world.write()
+    dispatched = []
+    for mailing in (one, other):
+        figures = world.run(mailing.id)
+        assert figures is not None
+        dispatched.append(figures.dispatched)
+    assert dispatched == [30, 15], "three seconds' worth: of the whole rate, and of half of it"
