@@ -172,3 +172,17 @@ def test_each_verb_is_idempotent_and_legal_only_where_it_makes_sense(world: Worl
     actions = [row[0] for row in world.sql("SELECT action FROM history ORDER BY id")]
     assert actions == ["create", "pause", "resume", "pause", "cancel"], "what changed nothing is not written down"
     mailings.delete(*who)
+
+
+def test_a_paused_mailing_whose_end_is_moved_nearer_expires_then(world: World) -> None:
+    world.add_clients(2)
+    mailing = world.write()
+    world.run(mailing.id)
+    mailings.pause(world.engine, world.owner, mailing.id, clock=world.clock)
+    world.work()
+    world.clock.advance(seconds=2)
+    world.run(mailing.id)
+    assert world.mailing(mailing.id).next_run_at == NOW + timedelta(days=1)
+    mailings.edit(world.engine, world.owner, mailing.id, {"ends_at": START + HOUR}, clock=world.clock)
+    assert world.finish(mailing.id).counts["expired"] == 2
+    assert world.clock.now < NOW + 2 * HOUR
