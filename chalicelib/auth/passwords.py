@@ -1,4 +1,4 @@
-"""Password hashes (argon2id) and what a password must be."""
+"""Password hashes (argon2id), and how long a password may be."""
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
