@@ -2,8 +2,13 @@
 
 from datetime import timedelta
 
+import pytest
+
 from chalicelib.domain.status import StartSource
+from chalicelib.scheduling.reconcile import _known
 from chalicelib.services import mailings
+from chalicelib.storage import mailings as mailings_stored
+from chalicelib.storage.engine import autocommit
 from tests.world import NOW, START, World
 
 LATER = START + timedelta(hours=1)
@@ -90,3 +95,60 @@ def test_a_mailing_that_wants_no_run_though_it_has_work(world: World) -> None:
     world.sql("UPDATE mailing SET next_run_at = NULL")
     assert world.reconcile().mailings_stranded == 1
     assert world.finish(mailing.id).counts["sent"] == 3
+
+
+def test_every_lost_row_is_rescued_however_many_and_its_mailing_woken_at_once(world: World) -> None:
+    world.add_clients(5)
+    mailing = world.write()
+    world.run(mailing.id)
+    world.aws.chunks.clear()
+    world.settings = world.settings.model_copy(update={"plan_slice": 2})
+    world.clock.advance(seconds=world.settings.visibility_seconds)
+    world.sql("UPDATE mailing SET next_run_at = :later", later=world.clock.now + timedelta(hours=1))
+    world.aws.runs.clear()
+    repairs = world.reconcile()
+    assert (repairs.messages_rescued, repairs.runs_woken) == (5, 1)
+    assert world.mailing(mailing.id).next_run_at == world.clock.now
+    assert [body["mailing_id"] for body, _ in world.aws.runs] == [mailing.id]
+
+
+@pytest.mark.parametrize("status", ["scheduled", "running", "paused", "cancelled"])
+def test_a_stranded_mailing_is_woken_at_once(world: World, status: str) -> None:
+    world.add_clients(3)
+    mailing = world.write()
+    world.run(mailing.id)
+    world.sql("UPDATE mailing SET next_run_at = NULL, status = :status", status=status)
+    world.aws.runs.clear()
+    repairs = world.reconcile()
+    assert (repairs.mailings_stranded, repairs.runs_woken) == (1, 1)
+    assert [body["mailing_id"] for body, _ in world.aws.runs] == [mailing.id]
+
+
+def test_schedules_that_are_just_being_made_or_left_are_nobodys_orphans(world: World) -> None:
+    """The new one is made before it is confirmed; the old one is deleted after."""
+    mailing = world.write(starts_at=LATER)
+    hour, day = NOW + timedelta(hours=1), NOW + timedelta(days=1)
+    for next_run_at, schedule_at in ((day, hour), (hour, day)):
+        world.aws.schedules = {f"mailing-{mailing.id}-{moment.timestamp():.0f}": {} for moment in (hour, day)}
+        world.sql("UPDATE mailing SET next_run_at = :one, schedule_at = :other", one=next_run_at, other=schedule_at)
+        with autocommit(world.engine) as connection:
+            assert _known(mailings_stored.all_run_times(connection)) == set(world.aws.schedules)
+
+
+def test_only_schedules_that_are_still_wanted_are_made_again(world: World) -> None:
+    mailing = world.write(starts_at=LATER)
+    world.aws.schedules.clear()
+    world.clock.advance(hours=1, seconds=-1)
+    assert world.reconcile().schedules_remade == 0, "it is firing just now"
+    world.sql("UPDATE mailing SET next_run_at = :later", later=NOW + timedelta(days=1))
+    repairs = world.reconcile()
+    assert (repairs.schedules_moved, repairs.schedules_remade) == (1, 0)
+    assert list(world.aws.schedules) == [f"mailing-{mailing.id}-{(NOW + timedelta(days=1)).timestamp():.0f}"]
+
+
+def test_a_scheduler_that_is_away_stops_nothing_else(world: World) -> None:
+    world.add_clients(3)
+    world.write(starts_at=LATER)
+    world.sql("UPDATE mailing SET next_run_at = NULL")
+    world.aws.down = True
+    assert world.reconcile().mailings_stranded == 1
