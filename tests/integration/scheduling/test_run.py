@@ -1,9 +1,12 @@
 """One run of a mailing: planning, dispatch, chaining, finishing."""
 
+from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 from chalicelib.domain.status import StartSource
+from chalicelib.scheduling.run import advance_mailing
 from chalicelib.services import clients, mailings
 from chalicelib.services import messages as by_hand
 from chalicelib.storage import messages
@@ -224,3 +227,16 @@ def test_mailings_that_run_share_the_providers_rate(world: World) -> None:
         assert figures is not None
         dispatched.append(figures.dispatched)
     assert dispatched == [30, 15], "three seconds' worth: of the whole rate, and of half of it"
+
+
+def test_a_run_whose_time_is_up_goes_on_at_once_in_the_next(world: World) -> None:
+    world.add_clients(50)
+    world.settings = world.settings.model_copy(update={"plan_slice": 10})
+    mailing = world.write()
+    ticks = count()
+    tools = replace(world.run_tools, monotonic=lambda: float(next(ticks)))
+    figures = advance_mailing(tools, mailing.id, StartSource.SCHEDULE, seconds=2.5)
+    assert figures is not None
+    assert (figures.out_of_time, figures.planned) == (True, 30)
+    assert world.mailing(mailing.id).next_run_at == NOW
+    assert world.finish(mailing.id).counts["sent"] == 50
