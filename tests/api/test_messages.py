@@ -269,3 +269,11 @@ def test_what_people_did_to_a_mailing_stays_in_its_history(anna: Api, running: d
         ("update", {"name": [MAILING["name"], "autumn"]}),
         ("delete", {}),
     ]
+
+
+def test_a_client_of_another_owner_joins_no_mailing_even_by_a_superuser(anna: Api, boris: Api, root: Api) -> None:
+    mailing = anna.post("/api/v1/mailing", MAILING)
+    client = boris.post("/api/v1/client", {"phone": PHONE, "time_zone": "UTC"})
+    refused = root.post("/api/v1/message", {"mailing": mailing["id"], "client": client["id"]}, expect=422)
+    assert [error["field"] for error in refused["errors"]] == ["client"]
+    anna.post("/api/v1/message", {"mailing": mailing["id"], "client": client["id"]}, expect=404)

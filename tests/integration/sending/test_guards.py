@@ -140,6 +140,22 @@ def test_a_run_is_only_ever_brought_forward(world: World, dispatched: tuple[int,
     assert next_run(world) == LATER
 
 
+@pytest.mark.parametrize("status", ["draft", "finished"])
+def test_what_does_not_run_wants_no_run(world: World, dispatched: tuple[int, list[int]], status: str) -> None:
+    mailing_id, _ = dispatched
+    world.sql("UPDATE mailing SET next_run_at = NULL, status = :status", status=status)
+    with autocommit(world.engine) as connection:
+        assert not mailings.lower_next_run(connection, mailing_id, NOW)
+
+
+def test_a_schedule_is_confirmed_by_who_knew_the_one_before(world: World, dispatched: tuple[int, list[int]]) -> None:
+    mailing_id, _ = dispatched
+    with autocommit(world.engine) as connection:
+        assert mailings.confirm_schedule(connection, mailing_id, None, LATER)
+        assert not mailings.confirm_schedule(connection, mailing_id, None, NOW)
+        assert mailings.confirm_schedule(connection, mailing_id, LATER, None)
+
+
 def test_anothers_do_not_contact_list_bars_nobody(world: World) -> None:
     """Neither when planned, nor when caught up with, nor at the claim, nor when tried again."""
     world.add_clients(3)
