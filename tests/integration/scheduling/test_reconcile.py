@@ -152,3 +152,19 @@ def test_a_scheduler_that_is_away_stops_nothing_else(world: World) -> None:
     world.sql("UPDATE mailing SET next_run_at = NULL")
     world.aws.down = True
     assert world.reconcile().mailings_stranded == 1
+
+
+def test_a_zone_new_to_the_clients_joins_a_paused_mailing_too(world: World) -> None:
+    world.add_clients(1)
+    mailing = world.write(starts_at=LATER)
+    mailings.pause(world.engine, world.owner, mailing.id, clock=world.clock)
+    world.add_clients(1, first=1, zone="Asia/Tokyo")
+    assert world.reconcile().zones_added == 1
+
+
+def test_a_schedule_that_nobody_wants_any_more_is_taken_away(world: World) -> None:
+    mailing = world.write(starts_at=LATER)
+    world.sql("UPDATE mailing SET status = 'draft', next_run_at = NULL")
+    assert world.reconcile().schedules_moved == 1
+    assert not world.aws.schedules
+    assert world.sql("SELECT schedule_at FROM mailing WHERE id = :id", id=mailing.id) == [(None,)]
