@@ -186,3 +186,19 @@ def test_a_paused_mailing_whose_end_is_moved_nearer_expires_then(world: World) -
     mailings.edit(world.engine, world.owner, mailing.id, {"ends_at": START + HOUR}, clock=world.clock)
     assert world.finish(mailing.id).counts["expired"] == 2
     assert world.clock.now < NOW + 2 * HOUR
+
+
+def test_windows_and_ends_are_each_mailings_and_each_zones_own(world: World) -> None:
+    world.add_clients(1, zone="Asia/Tokyo")
+    world.add_clients(1, first=1)
+    early = world.write(time_zone=None, starts_at=START - 9 * HOUR, ends_at=START + HOUR)
+    other = world.write(time_zone=None, starts_at=START + 2 * HOUR, ends_at=START + 30 * HOUR)
+    ends = "SELECT expires_at FROM mailing_zone WHERE mailing_id = :id ORDER BY time_zone"
+    assert world.sql(ends, id=early.id) == [(NOW - 8 * HOUR,), (NOW + HOUR,)]
+    assert world.sql(ends, id=other.id) == [(NOW + 21 * HOUR,), (NOW + 30 * HOUR,)]
+    mailings.edit(world.engine, world.owner, other.id, {"ends_at": START + 31 * HOUR}, clock=world.clock)
+    assert world.sql(ends, id=early.id) == [(NOW - 8 * HOUR,), (NOW + HOUR,)]
+    world.sql("UPDATE mailing_zone SET expires_at = :end WHERE time_zone = 'UTC'", end=NOW + HOUR)
+    world.run(early.id)
+    world.run(early.id)
+    assert world.statuses(early.id) == {"waiting": 1, "expired": 1, "total": 2}
