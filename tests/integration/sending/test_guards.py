@@ -192,3 +192,52 @@ def test_trying_one_mailing_again_leaves_the_others_alone(world: World, dispatch
     world.sql("UPDATE message SET status = 4, error_code = 'refused'")
     assert life.retry_failed(world.engine, world.owner, mailing_id, clock=world.clock).counts["waiting"] == 2
     assert world.statuses(other.id) == {"failed": 2, "total": 2}
+
+
+def test_only_zones_whose_end_came_expire(world: World, dispatched: tuple[int, list[int]]) -> None:
+    mailing_id, (first, second) = dispatched
+    world.sql("UPDATE message SET time_zone = 'Asia/Tokyo' WHERE id = :id", id=first)
+    with autocommit(world.engine) as connection:
+        assert messages.expire(connection, mailing_id, ["Asia/Tokyo"], 10, NOW) == 1
+    assert [row[:2] for row in state(world)] == [(first, 3), (second, 1)]
+
+
+@pytest.mark.parametrize("end", ["expire", "cancel"])
+def test_what_a_dead_worker_held_is_neither_expired_nor_cancelled(
+    world: World, dispatched: tuple[int, list[int]], end: str
+) -> None:
+    """Nobody can tell whether it was delivered."""
+    mailing_id, (first, second) = dispatched
+    claim(world, mailing_id, [first])
+    with autocommit(world.engine) as connection:
+        if end == "expire":
+            assert messages.expire(connection, mailing_id, ["UTC"], 10, NOW + LEASE) == 2
+        else:
+            assert messages.cancel(connection, mailing_id, 10, NOW + LEASE) == 2
+    found = world.sql("SELECT id, status, error_code, unknown, lease_until FROM message ORDER BY id")
+    assert found == [(first, 4, "unknown_outcome", True, None), (second, 3 if end == "expire" else 5, None, False, None)]
+
+
+def test_what_can_not_be_answered_before_the_end_is_not_dispatched(world: World) -> None:
+    world.add_clients(1)
+    mailing = world.write()
+    world.run(mailing.id)
+    world.sql("UPDATE message SET dispatched_at = NULL")
+    end = NOW + timedelta(days=1)
+    with autocommit(world.engine) as connection:
+        assert messages.mark_dispatched(connection, mailing.id, 10, end - DEADLINE, DEADLINE) == []
+        before = end - DEADLINE - timedelta(seconds=1)
+        assert len(messages.mark_dispatched(connection, mailing.id, 10, before, DEADLINE)) == 1
+
+
+def test_deleting_the_last_waiting_message_ends_the_mailing(world: World) -> None:
+    """Its next run, which finds nothing left, is wanted now and not when the message would have gone."""
+    world.add_clients(1)
+    mailing = world.write(starts_at=NOW.replace(tzinfo=None) + timedelta(hours=1))
+    world.clock.advance(hours=1)
+    world.run(mailing.id)
+    world.sql("UPDATE message SET dispatched_at = NULL")
+    world.sql("UPDATE mailing SET next_run_at = :later", later=world.clock.now + timedelta(hours=5))
+    by_hand.delete(world.engine, world.owner, world.sql("SELECT id FROM message")[0][0], clock=world.clock)
+    assert next_run(world) == world.clock.now
+    assert world.finish(mailing.id).status == "finished"
