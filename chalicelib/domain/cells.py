@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 
-_WORD = re.compile(r'\s*(?:"(?P<quoted>(?:[^"]|"")+)"|(?P<bare>[^,;]*?))\s*(?:[,;]|$)')
+_WORD = re.compile(r'\s*(?:"(?P<quoted>(?:[^"]|"")+)"\s*(?=[,;]|$)|(?P<bare>[^,;]*))(?:[,;]|$)')
 _ODD_WORD = re.compile(r"""^["']|[,;\r\n]|^\s|\s$""")
 _ODD_VALUE = re.compile(r'^"|[\r\n]|^\s|\s$')
 
@@ -20,7 +20,7 @@ def join_words(words: Iterable[str]) -> str:
 
 def split_words(text: str) -> list[str]:
     """The words, each once."""
-    found = (each["bare"] if each["quoted"] is None else each["quoted"].replace('""', '"') for each in _WORD.finditer(text))
+    found = (each["bare"].strip() if each["quoted"] is None else each["quoted"].replace('""', '"') for each in _WORD.finditer(text))
     return list(dict.fromkeys(word for word in found if word))
 
 
