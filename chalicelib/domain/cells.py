@@ -20,7 +20,9 @@ def join_words(words: Iterable[str]) -> str:
 
 def split_words(text: str) -> list[str]:
     """The words, each once."""
-    found = (each["bare"].strip() if each["quoted"] is None else each["quoted"].replace('""', '"') for each in _WORD.finditer(text))
+    found = (
+        each["bare"].strip() if each["quoted"] is None else each["quoted"].replace('""', '"') for each in _WORD.finditer(text)
+    )
     return list(dict.fromkeys(word for word in found if word))
 
 
