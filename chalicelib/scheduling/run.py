@@ -14,7 +14,7 @@ from chalicelib.domain.next_run import MailingState, next_run
 from chalicelib.domain.status import MailingStatus, MessageStatus, StartSource
 from chalicelib.observability import log
 from chalicelib.services import schedules
-from chalicelib.storage import gates, mailings, message_counts, messages, zones
+from chalicelib.storage import gates, mailings, message_counts, messages, planning, zones
 from chalicelib.storage.clock import Clock, database_clock
 from chalicelib.storage.engine import UNIQUE_VIOLATION, autocommit, sqlstate
 from chalicelib.storage.mailings import RunMailing, RunTimes
@@ -134,8 +134,8 @@ class Run:
                 if zone.planned_at is not None or not self._plannable(zone, mailing.status, now):
                     continue
                 status = MessageStatus.EXPIRED if zone.expires_at <= now else MessageStatus.WAITING
-                place = messages.ZoneSlice(mailing.id, mailing.owner_id, zone.time_zone, zone.cursor, status, zone.opens_at)
-                found = messages.plan_slice(connection, place, mailing.selection, left, now, some_planned=self._some_planned)
+                place = planning.ZoneSlice(mailing.id, mailing.owner_id, zone.time_zone, zone.cursor, status, zone.opens_at)
+                found = planning.plan_slice(connection, place, mailing.selection, left, now, some_planned=self._some_planned)
                 planned += found.rows
                 left -= found.clients
                 if left <= 0:
@@ -206,7 +206,7 @@ class Run:
                 return RunTimes(None, None), now
             moment = self._next_run(connection, mailing.status, now)
             if moment is None and mailing.status is not MailingStatus.CANCELLED:
-                self.figures.caught_up = messages.catch_up(connection, mailing.id, mailing.owner_id, mailing.selection, now)
+                self.figures.caught_up = planning.catch_up(connection, mailing.id, mailing.owner_id, mailing.selection, now)
                 moment = self._next_run(connection, mailing.status, now) if self.figures.caught_up else None
             if moment is None:
                 return mailings.finish(connection, mailing.id, message_counts.of_mailing(connection, mailing.id), now), now

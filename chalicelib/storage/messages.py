@@ -1,4 +1,4 @@
-"""Queries on messages: planning, dispatch, claim, record. Set-based: no statement here is run once a row."""
+"""Queries on messages: dispatch, claim, record. Set-based: no statement here is run once a row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,59 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from chalicelib.domain.outcome import Verdict
-from chalicelib.domain.selection import Selection
 from chalicelib.domain.status import ErrorCode, MessageStatus
 from chalicelib.storage.prepared import prepared_text
-
-# Selection.matches, in SQL.
-SELECTED = """
-    (cardinality(CAST(:codes AS text[])) = 0 OR c.operator_code = ANY(CAST(:codes AS text[])))
-    AND (cardinality(CAST(:tags AS text[])) = 0 OR c.tags && CAST(:tags AS text[]))
-"""
-
-# One slice of one zone: rows, and the cursor behind them, in one statement. FOR KEY SHARE keeps a client from being deleted between
-# being read and being written as a foreign key; the unique keys make a repeated slice harmless. To look into both of them before
-# every insert costs a sixth more, for what hardly ever happens: so that is done only in slices where it has.
-_PLAN = """
-WITH slice AS (
-  SELECT c.id, c.phone, EXISTS (SELECT 1 FROM do_not_contact d WHERE d.owner_id = c.owner_id AND d.phone = c.phone) AS barred
-  FROM client c
-  WHERE c.owner_id = :owner AND c.time_zone = :zone AND c.id > :cursor AND {selected}
-  ORDER BY c.id LIMIT :size FOR KEY SHARE
-), planned AS (
-  INSERT INTO message (mailing_id, owner_id, client_id, phone, time_zone, not_before, status, error_code)
-  SELECT :mailing, :owner, id, phone, :zone, :not_before,
-    CASE WHEN barred AND :status = 1 THEN 4 ELSE :status END, CASE WHEN barred AND :status = 1 THEN 'do_not_contact' END
-  FROM slice
-  {on_conflict} RETURNING 1
-), seen AS (
-  SELECT count(*) AS clients, max(id) AS last FROM slice
-), moved AS (
-  UPDATE mailing_zone z SET cursor = coalesce(seen.last, z.cursor),
-    planned_at = CASE WHEN seen.clients < :size THEN CAST(:now AS timestamptz) END
-  FROM seen WHERE z.mailing_id = :mailing AND z.time_zone = :zone
-)
-SELECT (SELECT clients FROM seen), (SELECT count(*) FROM planned)
-"""
-_PLAN_NEW = text(_PLAN.format(selected=SELECTED, on_conflict=""))
-_PLAN_MISSING = text(_PLAN.format(selected=SELECTED, on_conflict="ON CONFLICT DO NOTHING"))
-
-# All zones at once and no cursor: whoever came into the selection, or moved to a zone that was already planned, and has no row.
-_CATCH_UP = text(
-    f"""
-    INSERT INTO message (mailing_id, owner_id, client_id, phone, time_zone, not_before, status, error_code)
-    SELECT z.mailing_id, c.owner_id, c.id, c.phone, c.time_zone, greatest(z.opens_at, :now),
-      CASE WHEN z.expires_at <= :now THEN 3 WHEN d.id IS NOT NULL THEN 4 ELSE 1 END,
-      CASE WHEN z.expires_at > :now AND d.id IS NOT NULL THEN 'do_not_contact' END
-    FROM client c JOIN mailing_zone z ON z.mailing_id = :mailing AND z.time_zone = c.time_zone
-    LEFT JOIN do_not_contact d ON d.owner_id = c.owner_id AND d.phone = c.phone
-    WHERE c.owner_id = :owner AND {SELECTED}
-      AND NOT EXISTS (SELECT 1 FROM message m WHERE m.mailing_id = :mailing AND m.client_id = c.id)
-      AND NOT EXISTS (SELECT 1 FROM message m WHERE m.mailing_id = :mailing AND m.phone = c.phone)
-    ORDER BY c.id FOR KEY SHARE OF c
-    ON CONFLICT DO NOTHING
-    """  # noqa: S608
-)
 
 # LATERAL walks the index of undispatched rows zone by zone and never meets a row of a closed one. They are chosen once, as an
 # array: right after planning PostgreSQL has no statistics of the new rows, takes them for one, and in a join would choose anew for
@@ -213,60 +162,10 @@ _RESCUE_LOST = text(
     """
 )
 
+_ANY = text("SELECT EXISTS (SELECT FROM message WHERE mailing_id = :mailing)")
 _ANY_UNDECIDED = text(
     "SELECT EXISTS (SELECT 1 FROM message WHERE mailing_id = :mailing AND status = 1 AND (lease_until IS NOT NULL OR unknown))"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """What one slice of planning did: clients looked at, rows made."""
-
-    clients: int
-    rows: int
-
-
-@dataclass(frozen=True, slots=True)
-class ZoneSlice:
-    """Where the planning of one zone of a mailing stands, and what its rows begin with."""
-
-    mailing_id: int
-    owner_id: int
-    time_zone: str
-    cursor: int
-    status: MessageStatus
-    not_before: datetime
-
-
-def plan_slice(
-    connection: Connection, place: ZoneSlice, selection: Selection, size: int, now: datetime, *, some_planned: bool = False
-) -> Planned:
-    """Plans up to `size` selected clients of one zone beyond its cursor; the zone is planned when fewer than that were left.
-
-    A client or phone that has a message in this mailing already is a unique violation, or with `some_planned` passed over.
-    """
-    parameters = selected(selection) | {
-        "mailing": place.mailing_id,
-        "owner": place.owner_id,
-        "zone": place.time_zone,
-        "cursor": place.cursor,
-        "status": int(place.status),
-        "not_before": place.not_before,
-        "size": size,
-        "now": now,
-    }
-    return Planned(*connection.execute(_PLAN_MISSING if some_planned else _PLAN_NEW, parameters).one())
-
-
-def catch_up(connection: Connection, mailing_id: int, owner_id: int, selection: Selection, now: datetime) -> int:
-    """Rows for selected clients that have none, over all zones of the mailing; how many were made."""
-    parameters = selected(selection) | {"mailing": mailing_id, "owner": owner_id, "now": now}
-    return connection.execute(_CATCH_UP, parameters).rowcount
-
-
-def selected(selection: Selection) -> dict[str, Any]:
-    """The parameters of SELECTED."""
-    return {"codes": list(selection.operator_codes), "tags": list(selection.tags)}
 
 
 def mark_dispatched(connection: Connection, mailing_id: int, size: int, now: datetime, deadline: timedelta) -> list[int]:
@@ -396,9 +295,6 @@ def rescue_lost(connection: Connection, *, now: datetime, lost_before: datetime,
 def any_undecided(connection: Connection, mailing_id: int) -> bool:
     """Is a message of it at the provider, or was one of which nobody can tell yet what became of it?"""
     return bool(connection.execute(_ANY_UNDECIDED, {"mailing": mailing_id}).scalar_one())
-
-
-_ANY = text("SELECT EXISTS (SELECT FROM message WHERE mailing_id = :mailing)")
 
 
 def any_of(connection: Connection, mailing_id: int) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from chalicelib.domain.selection import Selection
-from chalicelib.storage.messages import SELECTED, selected
+from chalicelib.storage.selections import SELECTED, selected
 
 
 @dataclass(frozen=True, slots=True)

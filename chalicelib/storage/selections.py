@@ -1,4 +1,4 @@
-"""Reading the clients that a selection matches, before anything is planned."""
+"""Which clients a selection matches: the condition, and reading them before anything is planned."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,12 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from chalicelib.domain.selection import Selection
-from chalicelib.storage.messages import SELECTED, selected
+
+# Selection.matches, in SQL.
+SELECTED = """
+    (cardinality(CAST(:codes AS text[])) = 0 OR c.operator_code = ANY(CAST(:codes AS text[])))
+    AND (cardinality(CAST(:tags AS text[])) = 0 OR c.tags && CAST(:tags AS text[]))
+"""
 
 _BY_ZONE = text(f"SELECT c.time_zone, count(*) FROM client c WHERE c.owner_id = :owner AND {SELECTED} GROUP BY c.time_zone")  # noqa: S608
 _BARRED = text(
@@ -26,6 +31,11 @@ class SampleClient:
 
     id: int
     attributes: dict[str, Any]
+
+
+def selected(selection: Selection) -> dict[str, Any]:
+    """The parameters of SELECTED."""
+    return {"codes": list(selection.operator_codes), "tags": list(selection.tags)}
 
 
 def count_by_zone(connection: Connection, owner_id: int, selection: Selection) -> dict[str, int]:
