@@ -3,13 +3,13 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from babel.numbers import format_decimal
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette_admin.fields import DateTimeField, EnumField, IntegerField, StringField, TextAreaField
-from starlette_admin.i18n import format_date, format_datetime, get_locale, get_tzinfo, gettext, ngettext
+from starlette_admin.i18n import format_date, format_datetime, get_locale, get_tzinfo, ngettext
 from starlette_admin.i18n import lazy_gettext as _
 from starlette_admin.types import RequestAction
 
@@ -46,6 +46,21 @@ def as_typed(value: Any) -> Any:
     if isinstance(value, time):
         return value.isoformat(timespec="minutes")
     return value
+
+
+class Strict:
+    """For fields whose `parse_form_data` leaves what it cannot read as the text it is, so that it is refused and not left out.
+
+    No field itself: a dataclass beside another would put the defaults of all fields over those of the other.
+    """
+
+    unread: ClassVar[Any]
+
+    async def validate(self, request: Request, value: Any, form_values: dict[str, Any]) -> None:
+        """Raises ValueError for what could not be read."""
+        if isinstance(value, str):
+            raise ValueError(str(self.unread))
+        await super().validate(request, value, form_values)  # type: ignore[misc]  # the field's own
 
 
 @dataclass
@@ -100,11 +115,12 @@ class ZoneField(StringField):
 
 
 @dataclass
-class WallTimeField(StringField):
+class WallTimeField(Strict, StringField):
     """A wall time: what clocks show somewhere. Never converted, never with an offset."""
 
     input_type: str = "datetime-local"
     class_: str = "form-control"
+    unread = _("This is not a date and time.")
 
     async def parse_form_data(self, request: Request, form_data: FormData) -> Any:
         """The wall time; what is none, or has an offset, stays a text, for `validate` to refuse."""
@@ -114,12 +130,6 @@ class WallTimeField(StringField):
         except ValueError:
             return raw or None
         return wall if wall.tzinfo is None else raw
-
-    async def validate(self, request: Request, value: Any, form_values: dict[str, Any]) -> None:
-        """Raises ValueError for what is no wall time."""
-        if isinstance(value, str):
-            raise ValueError(gettext("This is not a date and time."))
-        await super().validate(request, value, form_values)
 
     async def serialize_value(self, request: Request, value: Any) -> str:
         """As people write it; in forms and files as computers do."""
@@ -131,11 +141,12 @@ class WallTimeField(StringField):
 
 
 @dataclass
-class TimeOfDayField(StringField):
+class TimeOfDayField(Strict, StringField):
     """A time of day."""
 
     input_type: str = "time"
     class_: str = "form-control"
+    unread = _("This is not a time of day.")
 
     async def parse_form_data(self, request: Request, form_data: FormData) -> Any:
         """The time; what is none stays a text, for `validate` to refuse."""
@@ -144,12 +155,6 @@ class TimeOfDayField(StringField):
             return time.fromisoformat(raw).replace(tzinfo=None)
         except ValueError:
             return raw or None
-
-    async def validate(self, request: Request, value: Any, form_values: dict[str, Any]) -> None:
-        """Raises ValueError for what is no time of day."""
-        if isinstance(value, str):
-            raise ValueError(gettext("This is not a time of day."))
-        await super().validate(request, value, form_values)
 
     async def serialize_value(self, request: Request, value: Any) -> str:
         """Hours and minutes."""
@@ -188,11 +193,12 @@ class CodeField(EnumField):
 
 
 @dataclass
-class OwnerField(EnumField):
+class OwnerField(Strict, EnumField):
     """Whose it is: for superusers, who alone see other people's things."""
 
     coerce: Any = int
     required: bool | None = False
+    unread = _("This is not a whole number.")
 
     def __post_init__(self) -> None:
         self.choices_loader = owner_choices
@@ -205,12 +211,6 @@ class OwnerField(EnumField):
         number = whole(raw)
         return raw or None if number is None else number
 
-    async def validate(self, request: Request, value: Any, form_values: dict[str, Any]) -> None:
-        """Raises ValueError for what is no id."""
-        if isinstance(value, str):
-            raise ValueError(gettext("This is not a whole number."))
-        await super().validate(request, value, form_values)
-
     async def serialize_value(self, request: Request, value: Any) -> Any:
         """The user's name; the id in forms."""
         if request.state.action.is_form():
@@ -219,19 +219,15 @@ class OwnerField(EnumField):
 
 
 @dataclass
-class WholeNumberField(IntegerField):
+class WholeNumberField(Strict, IntegerField):
     """A whole number; the library takes what is none for nothing at all."""
+
+    unread = _("This is not a whole number.")
 
     async def parse_form_data(self, request: Request, form_data: FormData) -> Any:
         """The number; what is none stays a text, for `validate` to refuse."""
         raw = text_of(form_data, self.id)
         return int(raw) if _WHOLE.fullmatch(raw) else raw or None
-
-    async def validate(self, request: Request, value: Any, form_values: dict[str, Any]) -> None:
-        """Raises ValueError for what is no whole number."""
-        if isinstance(value, str):
-            raise ValueError(gettext("This is not a whole number."))
-        await super().validate(request, value, form_values)
 
 
 @dataclass
