@@ -13,6 +13,7 @@ from benchmarks.worker import dispatched
 from chalicelib.domain.outcome import Outcome, OutcomeKind
 from chalicelib.domain.paging import Slice
 from chalicelib.domain.status import StartSource
+from chalicelib.providers import Outgoing
 from chalicelib.scheduling.run import RunTools, advance_mailing
 from chalicelib.sending.worker import Chunk, WorkerTools, send_chunk
 from chalicelib.storage import mailing_reads, message_reads
@@ -35,7 +36,7 @@ def _none(_queue_url: str, _bodies: Sequence[dict[str, object]]) -> list[int]:
 
 
 class _Accepts:
-    def send(self, _message_id: int, _phone: str, _text: str) -> Outcome:
+    def send(self, _message: Outgoing) -> Outcome:
         return Outcome(OutcomeKind.ACCEPTED)
 
 

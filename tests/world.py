@@ -17,6 +17,7 @@ from chalicelib.config import Settings
 from chalicelib.domain.access import Principal
 from chalicelib.domain.outcome import Outcome, OutcomeKind
 from chalicelib.domain.status import StartSource
+from chalicelib.providers import Outgoing
 from chalicelib.scheduling.reconcile import Repairs, reconcile
 from chalicelib.scheduling.run import RunFigures, RunTools, advance_mailing
 from chalicelib.sending.worker import Chunk, ChunkFigures, WorkerTools, send_chunk
@@ -56,11 +57,11 @@ class Ledger:
     phones: dict[int, str] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
 
-    def send(self, message_id: int, phone: str, text: str) -> Outcome:
+    def send(self, message: Outgoing) -> Outcome:
         with self.lock:
-            self.calls.append(message_id)
-            self.texts[message_id], self.phones[message_id] = text, phone
-        return self.answer(message_id)
+            self.calls.append(message.id)
+            self.texts[message.id], self.phones[message.id] = message.text, message.phone
+        return self.answer(message.id)
 
 
 class FakeAws:

@@ -1,6 +1,6 @@
 """What a provider's answer means for a message."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,6 +16,10 @@ class OutcomeKind(StrEnum):
     """The provider understood and will not deliver this message."""
     NOT_DELIVERED = "not_delivered"
     """Surely not delivered; another try may help."""
+    UNEXPECTED_REFUSAL = "unexpected_refusal"
+    """Surely not accepted, with a status that settles nothing else: tried again a few times, then final."""
+    THROTTLED = "throttled"
+    """Surely not accepted because calls come too fast: no attempt is spent, and it is no failure of the provider."""
     MISCONFIGURED = "misconfigured"
     """The answer blames our configuration (token, address), not this message."""
     UNKNOWN = "unknown"
@@ -36,35 +40,9 @@ class Outcome:
     code: ErrorCode | None = None
 
 
-_REFUSALS = frozenset({400, 413, 422})
-_LATER = frozenset({429, 503})
-_OUR_FAULT = frozenset({401, 402, 403, 404, 405})
-
-
-def classify(status: int, body: object, retry_after: float | None = None) -> Outcome:
-    """Outcome of an answer that arrived whole.
-
-    `status` is HTTP's, `body` the decoded JSON (None if it was none), `retry_after` seconds. A code other than 0 in a well-formed
-    200 is a refusal; a 2xx that does not say what the contract says may have delivered and is unknown, as is any other 5xx.
-    """
-    detail = f"HTTP {status}"
-    if status == 200 and isinstance(body, Mapping):
-        code = body.get("code")
-        if type(code) is int:
-            return Outcome(OutcomeKind.ACCEPTED) if code == 0 else Outcome(OutcomeKind.REFUSED, f"{detail}, code {code}")
-    if status in _REFUSALS:
-        return Outcome(OutcomeKind.REFUSED, detail)
-    if status in _LATER:
-        return Outcome(OutcomeKind.NOT_DELIVERED, detail, retry_after)
-    if status in _OUR_FAULT or 300 <= status < 400:
-        return Outcome(OutcomeKind.MISCONFIGURED, detail)
-    if 400 <= status < 500:
-        return Outcome(OutcomeKind.REFUSED, detail)
-    return Outcome(OutcomeKind.UNKNOWN, detail)
-
-
 ALIVE = frozenset({OutcomeKind.ACCEPTED, OutcomeKind.REFUSED})
-FAILING = frozenset({OutcomeKind.NOT_DELIVERED, OutcomeKind.UNKNOWN})
+FAILING = frozenset({OutcomeKind.NOT_DELIVERED, OutcomeKind.UNEXPECTED_REFUSAL, OutcomeKind.UNKNOWN})
+"""THROTTLED is in neither: a provider that asks for patience is not down, and has not shown that it accepts."""
 UNASKED = frozenset({OutcomeKind.NOT_CALLED, OutcomeKind.WITHHELD})
 """No call was made."""
 
@@ -129,6 +107,8 @@ def decide(outcome: Outcome, attempt: Attempt, rules: RetryRules, *, now: dateti
         return _later(outcome, attempt, now, delay, spent=False)
     if kind is OutcomeKind.MISCONFIGURED:
         return _later(outcome, attempt, now, delay, spent=False, code=ErrorCode.MISCONFIGURED)
+    if kind is OutcomeKind.THROTTLED:
+        return _later(outcome, attempt, now, delay, spent=False, code=ErrorCode.NOT_DELIVERED)
     if kind is OutcomeKind.WITHHELD:
         return _failed(outcome, Attempt(attempt.attempts - 1, attempt.unknown), outcome.code or ErrorCode.REFUSED)
     if kind is OutcomeKind.REFUSED:
@@ -138,9 +118,10 @@ def decide(outcome: Outcome, attempt: Attempt, rules: RetryRules, *, now: dateti
         if rules.honours_key and attempt.attempts < rules.max_attempts:
             return _later(outcome, seen, now, delay, spent=True, code=ErrorCode.UNKNOWN_OUTCOME)
         return _failed(outcome, seen, ErrorCode.UNKNOWN_OUTCOME)
+    code = ErrorCode.REFUSED if kind is OutcomeKind.UNEXPECTED_REFUSAL else ErrorCode.NOT_DELIVERED
     if attempt.attempts < rules.max_attempts:
-        return _later(outcome, attempt, now, delay, spent=True, code=ErrorCode.NOT_DELIVERED)
-    return _failed(outcome, attempt, ErrorCode.NOT_DELIVERED)
+        return _later(outcome, attempt, now, delay, spent=True, code=code)
+    return _failed(outcome, attempt, code)
 
 
 def _failed(outcome: Outcome, attempt: Attempt, code: ErrorCode) -> Verdict:

@@ -16,7 +16,7 @@ from chalicelib.domain.outcome import UNASKED, Attempt, Outcome, OutcomeKind, Re
 from chalicelib.domain.personal_text import MissingValueError, render
 from chalicelib.domain.status import ErrorCode, MessageStatus, StartSource
 from chalicelib.observability import Metrics, log
-from chalicelib.providers import Provider
+from chalicelib.providers import Outgoing, Provider
 from chalicelib.sending.gate import Admission, admit, learn, refund
 from chalicelib.services import schedules
 from chalicelib.storage import mailings, messages
@@ -130,7 +130,7 @@ def _send_one(tools: WorkerTools, claim: Claim, text: str, last_call: float, fig
     except MissingValueError as error:
         return Outcome(OutcomeKind.WITHHELD, error.name, code=ErrorCode.MISSING_VALUE)
     began = tools.monotonic()
-    outcome = tools.provider.send(claim.id, claim.phone, rendered)
+    outcome = tools.provider.send(Outgoing(claim.id, claim.phone, rendered))
     figures.latencies.append(round((tools.monotonic() - began) * 1000, 1))
     return outcome
 

@@ -12,7 +12,7 @@ from chalicelib.domain.personal_text import MissingValueError, render
 from chalicelib.domain.phone import PhoneError, parse_phone
 from chalicelib.domain.selection import Selection
 from chalicelib.observability import log
-from chalicelib.providers import Provider
+from chalicelib.providers import Outgoing, Provider
 from chalicelib.services.mailings import times_of
 from chalicelib.storage import clients, do_not_contact, mailing_reads, selections
 from chalicelib.storage.clock import Clock, database_clock
@@ -104,7 +104,7 @@ def send_test(
         if do_not_contact.listed(connection, row.owner_id, phone):
             raise ConflictError("this phone is on the do-not-contact list")
         message_id: int = connection.execute(_DRAW_ID).scalar_one()
-    outcome = provider.send(message_id, phone, rendered)
+    outcome = provider.send(Outgoing(message_id, phone, rendered))
     log("test_sent", mailing_id=mailing_id, message_id=message_id, outcome=str(outcome.kind))
     return SentTest(message_id, rendered, outcome)
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from sqlalchemy import Engine, text
 
+from chalicelib.domain.http_status import rule_of
+from chalicelib.domain.outcome import OutcomeKind
 from chalicelib.domain.status import MailingStatus, MessageStatus
 from local.provider.ledger import Call
 
-SURELY_NOT_DELIVERED = frozenset({"429", "503", "400", "401", "402", "403", "404", "405", "413", "422", "301", "302", "307"})
+SURELY_NOT_DELIVERED = frozenset(str(status) for status in range(1000) if rule_of(status).kind is not OutcomeKind.UNKNOWN)
 """The ledger's names for answers that leave no doubt; every other one that is not an acceptance does."""
 
 _MESSAGES = text(

@@ -25,7 +25,7 @@ from sqlalchemy import Connection, event
 
 from chalicelib import aws
 from chalicelib.domain.outcome import Outcome
-from chalicelib.providers import Provider
+from chalicelib.providers import Outgoing, Provider
 from chalicelib.scheduling import handler as scheduling
 from chalicelib.sending import handler as sending
 from chalicelib.services import mailings
@@ -176,9 +176,9 @@ class _TrappedProvider:
         self._inner = inner
         self._pass_by = pass_by
 
-    def send(self, message_id: int, phone: str, text: str) -> Outcome:
+    def send(self, message: Outgoing) -> Outcome:
         self._pass_by("before call")
-        outcome = self._inner.send(message_id, phone, text)
+        outcome = self._inner.send(message)
         self._pass_by("after call")
         return outcome
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from chalicelib.domain.outcome import OutcomeKind
-from chalicelib.providers import HttpProvider, retry_after
+from chalicelib.providers import HttpProvider, Outgoing, retry_after
 
 OK = b'{"code": 0, "message": "OK"}'
 Answer = Callable[[socket.socket], None]
@@ -82,8 +82,8 @@ def provider(server: Server, deadline: float = 5) -> HttpProvider:
 
 def test_the_contract_on_the_wire(server: Server) -> None:
     sender = provider(server)
-    assert sender.send(17, "+79101234567", "Привет, ${name}").kind is OutcomeKind.ACCEPTED
-    assert sender.send(18, "+79101234568", "").kind is OutcomeKind.ACCEPTED
+    assert sender.send(Outgoing(17, "+79101234567", "Привет, ${name}")).kind is OutcomeKind.ACCEPTED
+    assert sender.send(Outgoing(18, "+79101234568", "")).kind is OutcomeKind.ACCEPTED
     head, _, body = server.requests[0].partition(b"\r\n\r\n")
     assert head.startswith(b"POST /v1/send/17 HTTP/1.1\r\n")
     assert b"Authorization: Bearer jwt" in head
@@ -110,7 +110,7 @@ def test_answers_good_and_broken(server: Server, raw: bytes, kind: OutcomeKind) 
         connection.shutdown(socket.SHUT_RDWR)
 
     server.answer = answer
-    outcome = provider(server).send(1, "+79101234567", "hello")
+    outcome = provider(server).send(Outgoing(1, "+79101234567", "hello"))
     assert outcome.kind is kind
     assert outcome.retry_after == (7.0 if b"Retry-After" in raw else None)
 
@@ -119,12 +119,12 @@ def test_nobody_there_is_surely_not_delivered() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))  # bound and not listening: refused
         sender = HttpProvider(f"http://127.0.0.1:{free.getsockname()[1]}", "jwt", threads=1, deadline=5)
-        assert sender.send(1, "+79101234567", "hello").kind is OutcomeKind.NOT_DELIVERED
+        assert sender.send(Outgoing(1, "+79101234567", "hello")).kind is OutcomeKind.NOT_DELIVERED
 
 
 def test_a_name_that_does_not_resolve_is_surely_not_delivered() -> None:
     sender = HttpProvider("http://provider.invalid", "jwt", threads=1, deadline=5)
-    assert sender.send(1, "+79101234567", "hello").kind is OutcomeKind.NOT_DELIVERED
+    assert sender.send(Outgoing(1, "+79101234567", "hello")).kind is OutcomeKind.NOT_DELIVERED
 
 
 @pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n", b"HTTP/1.1 200 OK\r\nX-Slow: "])
@@ -137,10 +137,10 @@ def test_a_drip_is_cut_at_the_deadline_of_the_whole_call(server: Server, head: b
 
     server.answer = drip
     begun = time.monotonic()
-    assert provider(server, deadline=0.5).send(1, "+79101234567", "hello").kind is OutcomeKind.UNKNOWN
+    assert provider(server, deadline=0.5).send(Outgoing(1, "+79101234567", "hello")).kind is OutcomeKind.UNKNOWN
     assert time.monotonic() - begun < 3
     server.answer = lambda connection: connection.sendall(whole("200 OK"))
-    assert provider(server).send(2, "+79101234567", "hello").kind is OutcomeKind.ACCEPTED
+    assert provider(server).send(Outgoing(2, "+79101234567", "hello")).kind is OutcomeKind.ACCEPTED
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from chalicelib import aws
 from chalicelib.domain.errors import ConflictError, InvalidInputError
 from chalicelib.domain.outcome import Outcome, OutcomeKind
 from chalicelib.domain.status import MailingStatus
+from chalicelib.providers import Outgoing
 from chalicelib.services import clients, mailings, messages
 from tests.world import START, Ledger, OwnClock, World
 
@@ -159,7 +160,7 @@ class MailingLife(RuleBasedStateMachine):
         if self.world.aws.chunks:
             claimed = self.world.die_after_claim(self.world.aws.chunks.pop())
             for claim in claimed.claims if called else ():
-                self.world.provider.send(claim.id, claim.phone, claimed.text)
+                self.world.provider.send(Outgoing(claim.id, claim.phone, claimed.text))
 
     @rule(refused=st.sampled_from([0, 0, 1]))
     def sqs_refuses_or_takes_chunks_again(self, refused: int) -> None:

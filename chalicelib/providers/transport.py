@@ -1,4 +1,4 @@
-"""Providers: who delivers. A provider sends one message and says what became of it; outcomes are values, never exceptions."""
+"""Calls to a provider over HTTP."""
 
 import json
 import socket
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, Protocol
+from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -19,18 +19,13 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
 from chalicelib.config import settings
-from chalicelib.domain.outcome import Outcome, OutcomeKind, classify
+from chalicelib.domain.outcome import Outcome, OutcomeKind
+from chalicelib.providers.base import Outgoing, Provider
+from chalicelib.providers.contract import classify
 
 _MAX_ANSWER = 64 * 1024
 _CONNECT_SECONDS = 3.0
 _LOOK_SECONDS = 0.1
-
-
-class Provider(Protocol):
-    """What the worker needs of a provider."""
-
-    def send(self, message_id: int, phone: str, text: str) -> Outcome:
-        """Sends one message under its id as idempotency key, within the deadline; never raises. Called from several threads."""
 
 
 class _Watchdog:
@@ -124,19 +119,21 @@ class HttpProvider:
         # Prepared once: merging headers, cookies and hooks anew for every call costs more than the rest of it.
         self._template = self._session.prepare_request(requests.Request("POST", f"{self._base}/v1/send/0", headers))
 
-    def send(self, message_id: int, phone: str, text: str) -> Outcome:
+    def send(self, message: Outgoing) -> Outcome:
         """See Provider. Redirects are answers, not something to follow."""
         try:
             with _watchdog.watch(self._deadline):
-                answer, body = self._post(message_id, phone, text)
+                answer, body = self._post(message)
         except (requests.RequestException, HTTPError, OSError) as error:
             return Outcome(_kind_of(error), type(error).__name__)
         return classify(answer.status_code, _decoded(body), retry_after(answer.headers, datetime.now(UTC)))
 
-    def _post(self, message_id: int, phone: str, text: str) -> tuple[requests.Response, bytes]:
+    def _post(self, message: Outgoing) -> tuple[requests.Response, bytes]:
         request = self._template.copy()
-        request.url = f"{self._base}/v1/send/{message_id}"
-        request.body = json.dumps({"id": message_id, "phone": int(phone.removeprefix("+")), "text": text}).encode()
+        request.url = f"{self._base}/v1/send/{message.id}"
+        request.body = json.dumps(
+            {"id": message.id, "phone": int(message.phone.removeprefix("+")), "text": message.text}
+        ).encode()
         request.headers["Content-Length"] = str(len(request.body))
         timeout = (min(_CONNECT_SECONDS, self._deadline), self._deadline)
         with self._session.send(request, timeout=timeout, allow_redirects=False, stream=True, proxies={}) as answer:
