@@ -6,12 +6,12 @@ behind them are imported at the first call, so that a worker never loads the API
 
 from typing import Any
 
-from chalice import AuthResponse, Chalice
+from chalice import AuthResponse
 from chalice.app import AuthRequest, CloudWatchEvent, SQSEvent
 
-from chalicelib.api import register_routes
+from chalicelib.api import GuardedChalice, register_routes
 
-app = Chalice(app_name="mailing-api")
+app = GuardedChalice(app_name="mailing-api")
 
 
 @app.authorizer(ttl_seconds=60)

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from local.errors import LocalError
 from local.process import BIND, LOOPBACK, port_is_free, who_listens
@@ -24,6 +24,7 @@ HOP_BY_HOP = {
     "transfer-encoding",
     "upgrade",
 }
+_TARGET = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 STATIC_FILES = ("/admin/static/", "/docs/")
 
 
@@ -107,7 +108,9 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(upstream)
         connection = http.client.HTTPConnection(parts.netloc, timeout=UPSTREAM_SECONDS)
         try:
-            connection.putrequest(self.command, parts.path + self.path, skip_host=True, skip_accept_encoding=True)
+            # What a client sent as it is, Russian letters for one, came as latin-1; http.client sends nothing but ASCII.
+            target = parts.path + quote(self.path, safe=_TARGET, encoding="latin-1")
+            connection.putrequest(self.command, target, skip_host=True, skip_accept_encoding=True)
             for name, value in self.headers.items():
                 if name.lower() not in HOP_BY_HOP and not name.lower().startswith("x-forwarded-"):
                     connection.putheader(name, value)

@@ -25,7 +25,7 @@ _POLICY = (
     " font-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 # The styles are the library's: it sets `style` attributes, which no nonce can allow.
-_QUALITY = re.compile(r"\s*([A-Za-z*]+)(?:-[A-Za-z0-9-]+)?\s*(?:;\s*q=([0-9.]+))?\s*")
+_QUALITY = re.compile(r"\s*([A-Za-z*]+)(?:-[A-Za-z0-9-]+)?\s*(?:;\s*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?\s*")
 _ZONE = re.compile(rb"(?:^|(?<=;))\s*timezone=([^;]*);?")
 _OTHER_LANGUAGE = re.compile(rb"(?:^|(?<=;))\s*language=(?!(?:en|ru)\s*(?:;|$))[^;]*;?")
 
@@ -38,7 +38,6 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request, with a plain 500 at the worst."""
-        place(scope)
         nonce = secrets.token_urlsafe(16)
         scope["state"] = {**scope.get("state", {}), "csp_nonce": nonce, "session": ReadSession()}
         started = False
@@ -51,6 +50,7 @@ class Edge:
             await send(message)
 
         try:
+            place(scope)
             await self._app(scope, receive, send_on)
         except Exception:  # noqa: BLE001 - the last resort: a person gets a sentence, the log where it came from
             log_exception("admin request failed", method=scope["method"], path=scope["path"])
@@ -68,7 +68,7 @@ def place(scope: Scope) -> None:
     host = headers.get(b"host", b"localhost").decode("latin-1")
     if public.netloc:
         # A browser on this machine may call it by either name of loopback.
-        host = host if public.hostname in _LOOPBACK and urlsplit(f"//{host}").hostname in _LOOPBACK else public.netloc
+        host = host if public.hostname in _LOOPBACK and _name_of(host) in _LOOPBACK else public.netloc
         scope["scheme"], prefix = public.scheme, public.path.rstrip("/")
     else:
         prefix = _stage_prefix(scope)
@@ -79,6 +79,14 @@ def place(scope: Scope) -> None:
     headers[b"accept-language"] = preferred_language(headers.get(b"accept-language", b"").decode("latin-1")).encode()
     scope["headers"] = list(headers.items())
     scope["root_path"], scope["path"] = prefix, prefix + path
+
+
+def _name_of(host: str) -> str:
+    """The name in a Host header without its port; nothing for what is none."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def _readable_zone(found: re.Match[bytes]) -> bytes:
@@ -106,6 +114,20 @@ def preferred_language(header: str) -> str:
         if found and found[1].lower() in LANGUAGES:
             wanted.append((float(found[2] or 1), found[1].lower()))
     return max(wanted, key=lambda each: each[0])[1] if wanted else LANGUAGES[0]
+
+
+_PLAIN = {
+    (400, "en"): "This request cannot be read: its text is not UTF-8, or its address is not one of ours.",
+    (400, "ru"): "Этот запрос нельзя прочитать: его текст не в UTF-8, или это не наш адрес.",
+    (500, "en"): "Something went wrong on our side; it has been written down.",
+    (500, "ru"): "На нашей стороне что-то сломалось; мы это записали.",
+}
+
+
+def plain_answer(status: int, language: str) -> dict[str, Any]:
+    """The answer of the function where the site itself cannot answer."""
+    headers = {"content-type": "text/plain; charset=utf-8", "cache-control": "no-store", "x-content-type-options": "nosniff"}
+    return {"statusCode": status, "headers": headers, "body": _PLAIN[status, language], "isBase64Encoded": False}
 
 
 def is_https(scope: Scope) -> bool:

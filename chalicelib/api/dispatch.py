@@ -14,13 +14,14 @@ from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from chalicelib.api.errors import ApiError, body_of, invalid, of_service
-from chalicelib.api.operations import Call, NoBody, Operation, Reply, declared, takes_key
-from chalicelib.api.reading import read_body, read_query
+from chalicelib.api.errors import ApiError, invalid, of_service, problem_of
+from chalicelib.api.operations import Call, NoBody, Operation, Reply, as_id, declared, takes_key
+from chalicelib.api.reading import MAX_BODY, MAX_PUBLIC_BODY, read_body, read_query
 from chalicelib.api.routes import Route
 from chalicelib.auth.tokens import Bearer, authenticate
-from chalicelib.config import Settings, settings
+from chalicelib.config import ConfigurationError, Settings, settings
 from chalicelib.domain.errors import FieldError, ServiceError
+from chalicelib.events import UnreadableRequestError, body_of, require_readable
 from chalicelib.observability import log, log_exception
 from chalicelib.services import idempotency
 from chalicelib.storage.engine import engine
@@ -28,6 +29,7 @@ from chalicelib.storage.idempotency import KeyPlace
 
 _CORS_HEADERS = "Authorization, Content-Type, Idempotency-Key"
 _MAX_KEY = 200
+_MAX_PARAMETERS = 50
 _MADE = re.compile(r'{"id":(\d+)[,}]')
 _SUBJECTS = {
     "client": "client_id",
@@ -40,9 +42,19 @@ _JSON_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"
 
 
 def answer(request: Request, route: Route, path_values: Mapping[str, str]) -> Response:
-    """The answer to a request on `route`."""
+    """The answer to a request on `route`. Nothing escapes: what Chalice answers to an exception has another form."""
+    try:
+        return _answer(request, route, path_values)
+    except Exception as error:  # noqa: BLE001 - settings that cannot be read, for one
+        log_exception("request failed", method=request.method, path=route.path)
+        refusal = _refusal(_unforeseen(error))
+        return Response(json.dumps(refusal.body), {**_JSON_HEADERS, **refusal.headers}, int(refusal.status))
+
+
+def _answer(request: Request, route: Route, path_values: Mapping[str, str]) -> Response:
     started = time.perf_counter()
     reply = _guarded(request, route, path_values)
+    cors = _cors(request)
     # The route, not the path: that may carry a phone in its query.
     log(
         "request",
@@ -53,7 +65,7 @@ def answer(request: Request, route: Route, path_values: Mapping[str, str]) -> Re
         **_subject(route, path_values, reply),
     )
     body = reply.body if isinstance(reply.body, str) else json.dumps(reply.body, separators=(",", ":"))
-    headers: dict[str, str | list[str]] = {**_JSON_HEADERS, **reply.headers, **_cors(request)}
+    headers: dict[str, str | list[str]] = {**_JSON_HEADERS, **reply.headers, **cors}
     # Chalice would write `null` for a body of None.
     return Response("" if request.method == "HEAD" else body, headers, int(reply.status))
 
@@ -69,13 +81,16 @@ def _subject(route: Route, path_values: Mapping[str, str], reply: Reply) -> dict
     else:
         made = _MADE.match(reply.body) if isinstance(reply.body, str) else None
         kind, number = parts[-1], made[1] if made else ""
-    name = _SUBJECTS.get(kind)
-    return {name: int(number)} if name and number and reply.status < HTTPStatus.BAD_REQUEST else {}
+    name, subject = _SUBJECTS.get(kind), as_id(number)
+    return {name: subject} if name and subject is not None and reply.status < HTTPStatus.BAD_REQUEST else {}
 
 
 def _guarded(request: Request, route: Route, path_values: Mapping[str, str]) -> Reply:
     try:
+        require_readable(request.to_original_event())
         return _answered(request, route, path_values)
+    except UnreadableRequestError as error:
+        return _refusal(ApiError(HTTPStatus.BAD_REQUEST, str(error)))
     except ApiError as error:
         return _refusal(error)
     except ServiceError as error:
@@ -86,11 +101,13 @@ def _guarded(request: Request, route: Route, path_values: Mapping[str, str]) -> 
 
 
 def _refusal(error: ApiError) -> Reply:
-    return Reply(error.status, body_of(error), error.headers)
+    return Reply(error.status, problem_of(error), error.headers)
 
 
 def _unforeseen(error: Exception) -> ApiError:
     lost = isinstance(error, OperationalError | InterfaceError | PoolTimeoutError | OSError)
+    if isinstance(error, ConfigurationError):
+        return ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "the service is not configured; try again", headers={"Retry-After": "5"})
     if lost or (isinstance(error, DBAPIError) and error.connection_invalidated):
         return ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "the database does not answer; try again", headers={"Retry-After": "5"})
     return ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "something went wrong on our side; it has been written down")
@@ -129,6 +146,8 @@ def _key(request: Request, route: Route, chosen: Operation, bearer: Bearer | Non
         return None
     if not (0 < len(key) <= _MAX_KEY and key.isascii() and key.isprintable() and " " not in key):
         raise invalid(FieldError(idempotency.HEADER, f"1 to {_MAX_KEY} visible ASCII characters"))
+    if "{id}" in route.path and as_id((request.uri_params or {}).get("id", "")) is None:
+        return None  # the handler answers 404
     return KeyPlace(bearer.principal.user_id, request.method, _own_path(request), key)
 
 
@@ -159,7 +178,7 @@ def _call(request: Request, chosen: Operation, bearer: Bearer | None, path_value
     query_values = _query_values(request)
     current = settings()
     return Call(
-        body=_body(request, chosen),
+        body=_body(request, chosen, public=bearer is None),
         query=read_query(query_values, chosen.query),
         path_values=path_values,
         bearer=bearer,
@@ -173,19 +192,21 @@ def _call(request: Request, chosen: Operation, bearer: Bearer | None, path_value
     )
 
 
-def _body(request: Request, chosen: Operation) -> Any:
+def _body(request: Request, chosen: Operation, *, public: bool) -> Any:
     if chosen.body is NoBody:
         return NoBody()
-    return read_body(_raw(request), request.headers.get("content-type", ""), chosen.body, form=chosen.form)
+    most = MAX_PUBLIC_BODY if public else MAX_BODY
+    return read_body(_raw(request), request.headers.get("content-type", ""), chosen.body, form=chosen.form, most=most)
 
 
 def _raw(request: Request) -> bytes:
-    raw = request.raw_body or b""
-    return raw if isinstance(raw, bytes) else raw.encode()
+    return body_of(request.to_original_event())
 
 
 def _query_values(request: Request) -> dict[str, str]:
     found = request.query_params
+    if found and len(found) > _MAX_PARAMETERS:
+        raise ApiError(HTTPStatus.BAD_REQUEST, f"a query string has at most {_MAX_PARAMETERS} parameters")
     values = {name: found.getlist(name) for name in found} if found else {}
     twice = [FieldError(name, "given more than once") for name, given in values.items() if len(given) > 1]
     if twice:
@@ -206,7 +227,7 @@ def base_url(request: Request, current: Settings) -> str:
     # Behind a stage's address `requestContext.path` begins with the stage, behind a custom domain with its base path, if any.
     whole = str(request.context.get("path", "")).rstrip("/")
     prefix = whole.removesuffix(_own_path(request).rstrip("/")) if whole else ""
-    scheme = request.headers.get("x-forwarded-proto", "http")
+    scheme = "https" if request.headers.get("x-forwarded-proto", "").strip().lower() == "https" else "http"
     return f"{scheme}://{request.headers.get('host', 'localhost')}{prefix.rstrip('/')}"
 
 

@@ -84,7 +84,7 @@ def invalid(*errors: FieldError) -> ApiError:
     return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "some fields cannot be taken as they are", errors)
 
 
-def body_of(error: ApiError) -> dict[str, Any]:
+def problem_of(error: ApiError) -> dict[str, Any]:
     """The JSON of an error; `errors` only where there are some."""
     found: dict[str, Any] = {"code": CODES[error.status], "message": error.message}
     if error.errors:

@@ -16,7 +16,7 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter
 
-from chalicelib.api.errors import Problem
+from chalicelib.api.errors import CODES, Problem
 from chalicelib.api.operations import NoBody, NoQuery, Operation, Reply, declared, takes_key
 from chalicelib.api.routes import ROUTES, Route
 
@@ -42,7 +42,7 @@ slash makes no difference. Errors have one form: `code`, `message` and, where fi
 # pydantic's name for a page of `ClientOut`, and a better one for clients that are generated from the document.
 _PAGE_NAME = re.compile(r"Page_(\w+)Out_")
 _ERROR_WORDS = {
-    HTTPStatus.BAD_REQUEST: "The body cannot be read",
+    HTTPStatus.BAD_REQUEST: "The request cannot be read: not UTF-8, not JSON, too deep, a key given twice",
     HTTPStatus.UNAUTHORIZED: "No valid token, or no such name and password",
     HTTPStatus.FORBIDDEN: "Not for this user, or not a path",
     HTTPStatus.NOT_FOUND: "No such thing, or another user's",
@@ -54,6 +54,7 @@ _ERROR_WORDS = {
     HTTPStatus.INTERNAL_SERVER_ERROR: "Our mistake",
     HTTPStatus.SERVICE_UNAVAILABLE: "The database does not answer",
 }
+_GOOD_WORDS = {HTTPStatus.OK: "OK", HTTPStatus.CREATED: "Created", HTTPStatus.SEE_OTHER: "See other"}
 _PATH_SCHEMAS = {
     "id": {"type": "integer", "format": "int64", "minimum": 1, "maximum": 2**63 - 1},
     "status": {"type": "integer", "minimum": 1, "maximum": 5},
@@ -190,7 +191,7 @@ def _query_parameters(operation: Operation, schemas: _Schemas) -> list[dict[str,
 
 
 def _responses(route: Route, method: str, operation: Operation, schemas: _Schemas) -> dict[str, Any]:
-    good: dict[str, Any] = {"description": operation.status.phrase}
+    good: dict[str, Any] = {"description": _GOOD_WORDS[operation.status]}
     status = operation.status
     if operation.answer is type(None):
         status, good = HTTPStatus.NO_CONTENT, {"description": "Done"}
@@ -206,21 +207,28 @@ def _responses(route: Route, method: str, operation: Operation, schemas: _Schema
 
 def errors_of(route: Route, method: str, operation: Operation) -> set[HTTPStatus]:
     """Every status with which an operation may refuse."""
-    found = {*operation.errors, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE}
+    found = {
+        *operation.errors,
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    }
     if not route.is_public(method):
         # The gateway's own authorization refuses some paths that cannot be, one with a line break in it for example.
         found |= {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
     if "{" in route.path:
         found.add(HTTPStatus.NOT_FOUND)
     if operation.body is not NoBody:
-        found |= {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE}
+        found |= {HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE}
     if takes_key(route, method, operation):
         found.add(HTTPStatus.CONFLICT)
     return found
 
 
 def _response_name(status: HTTPStatus) -> str:
-    return "".join(word.capitalize() for word in re.findall(r"[a-z]+", status.phrase.lower()))
+    # Not the phrase of http.HTTPStatus: Python 3.13 has other ones for some.
+    return "".join(word.capitalize() for word in CODES[status].split("_"))
 
 
 def _error_response(status: HTTPStatus) -> dict[str, Any]:

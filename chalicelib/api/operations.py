@@ -110,10 +110,17 @@ class Call(Generic[Body, Query]):
 
     def id_of(self, kind: str) -> int:
         """The id in the path; what cannot be one is a NotFoundError like an id that never was."""
-        text = self.path_values["id"]
-        if not (text.isascii() and text.isdecimal() and text[0] != "0" and len(text) <= 19 and int(text) <= MAX_ID):
+        number = as_id(self.path_values["id"])
+        if number is None:
             raise NotFoundError(kind)
+        return number
+
+
+def as_id(text: str) -> int | None:
+    """The id that `text` is; None if it cannot be one."""
+    if text.isascii() and text.isdecimal() and not text.startswith("0") and len(text) <= 19 and int(text) <= MAX_ID:
         return int(text)
+    return None
 
 
 @dataclass(frozen=True, slots=True)

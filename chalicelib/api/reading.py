@@ -1,8 +1,11 @@
 """From what came over the wire to schemas: every refusal names the field."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
+from itertools import islice
+from math import isfinite
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
@@ -11,17 +14,27 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from chalicelib.api.errors import ApiError, invalid
 from chalicelib.domain.errors import FieldError
 from chalicelib.domain.limits import unfit
+from chalicelib.events import is_readable
 
 MAX_BODY = 4 * 2**20  # Lambda takes events of 6 MB, and a body may arrive in base64
+MAX_PUBLIC_BODY = 2**14
+"""Of routes that need no token. The longest name and password, each letter written as two `\\u` escapes, fit."""
+MAX_DEPTH = 32
+MAX_FIELDS = 100
+MAX_ITEMS = 1_000
+MAX_ALL_FIELDS = 64_000
+"""A thousand clients with fifty attributes each fit."""
+_MAX_DIGITS = 400
+_MAX_ERRORS = 100
 _JSON = "application/json"
 _FORM = "application/x-www-form-urlencoded"
 _adapters: dict[Any, TypeAdapter[Any]] = {}
 
 
-def read_body(raw: bytes, content_type: str, schema: Any, *, form: bool) -> Any:
+def read_body(raw: bytes, content_type: str, schema: Any, *, form: bool, most: int = MAX_BODY) -> Any:
     """The body as `schema`, from JSON or (with `form`) from an HTML form. Raises ApiError."""
-    if len(raw) > MAX_BODY:
-        raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body has at most {MAX_BODY} bytes")
+    if len(raw) > most:
+        raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body has at most {most} bytes")
     kind = content_type.partition(";")[0].strip().lower()
     if form and kind == _FORM:
         return validated(schema, _decoded_form(raw))
@@ -29,17 +42,21 @@ def read_body(raw: bytes, content_type: str, schema: Any, *, form: bool) -> Any:
         wanted = f"{_JSON} or {_FORM}" if form else _JSON
         raise ApiError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"the body must be {wanted}")
     found = _decoded_json(raw)
-    unfit = [FieldError(_dotted(where), why) for where, why in _unfit_strings(found)]
-    if unfit:
-        raise invalid(*unfit[:100])
+    problems = list(islice(_problems(found, []), _MAX_ERRORS))
+    if problems:
+        raise invalid(*problems)
     return validated(schema, found)
 
 
 def read_query(values: Mapping[str, str], schema: type[BaseModel]) -> Any:
     """The query parameters as `schema`. Raises ApiError."""
-    unfit = [FieldError(name, why) for name, value in values.items() for _, why in _unfit_strings(value)]
-    if unfit:
-        raise invalid(*unfit)
+    problems = [
+        FieldError(name if not unfit(name) else "query", why)
+        for name, value in values.items()
+        if (why := unfit(name) or unfit(value))
+    ]
+    if problems:
+        raise invalid(*problems)
     return validated(schema, dict(values))
 
 
@@ -54,7 +71,7 @@ def validated(schema: Any, value: Any) -> Any:
 
 def _refuse(error: ValidationError) -> NoReturn:
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    raise invalid(*(FieldError(_dotted(each["loc"]), _message(each)) for each in found[:100])) from None
+    raise invalid(*(FieldError(_dotted(each["loc"]), _message(each)) for each in found[:_MAX_ERRORS])) from None
 
 
 def _message(each: Any) -> str:
@@ -75,22 +92,80 @@ def _decoded_form(raw: bytes) -> dict[str, str]:
         pairs = parse_qsl(raw.decode(), keep_blank_values=True, strict_parsing=bool(raw), max_num_fields=50, errors="strict")
     except ValueError:
         raise ApiError(HTTPStatus.BAD_REQUEST, "the body is not a form that can be read") from None
-    unfit = [FieldError(name, why) for name, value in pairs for _, why in _unfit_strings([name, value])]
-    if unfit:
-        raise invalid(*unfit)
+    problems = [
+        FieldError(name if not unfit(name) else "body", why) for name, value in pairs if (why := unfit(name) or unfit(value))
+    ]
+    if problems:
+        raise invalid(*problems)
+    if len(dict(pairs)) < len(pairs):
+        raise _malformed("a field of the form is given twice")
     return dict(pairs)
 
 
 def _decoded_json(raw: bytes) -> Any:
+    if not is_readable(raw):
+        raise _malformed("the body is not UTF-8")
+    if not _is_shallow(raw):
+        raise _malformed(f"the body is not JSON, or nested deeper than {MAX_DEPTH} levels")
     try:
-        return json.loads(raw.decode() or "null", parse_constant=_no_constant, parse_float=_number)
-    except (ValueError, RecursionError):
-        raise ApiError(HTTPStatus.BAD_REQUEST, "the body is not JSON that can be read") from None
+        return json.loads(
+            raw.decode() or "null",
+            parse_constant=_no_constant,
+            parse_float=_number,
+            parse_int=_whole,
+            object_pairs_hook=_Objects(),
+        )
+    except ValueError:
+        raise _malformed("the body is not JSON that can be read") from None
+
+
+def _malformed(why: str) -> ApiError:
+    return ApiError(HTTPStatus.BAD_REQUEST, why)
+
+
+# The last alternatives let an open string end with the text: each character is looked at once, whatever the text is.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+_NOT_BRACKETS = bytes(sorted(set(range(256)) - set(b"[]{}")))
+_BRACKETS = bytes.maketrans(b"[{]}", b"(())")
+
+
+def _is_shallow(raw: bytes) -> bool:
+    """Are arrays and objects nested at most MAX_DEPTH deep? Told before parsing, which calls itself for each level."""
+    brackets = _STRING.sub(b"", raw).translate(_BRACKETS, _NOT_BRACKETS)
+    for _level in range(MAX_DEPTH):
+        brackets = brackets.replace(b"()", b"")  # removes the innermost level
+    return not brackets
+
+
+class _Objects:
+    """Makes a dict of each object, and counts their fields: each unknown one would be an error of its own, a hundred times its size."""
+
+    def __init__(self) -> None:
+        self._left = MAX_ALL_FIELDS
+
+    def __call__(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        self._left -= len(pairs)
+        if len(pairs) > MAX_FIELDS or self._left < 0:
+            raise _malformed(f"an object has at most {MAX_FIELDS} fields, and all of them together {MAX_ALL_FIELDS}")
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for place, name in enumerate(names) if name in names[:place])
+            raise _malformed(f"the field {twice[:64]!a} is given twice in one object")
+        return found
+
+
+def _whole(text: str) -> int:
+    if len(text) > _MAX_DIGITS:  # reading digits takes a time that grows with their square
+        raise ValueError(text)
+    return int(text)
 
 
 def _number(text: str) -> int | float:
     # JSON knows one kind of number, and 7.0 is a whole one. None of our fields takes any other.
     value = float(text)
+    if not isfinite(value):
+        raise ValueError(text)
     return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 
@@ -98,20 +173,24 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-def _unfit_strings(value: Any) -> Iterator[tuple[tuple[int | str, ...], str]]:
-    """Places of strings that no text column can hold, keys too."""
-    pending: list[tuple[tuple[int | str, ...], Any]] = [((), value)]
-    while pending:
-        where, each = pending.pop()
-        if isinstance(each, str):
-            why = unfit(each)
-            if why:
-                yield where, why
-        elif isinstance(each, dict):
-            for key, inner in each.items():
-                if unfit(key):
-                    yield where, "a name in it holds characters that are not allowed"
-                else:
-                    pending.append(((*where, key), inner))
-        elif isinstance(each, list):
-            pending.extend(((*where, position), inner) for position, inner in enumerate(each))
+def _problems(value: Any, where: list[int | str]) -> Iterator[FieldError]:
+    """Strings that no text column can hold, keys too, and lists that are too long. `where` is put together only as far as it is needed."""
+    if isinstance(value, str):
+        if why := unfit(value):
+            yield FieldError(_dotted(tuple(where)), why)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if unfit(key):
+                yield FieldError(_dotted(tuple(where)), "a name in it holds characters that are not allowed")
+                continue
+            where.append(key)
+            yield from _problems(inner, where)
+            where.pop()
+    elif isinstance(value, list):
+        if len(value) > MAX_ITEMS:
+            yield FieldError(_dotted(tuple(where)), f"a list has at most {MAX_ITEMS} items")
+            return
+        for place, inner in enumerate(value):
+            where.append(place)
+            yield from _problems(inner, where)
+            where.pop()

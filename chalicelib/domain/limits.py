@@ -22,17 +22,21 @@ REASON_LENGTH: Final = 200
 TOKEN_NAME_LENGTH: Final = 100
 USERNAME_LENGTH: Final = 150
 
+_UNFIT = re.compile("[\0\ufffd\ud800-\udfff]")
 _CODE = re.compile(f"[0-9]{{1,{CODE_LENGTH}}}", re.ASCII)
 _ATTRIBUTE = re.compile(ATTRIBUTE_NAME, re.ASCII)
 
 
 def unfit(text: str) -> str:
-    """Why a text can be kept nowhere, or nothing: PostgreSQL has no NUL, UTF-8 no halves of surrogate pairs."""
-    if "\0" in text:
+    """Why a text cannot be stored, or nothing: PostgreSQL has no NUL, UTF-8 no halves of surrogate pairs, and U+FFFD is a lost letter."""
+    found = _UNFIT.search(text)
+    if found is None:
+        return ""
+    if found[0] == "\0":
         return "a NUL character is not allowed"
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        return "half of a surrogate pair is not a character"
-    return ""
+    if found[0] == "\ufffd":
+        return "the character \ufffd stands in the place of bytes that were not UTF-8: send the text in UTF-8"
+    return "half of a surrogate pair is not a character"
 
 
 def text_problems(field: str, text: str, most: int, least: int = 0) -> list[FieldError]:

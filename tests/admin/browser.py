@@ -2,7 +2,7 @@
 
 import json
 import re
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import unescape
@@ -52,7 +52,13 @@ class Browser:
     context: Mapping[str, Any] = field(default_factory=dict)
     forwarded: str = "http"
 
-    def ask(self, method: str, address: str, body: str = "", headers: Mapping[str, str] | None = None) -> Answer:
+    def ask_bytes(self, method: str, address: str, body: bytes, content_type: str) -> Answer:
+        """A body that is no text, as the gateway hands it over."""
+        return self.ask(method, address, b64encode(body).decode(), {"Content-Type": content_type}, encoded=True)
+
+    def ask(
+        self, method: str, address: str, body: str = "", headers: Mapping[str, str] | None = None, *, encoded: bool = False
+    ) -> Answer:
         parts = urlsplit(address)
         query = parse_qs(parts.query, keep_blank_values=True)
         sent = {
@@ -72,7 +78,7 @@ class Browser:
             "multiValueQueryStringParameters": query or None,
             "requestContext": {"identity": {"sourceIp": "203.0.113.7"}, "path": parts.path, **self.context},
             "body": body,
-            "isBase64Encoded": False,
+            "isBase64Encoded": encoded,
         }
         raw = handler.handle(event, None)
         answer = _answer(raw)

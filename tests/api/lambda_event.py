@@ -31,15 +31,32 @@ def call(
     headers: Mapping[str, str] | None = None,
     resource: str | None = None,
     stage: str = "",
+    base64_body: bool = False,
 ) -> Answer:
     """One request. `resource` is the route's path (`/api/v1/client/{id}`), found by its shape if it is not said."""
+    event = event_of(method, path, token=token, body=body, headers=headers, resource=resource, stage=stage)
+    answer = app({**event, "isBase64Encoded": base64_body}, None)
+    return Answer(answer["statusCode"], {k.lower(): v for k, v in answer["headers"].items()}, answer["body"])
+
+
+def event_of(
+    method: str,
+    path: str,
+    *,
+    token: str | None = None,
+    body: object = None,
+    headers: Mapping[str, str] | None = None,
+    resource: str | None = None,
+    stage: str = "",
+) -> dict[str, Any]:
+    """The event of a request."""
     parts = urlsplit(path)
     resource = resource or _resource(parts.path.rstrip("/") or "/")
     raw = body if isinstance(body, str) else None if body is None else json.dumps(body)
     query: dict[str, list[str]] = {}
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
         query.setdefault(name, []).append(value)
-    event = {
+    return {
         "path": parts.path,
         "headers": {
             "host": "api.test",
@@ -61,8 +78,6 @@ def call(
         "isBase64Encoded": False,
         "stageVariables": None,
     }
-    answer = app(event, None)
-    return Answer(answer["statusCode"], {k.lower(): v for k, v in answer["headers"].items()}, answer["body"])
 
 
 def _resource(path: str) -> str:

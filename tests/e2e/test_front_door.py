@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -75,6 +76,15 @@ def test_method_path_body_and_headers_arrive_as_they_are(connection: http.client
     assert seen["headers"]["X-Forwarded-Host"] == "mailings.example"
     assert seen["headers"]["X-Forwarded-Proto"] == "http"
     assert seen["headers"]["Authorization"] == "Token x"
+
+
+def test_letters_in_an_address_may_be_sent_as_they_are(connection: http.client.HTTPConnection) -> None:
+    connection.connect()
+    assert isinstance(connection.sock, socket.socket)
+    connection.sock.sendall("GET /api/v1/client?tag=друзья%20a HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    answer = http.client.HTTPResponse(connection.sock)
+    answer.begin()
+    assert json.loads(answer.read())["path"].endswith("/client?tag=%D0%B4%D1%80%D1%83%D0%B7%D1%8C%D1%8F%20a")
 
 
 def test_head_keeps_the_length_and_the_connection(connection: http.client.HTTPConnection) -> None:

@@ -33,6 +33,7 @@ from chalicelib.storage.models import Base
 
 AnySelect = Select[*tuple[Any, ...]]
 _LINKS = ("view", "edit")  # row actions of the library's that are addresses, and nothing to be done
+_MOST_FILTER, _MOST_CONDITIONS = 4_000, 50
 _LAST_PAGE = 10**9  # of the library's: times the size of a page it still is a number that PostgreSQL can skip
 
 
@@ -122,6 +123,16 @@ class ServiceView(ModelView):
         found = super()._parse_list_params(request, query_params)
         return replace(found, page=min(found.page, _LAST_PAGE))
 
+    @staticmethod
+    def _parse_filter_string(raw: str) -> Any:
+        # The library takes a time that grows with the square of the length.
+        if len(raw) > _MOST_FILTER:
+            raise ValueError(f"at most {_MOST_FILTER} characters")
+        found = ModelView._parse_filter_string(raw)
+        if _conditions(found) > _MOST_CONDITIONS:
+            raise ValueError(f"at most {_MOST_CONDITIONS} conditions")
+        return found
+
     def can_access_field(self, request: Request, field: BaseField, action: RequestAction | None = None) -> bool:
         """Owners are for superusers: everyone else sees nothing but their own."""
         if field.name == "owner_id" and not principal_of(request).is_superuser:
@@ -194,6 +205,11 @@ class ServiceView(ModelView):
         """What goes with these rows, for the question before they are deleted; nothing to say by default."""
         del request, ids
         return ""
+
+
+def _conditions(node: Any) -> int:
+    rules = node.get("rules") if isinstance(node, dict) else None
+    return sum(map(_conditions, rules)) if isinstance(rules, list) else 1
 
 
 def _short(value: Any) -> str:

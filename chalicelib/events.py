@@ -1,0 +1,84 @@
+"""Requests as API Gateway hands them to a function: refuse what is not readable text before anything else parses it.
+
+API Gateway and other proxies put U+FFFD in the place of bytes that are not UTF-8. What stood there is lost, so such a request is
+refused: no part of the service may store the replacement character.
+"""
+
+import base64
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?", re.ASCII)
+_MAX_PORT = 65_535
+_UNREADABLE = re.compile("[\ufffd\ud800-\udfff]")
+_FORM = "application/x-www-form-urlencoded"
+_MULTIPART = re.compile(r"multipart/form-data\s*;.*?boundary=\"?([^\";,]+)", re.IGNORECASE)
+REPLACEMENT = "\ufffd".encode()
+
+
+class UnreadableRequestError(ValueError):
+    """The request is not readable text; the message says which part of it is not, and why."""
+
+
+def require_readable(event: Mapping[str, Any]) -> None:
+    """Check path, query string and headers. Raises UnreadableRequestError."""
+    for place, text in _texts(event):
+        if _UNREADABLE.search(text):
+            raise UnreadableRequestError(f"{place} is not UTF-8")
+    host = _header(event, "host")
+    found = _HOST.fullmatch(host)
+    if host and (found is None or int(found["port"] or 0) > _MAX_PORT):
+        raise UnreadableRequestError("the Host header is not the name of a host")
+
+
+def body_of(event: Mapping[str, Any]) -> bytes:
+    """The bytes of the body. Raises UnreadableRequestError for wrong base64 and for halves of surrogate pairs."""
+    body = event.get("body") or ""
+    if isinstance(body, bytes):
+        return body
+    try:
+        return base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
+    except ValueError:
+        raise UnreadableRequestError("the body cannot be read") from None
+
+
+def require_readable_form(event: Mapping[str, Any]) -> None:
+    """Check the text fields of a form, or any other body that is not a file. Raises UnreadableRequestError."""
+    body, content_type = body_of(event), _header(event, "content-type")
+    multipart = _MULTIPART.match(content_type)
+    if multipart:
+        parts = body.split(b"--" + multipart[1].strip().encode("utf-8", "replace"))
+        texts = [
+            content for head, _, content in (part.partition(b"\r\n\r\n") for part in parts) if b"filename" not in head.lower()
+        ]
+    elif content_type.lower().startswith(_FORM):
+        texts = [unquote_to_bytes(body.replace(b"+", b" "))]
+    else:
+        texts = [] if content_type.lower().startswith("application/octet-stream") else [body]
+    if not all(map(is_readable, texts)):
+        raise UnreadableRequestError("the form is not UTF-8")
+
+
+def is_readable(raw: bytes) -> bool:
+    """Is it UTF-8, without a character that stands in the place of broken bytes?"""
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return REPLACEMENT not in raw
+
+
+def _header(event: Mapping[str, Any], wanted: str) -> str:
+    return next((str(value) for name, value in (event.get("headers") or {}).items() if str(name).lower() == wanted), "")
+
+
+def _texts(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "the path", str(event.get("path") or "")
+    for name, values in (event.get("multiValueQueryStringParameters") or {}).items():
+        yield "the query string", "".join([str(name), *map(str, values)])
+    for name, value in (event.get("headers") or {}).items():
+        yield "a header", f"{name}{value}"
+    for name, values in (event.get("multiValueHeaders") or {}).items():
+        yield "a header", "".join([str(name), *map(str, values)])

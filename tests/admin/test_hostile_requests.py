@@ -1,0 +1,83 @@
+"""Requests to the panel that nobody means well: never a 500, never a traceback, nothing kept that was not readable."""
+
+import random
+from collections.abc import Callable
+from urllib.parse import quote, urlencode
+
+import pytest
+from sqlalchemy import Engine, text
+
+from chalicelib import config
+from chalicelib.admin import handler
+from tests.admin.browser import Browser
+from tests.api.test_hostile_requests import BROKEN, ODD, odd_headers
+
+_PATHS = (
+    "/ /login /logout /tokens /account /import /data /data/mailing/{} /data/selection /data/dependents /static/{} /{} /{}/list"
+    " /client/list /client/create /client/detail /client/edit /client/{} /mailing/list /mailing/create /mailing/detail"
+    " /message/list /user/list /do-not-contact/list /_api/client/row-action /_api/mailing/action"
+)
+
+
+def test_odd_headers_paths_and_queries_are_never_500(root: Browser) -> None:
+    chance = random.Random(20300501)
+    for path in _PATHS.split() * 12:
+        query = urlencode(
+            {
+                name: chance.choice(ODD).encode("utf-8", "replace")
+                for name in chance.sample(["pk", "page", "sort", "filter", "q", "next", "name", "timezone"], 2)
+            }
+        )
+        address = f"/admin{path.format(quote(chance.choice(ODD).encode('utf-8', 'replace')))}?{query}"
+        method, headers = chance.choice(["GET", "GET", "HEAD", "POST"]), odd_headers(chance)
+        if "Cookie" not in headers and chance.random() < 0.3:
+            headers = {
+                **headers,
+                "Cookie": f"mailing_session={root.cookies['mailing_session']}; timezone={quote(chance.choice(ODD), errors='replace')}",
+            }
+        answer = root.ask(method, address, "", headers)
+        assert answer.status < 500, (method, address, headers, answer.text[-500:])
+        assert "Traceback" not in answer.text
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=repr)
+def test_forms_that_are_not_utf_8_are_refused(root: Browser, engine: Engine, broken: bytes) -> None:
+    fields = {"csrftoken": root.csrf, "text": "x", "starts_at": "2030-05-01T09:00", "ends_at": "2031-05-01T09:00"}
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert root.ask("POST", "/admin/mailing/create", urlencode({**fields, "name": b"x" + broken}), form).status == 400
+    raw = {**{name: value.encode() for name, value in fields.items()}, "name": b"x" + broken}
+    head = b'--frontier\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
+    parts = b"".join(head % (name.encode(), value) for name, value in raw.items())
+    answer = root.ask_bytes(
+        "POST", "/admin/mailing/create", parts + b"--frontier--\r\n", "multipart/form-data; boundary=frontier"
+    )
+    assert answer.status == 400
+    assert root.ask("GET", f"/admin/client/list?q=x{quote(broken)}").status == 400
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM mailing")).scalar_one() == 0
+
+
+def test_a_request_that_cannot_be_read_is_told_so_in_the_reader_s_language(browser: Browser) -> None:
+    browser.language = "ru"
+    answer = browser.ask("GET", "/admin/login?next=%FF")
+    assert (answer.status, answer.text[:5]) == (400, "Этот ")
+
+
+def test_settings_that_cannot_be_read_are_a_plain_500(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    handler.forget()
+    with monkeypatch.context() as patched:
+        patched.setenv("PROVIDER_THREADS", "none")
+        config.settings.cache_clear()
+        answer = browser.ask("GET", "/admin/login")
+    config.settings.cache_clear()
+    assert (answer.status, answer.text[:9]) == (500, "Something")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: " OR ".join(["operator_code__eq=1"] * 400), lambda: "(" * 500 + "operator_code__eq=1" + ")" * 500,
+     lambda: "tags__has=" + "x" * 100_000, lambda: " OR ".join(["tags__has=a"] * 51)],
+)  # fmt: skip
+def test_filters_are_bounded(root: Browser, make: Callable[[], str]) -> None:
+    assert root.ask("GET", f"/admin/client/list?filter={quote(make())}").status == 400
+    assert root.ask("GET", "/admin/client/list?filter=" + quote(" OR ".join(["tags__has=a"] * 50))).status == 200
