@@ -169,7 +169,7 @@ MESSAGES: dict[str, str] = {
     "Messages a second, at most": "Не больше сообщений в секунду",
     "Messages of this mailing": "Сообщения этой рассылки",
     "Moments are shown in %(zone)s.": "Время указано для пояса %(zone)s.",
-    "My password": "Мой пароль",
+    "My account": "Мой аккаунт",
     "Name": "Название",
     "Name of a new token": "Название нового токена",
     "New password": "Новый пароль",
@@ -437,6 +437,63 @@ MESSAGES: dict[str, str] = {
     "lacks the attribute %(raw)s, which the text needs": "нет атрибута %(raw)s, нужного тексту",
     "these headers are missing: %(raw)s": "нет заголовков: %(raw)s",
     "these headers are not known, or stand twice: %(raw)s": "неизвестные или повторяющиеся заголовки: %(raw)s",
+    "Country of phones without +": "Страна телефонов без +",
+    "None: every phone needs its +": "Нет: у каждого телефона должен быть +",
+    "In forms and imports, a phone without + is read as a number of this country and must be valid there.": (
+        "В формах и при импорте телефон без + читается как номер этой страны и должен быть в ней действительным."
+    ),
+    "The country of your phones is kept.": "Страна ваших телефонов сохранена.",
+    "the default country must be an ISO 3166 code of two letters, like RU": "страна указывается кодом ISO 3166 из двух букв, например RU",
+    "this number has too few digits for its country": "в номере слишком мало цифр для его страны",
+    "this number has too many digits for its country": "в номере слишком много цифр для его страны",
+    "a number of its country cannot have this many digits": "в номере этой страны не бывает столько цифр",
+    "this number lacks its area code": "в номере нет кода города",
+    "a number without its + can belong to any country: write it with + and the country calling code, or choose a default country": (
+        "номер без + может быть номером любой страны: запишите его с + и кодом страны или выберите страну по умолчанию"
+    ),
+    "begins with 00, which is not dialled everywhere: write + in its place": (
+        "начинается с 00, а это набирают не везде: напишите + вместо 00"
+    ),
+    "begins with a minus sign": "начинается со знака минус",
+    "the + stands before all digits and nowhere else": "знак + стоит перед всеми цифрами и больше нигде",
+    "a phone number is needed": "нужен номер телефона",
+    "is a formula of a spreadsheet: export its value, in a column formatted as text": (
+        "это формула электронной таблицы: выгрузите её значение, в столбце с текстовым форматом"
+    ),
+    "the apostrophe of a spreadsheet came along: %(fix)s": "попал апостроф электронной таблицы: %(fix)s",
+    "is an error value of a spreadsheet, or a column that was too narrow: %(fix)s": (
+        "это ошибка электронной таблицы или слишком узкий столбец: %(fix)s"
+    ),
+    "a spreadsheet rounded this number, its last digits are lost: %(fix)s": (
+        "электронная таблица округлила номер, последние цифры потеряны: %(fix)s"
+    ),
+    "a spreadsheet took this number for an amount and gave it decimals: %(fix)s": (
+        "электронная таблица приняла номер за сумму и добавила дробную часть: %(fix)s"
+    ),
+    "a spreadsheet took this number for an amount and separated its thousands: %(fix)s": (
+        "электронная таблица приняла номер за сумму и отделила тысячи: %(fix)s"
+    ),
+    "format the column as text, enter the number again and export the file once more": (
+        "задайте столбцу текстовый формат, введите номер заново и выгрузите файл ещё раз"
+    ),
+    "has an extension, which no message can be sent to: leave it out": (
+        "содержит добавочный номер, на него сообщение не отправить: уберите его"
+    ),
+    "there are several numbers here: one number a cell, one client a row": (
+        "здесь несколько номеров: нужен один номер в ячейке, один клиент в строке"
+    ),
+    'has letters ("%(raw)s", %(name)s): write digits in their place': "содержит буквы («%(raw)s», %(name)s): замените их цифрами",
+    "has a character that no phone number has (%(raw)s)": "содержит знак, которого в номере телефона не бывает (%(raw)s)",
+    "a phone number is written in at most %(n)s characters": "номер телефона записывают не длиннее %(n)s символов",
+    "has %(n)s digits: a phone number has more": "цифр: %(n)s, в номере телефона их больше",
+    "has %(n)s digits, a phone number has at most %(most)s: are these two numbers?": (
+        "цифр: %(n)s, в номере телефона их не больше %(most)s; это два номера?"
+    ),
+    "after +%(n)s a number is written without the prefix %(raw)s": "после +%(n)s номер пишется без префикса %(raw)s",
+    "can be read in two ways: %(raw)s; write it with +": "читается двояко: %(raw)s; запишите номер с +",
+    "is not a valid number of %(raw)s; numbers of other countries are written with + and their code": (
+        "не является действительным номером страны %(raw)s; номера других стран пишутся с + и их кодом"
+    ),
     "a NUL character is not allowed": "нулевой символ недопустим",
     "has %(least)s to %(most)s characters": "от %(least)s до %(most)s символов",
     "has %(n)s characters, at most %(most)s are allowed": "символов %(n)s, а можно не больше %(most)s",
@@ -464,6 +521,36 @@ MESSAGES: dict[str, str] = {
 # Sentences with values in them, and sentences that name fields as the API does: what is found, and under what it stands above.
 # Words in what a group found are translated, too, except in `raw`.
 PATTERNS: tuple[tuple[str, str], ...] = (
+    *(
+        (f"{said}: (?P<fix>format the column as text, .+)", f"{said}: %(fix)s")
+        for said in (
+            "the apostrophe of a spreadsheet came along",
+            "is an error value of a spreadsheet, or a column that was too narrow",
+            "a spreadsheet rounded this number, its last digits are lost",
+            "a spreadsheet took this number for an amount and gave it decimals",
+            "a spreadsheet took this number for an amount and separated its thousands",
+        )
+    ),
+    (
+        r'has letters \("(?P<raw>.)", (?P<name>.+)\): write digits in their place',
+        'has letters ("%(raw)s", %(name)s): write digits in their place',
+    ),
+    (r"(?s)has a character that no phone number has \((?P<raw>.+)\)", "has a character that no phone number has (%(raw)s)"),
+    (r"a phone number is written in at most (?P<n>\d+) characters", "a phone number is written in at most %(n)s characters"),
+    (r"has (?P<n>\d+) digits: a phone number has more", "has %(n)s digits: a phone number has more"),
+    (
+        r"has (?P<n>\d+) digits, a phone number has at most (?P<most>\d+): are these two numbers\?",
+        "has %(n)s digits, a phone number has at most %(most)s: are these two numbers?",
+    ),
+    (
+        r"after \+(?P<n>\d+) a number is written without the prefix (?P<raw>\d+)",
+        "after +%(n)s a number is written without the prefix %(raw)s",
+    ),
+    (r"can be read in two ways: (?P<raw>.+); write it with \+", "can be read in two ways: %(raw)s; write it with +"),
+    (
+        r"is not a valid number of (?P<raw>\w+); numbers of other countries are written with \+ and their code",
+        "is not a valid number of %(raw)s; numbers of other countries are written with + and their code",
+    ),
     (r"must be after starts_at", "must be after the start"),
     (r"send_from and send_until are given together or not at all", "both hours are given, or neither"),
     (

@@ -56,6 +56,9 @@ def _translated(message: str) -> str:
 
 
 def _words(text: str) -> str:
+    whole = gettext(text)
+    if whole != text:
+        return whole
     return re.sub(r"[a-z_]+", lambda found: gettext(found[0]), text)
 
 

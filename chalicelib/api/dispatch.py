@@ -152,7 +152,7 @@ def _key(request: Request, route: Route, chosen: Operation, bearer: Bearer | Non
 
 
 def _done_once(request: Request, chosen: Operation, call: Call[Any, Any], place: KeyPlace) -> Reply:
-    kept = idempotency.begin(call.engine, place, hashlib.sha256(_raw(request)).digest())
+    kept = idempotency.begin(call.engine, place, _digest(request, call))
     if kept is not None:
         return Reply(HTTPStatus(kept.status), kept.body, {"Idempotent-Replayed": "true"})
     try:
@@ -163,6 +163,12 @@ def _done_once(request: Request, chosen: Operation, call: Call[Any, Any], place:
     body = reply.body if isinstance(reply.body, str) else json.dumps(reply.body)
     idempotency.finish(call.engine, place, idempotency.KeptAnswer(int(reply.status), body))
     return reply
+
+
+def _digest(request: Request, call: Call[Any, Any]) -> bytes:
+    """Of the body, and of the query where there is one: both say what is done."""
+    query = json.dumps(sorted(call.query_values.items())).encode() if call.query_values else b""
+    return hashlib.sha256(_raw(request) + query).digest()
 
 
 def _bearer(request: Request) -> Bearer:

@@ -10,6 +10,7 @@ from chalicelib.auth.passwords import PasswordError, hash_password, verify_passw
 from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import ConflictError, FieldError, ForbiddenError, InvalidInputError, NotFoundError
 from chalicelib.domain.limits import USERNAME_LENGTH
+from chalicelib.domain.phone import CountryError, parse_country
 from chalicelib.services import history
 from chalicelib.services.history import Change, Kind
 from chalicelib.services.sessions import digest
@@ -84,6 +85,25 @@ def change_own_password(source: Engine, principal: Principal, old: str, new: str
     if not verify_password(stored, old):
         raise InvalidInputError(FieldError("old_password", "this is not your password"))
     _store_password(source, principal, user, _hashed(new, user.username), but=digest(session_secret))
+
+
+def default_country(source: Engine, principal: Principal) -> str | None:
+    """The country of phones that the user types without + in the admin panel; None: they are refused."""
+    with autocommit(source) as connection:
+        return user_edits.default_country(connection, principal.user_id)
+
+
+def set_default_country(source: Engine, principal: Principal, country: str | None) -> None:
+    """Remembers that country. Raises InvalidInputError for one that has no phones."""
+    try:
+        code = parse_country(country) if country else None
+    except CountryError as error:
+        raise InvalidInputError(FieldError("default_country", str(error))) from None
+    with source.begin() as connection:
+        before = user_edits.default_country(connection, principal.user_id)
+        if before != code:
+            user_edits.change(connection, principal.user_id, {"default_country": code})
+            history.note(connection, principal, _change(principal.user_id, "update", {"default_country": [before, code]}))
 
 
 def delete(source: Engine, principal: Principal, user_id: int) -> None:

@@ -9,7 +9,7 @@ import csv
 import io
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -18,7 +18,7 @@ from chalicelib.domain.access import Principal
 from chalicelib.domain.cells import split_attributes, split_words
 from chalicelib.domain.errors import FieldError, InvalidInputError
 from chalicelib.services import history
-from chalicelib.services.clients import NewClient, problems, row_values
+from chalicelib.services.clients import NewClient, canonical_phone, problems, row_values
 from chalicelib.services.history import Change, Kind
 from chalicelib.services.ownership import owner_of_new
 from chalicelib.storage import client_import, clients
@@ -137,6 +137,8 @@ def _checked(rows: Sequence[Mapping[str, str]], part: Slice, report: Report) -> 
     for place, row in enumerate(rows, part.first_row):
         new = _client(row)
         found = problems(new)
+        if not found:
+            new = replace(new, phone=canonical_phone(new))
         if "" in row:
             found.append(FieldError("", "has more values than there are headers"))
         if not found and (new.phone in good or place in part.repeated):
@@ -153,15 +155,9 @@ def _client(row: Mapping[str, str]) -> NewClient:
         name.removeprefix(_ATTRIBUTE): value for name, value in values.items() if name.startswith(_ATTRIBUTE) and value
     }
     return NewClient(
-        phone=_phone(values["phone"]),
+        phone=values["phone"],
         time_zone=values["time_zone"],
         operator_code=values.get("operator_code") or None,
         tags=tuple(split_words(values.get("tags", ""))),
         attributes=attributes,
     )
-
-
-def _phone(text: str) -> str:
-    """The number as E.164 has it: spreadsheets drop the +."""
-    digits = text.translate(str.maketrans("", "", " ()-'\u00a0"))
-    return f"+{digits}" if digits.isascii() and digits.isdigit() else digits

@@ -12,7 +12,7 @@ from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import ConflictError, FieldError, InvalidInputError, NotFoundError
 from chalicelib.domain.paging import Slice
-from chalicelib.domain.phone import PhoneError, operator_code, parse_phone
+from chalicelib.domain.phone import CountryError, PhoneError, operator_code, parse_phone
 from chalicelib.domain.zones import ZoneError, parse_time_zone
 from chalicelib.services import history
 from chalicelib.services.history import Change, Kind
@@ -24,7 +24,10 @@ from chalicelib.storage.engine import DEADLOCK, UNIQUE_VIOLATION, autocommit, sq
 
 @dataclass(frozen=True, slots=True)
 class NewClient:
-    """What is said of a client; without `operator_code` it is derived from the phone, without `owner_id` it is the asker."""
+    """What is said of a client; without `operator_code` it is derived from the phone, without `owner_id` it is the asker.
+
+    `phone` is as typed; without its `+` it is a number of `country` (ISO 3166). What is stored is E.164.
+    """
 
     phone: str
     time_zone: str
@@ -32,6 +35,7 @@ class NewClient:
     tags: tuple[str, ...] = ()
     attributes: Mapping[str, str | int] = field(default_factory=dict)
     owner_id: int | None = None
+    country: str | None = None
 
 
 class ClientChanges(TypedDict, total=False):
@@ -43,11 +47,13 @@ class ClientChanges(TypedDict, total=False):
     tags: tuple[str, ...]
     attributes: Mapping[str, str | int]
     owner_id: int | None
+    country: str | None
 
 
 def create(source: Engine, principal: Principal, new: NewClient) -> ClientRow:
     """Adds a client. Raises InvalidInputError, or ConflictError if the owner has the phone already."""
     _refuse_wrong(problems(new))
+    new = revised(new, phone=canonical_phone(new))
     with source.begin() as connection:
         owner_id = owner_of_new(connection, principal, new.owner_id)
         return _add(connection, principal, [row_values(new, owner_id)])[0]
@@ -56,6 +62,7 @@ def create(source: Engine, principal: Principal, new: NewClient) -> ClientRow:
 def create_many(source: Engine, principal: Principal, new: Sequence[NewClient]) -> list[ClientRow]:
     """Adds all or none. Raises InvalidInputError that names each bad row by its place, phones that are taken included."""
     _refuse_wrong([_at(place, each) for place, client in enumerate(new) for each in problems(client)])
+    new = [revised(each, phone=canonical_phone(each)) for each in new]
     with source.begin() as connection:
         owners = {each.owner_id: owner_of_new(connection, principal, each.owner_id) for each in new}
         rows = [row_values(each, owners[each.owner_id]) for each in new]
@@ -81,6 +88,7 @@ def page(source: Engine, chosen: ClientFilter, part: Slice) -> list[ClientRow]:
 def replace(source: Engine, principal: Principal, client_id: int, new: NewClient) -> ClientRow:
     """Writes a client anew. Raises NotFoundError, InvalidInputError, ConflictError."""
     _refuse_wrong(problems(new))
+    new = revised(new, phone=canonical_phone(new))
     with source.begin() as connection:
         return _rewrite(connection, principal, _locked(connection, principal, client_id), new)
 
@@ -89,10 +97,13 @@ def change(source: Engine, principal: Principal, client_id: int, changes: Client
     """Changes what is named; a new phone without an operator code has it derived. Raises like `replace`."""
     with source.begin() as connection:
         row = _locked(connection, principal, client_id)
-        kept_code = row.operator_code if changes.get("phone", row.phone) == row.phone else None
-        new = revised(NewClient(row.phone, row.time_zone, kept_code, tuple(row.tags), row.attributes), **changes)
-        _refuse_wrong(problems(new))
-        return _rewrite(connection, principal, row, new)
+        new = revised(NewClient(row.phone, row.time_zone, row.operator_code, tuple(row.tags), row.attributes), **changes)
+        # A stored phone that is not among the changes stays as it is, whatever today's rules say of it.
+        _refuse_wrong(problems(new) if "phone" in changes else problems_beside_phone(new))
+        phone = canonical_phone(new) if "phone" in changes else row.phone
+        if phone != row.phone and "operator_code" not in changes:
+            new = revised(new, operator_code=None)
+        return _rewrite(connection, principal, row, revised(new, phone=phone))
 
 
 def delete(source: Engine, principal: Principal, client_id: int) -> None:
@@ -132,7 +143,7 @@ def _shown(row: ClientRow) -> dict[str, Any]:
 
 
 def row_values(new: NewClient, owner_id: int) -> dict[str, Any]:
-    """The columns of a client."""
+    """The columns of a client whose phone is canonical."""
     return {
         "owner_id": owner_id,
         "phone": new.phone,
@@ -143,13 +154,25 @@ def row_values(new: NewClient, owner_id: int) -> dict[str, Any]:
     }
 
 
+def canonical_phone(new: NewClient) -> str:
+    """The phone as it is stored. Raises PhoneError."""
+    return parse_phone(new.phone, new.country)
+
+
 def problems(new: NewClient) -> list[FieldError]:
     """What is wrong with a client as written, by field."""
-    found = limits.client_problems(new.operator_code, new.tags, new.attributes)
     try:
-        parse_phone(new.phone)
+        canonical_phone(new)
     except PhoneError as error:
-        found.append(FieldError("phone", str(error)))
+        return [*problems_beside_phone(new), FieldError("phone", str(error))]
+    except CountryError as error:
+        return [*problems_beside_phone(new), FieldError("default_country", str(error))]
+    return problems_beside_phone(new)
+
+
+def problems_beside_phone(new: NewClient) -> list[FieldError]:
+    """The same, less the phone."""
+    found = limits.client_problems(new.operator_code, new.tags, new.attributes)
     try:
         parse_time_zone(new.time_zone)
     except ZoneError as error:

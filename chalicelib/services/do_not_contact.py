@@ -1,28 +1,30 @@
 """Use cases around the phones that are left alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import FieldError, InvalidInputError, NotFoundError
 from chalicelib.domain.paging import Slice
-from chalicelib.domain.phone import PhoneError, parse_phone
+from chalicelib.domain.phone import CountryError, PhoneError, misspellings, parse_phone
 from chalicelib.services.ownership import owner_of_new
-from chalicelib.storage import do_not_contact
+from chalicelib.storage import clients, do_not_contact
 from chalicelib.storage.do_not_contact import DoNotContactRow
 from chalicelib.storage.engine import autocommit
 
 
 @dataclass(frozen=True, slots=True)
 class NewEntry:
-    """A phone to be left alone; without `owner_id` by the asker's mailings."""
+    """A phone to be left alone, as typed (without its `+` a number of `country`); without `owner_id` by the asker's mailings."""
 
     phone: str
     reason: str = ""
     owner_id: int | None = None
+    country: str | None = None
 
 
 def put(source: Engine, principal: Principal, entries: Sequence[NewEntry], *, prefix: str = "") -> list[DoNotContactRow]:
@@ -32,24 +34,46 @@ def put(source: Engine, principal: Principal, entries: Sequence[NewEntry], *, pr
         raise InvalidInputError(*problems)
     with source.begin() as connection:
         owners = {each.owner_id: owner_of_new(connection, principal, each.owner_id) for each in entries}
-        rows = {(owners[each.owner_id], each.phone): each.reason for each in entries}
-        return do_not_contact.put(
-            connection,
-            [{"owner_id": owner_id, "phone": phone, "reason": reason} for (owner_id, phone), reason in rows.items()],
-        )
+        rows = {(owners[each.owner_id], parse_phone(each.phone, each.country)): each.reason for each in entries}
+        _bar_misspellings(connection, rows)
+        return do_not_contact.put(connection, _values(rows))
+
+
+def _values(rows: Mapping[tuple[int, str], str]) -> list[dict[str, Any]]:
+    return [{"owner_id": owner_id, "phone": phone, "reason": reason} for (owner_id, phone), reason in rows.items()]
+
+
+def _bar_misspellings(connection: Connection, rows: Mapping[tuple[int, str], str]) -> None:
+    """Clients stored by an earlier version may have the same phone with a trunk prefix: it is put on the list with the phone."""
+    meant = {(owner_id, other): reason for (owner_id, phone), reason in rows.items() for other in misspellings(phone)}
+    known = {
+        (owner_id, phone)
+        for owner_id in {owner_id for owner_id, _phone in meant}
+        for phone in clients.taken_phones(connection, owner_id, [phone for owner, phone in meant if owner == owner_id])
+    }
+    do_not_contact.put(connection, _values({key: reason for key, reason in meant.items() if key in known}))
 
 
 def _problems(entry: NewEntry, prefix: str) -> list[FieldError]:
     found = limits.text_problems(f"{prefix}reason", entry.reason, limits.REASON_LENGTH)
     try:
-        parse_phone(entry.phone)
+        parse_phone(entry.phone, entry.country)
     except PhoneError as error:
         found.append(FieldError(f"{prefix}phone", str(error)))
+    except CountryError as error:
+        found.append(FieldError("default_country", str(error)))
     return found
 
 
-def page(source: Engine, principal: Principal, phone: str | None, part: Slice) -> list[DoNotContactRow]:
-    """A slice of the asker's list (a superuser's: of everyone's)."""
+def page(
+    source: Engine, principal: Principal, phone: str | None, part: Slice, *, country: str | None = None
+) -> list[DoNotContactRow]:
+    """A slice of the asker's list (a superuser's: of everyone's), or the entry of one phone as typed. Raises InvalidInputError."""
+    if phone is not None:
+        problems = _problems(NewEntry(phone, country=country), "")
+        if problems:
+            raise InvalidInputError(*problems)
+        phone = parse_phone(phone, country)
     with autocommit(source) as connection:
         return do_not_contact.page(connection, principal.owner_filter, phone, part)
 

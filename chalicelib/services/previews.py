@@ -9,7 +9,7 @@ from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import ConflictError, FieldError, InvalidInputError, NotFoundError
 from chalicelib.domain.outcome import Outcome
 from chalicelib.domain.personal_text import MissingValueError, render
-from chalicelib.domain.phone import PhoneError, parse_phone
+from chalicelib.domain.phone import CountryError, PhoneError, parse_phone
 from chalicelib.domain.selection import Selection
 from chalicelib.observability import log
 from chalicelib.providers import Outgoing, Provider
@@ -87,7 +87,14 @@ class SentTest:
 
 
 def send_test(
-    source: Engine, principal: Principal, mailing_id: int, phone: str, provider: Provider, *, client_id: int | None = None
+    source: Engine,
+    principal: Principal,
+    mailing_id: int,
+    phone: str,
+    provider: Provider,
+    *,
+    client_id: int | None = None,
+    country: str | None = None,
 ) -> SentTest:
     """Renders the text for a client (without `client_id`: the first selected) and sends it to `phone`, outside all statistics.
 
@@ -95,9 +102,11 @@ def send_test(
     InvalidInputError, or ConflictError for a phone on the owner's do-not-contact list.
     """
     try:
-        parse_phone(phone)
+        phone = parse_phone(phone, country)
     except PhoneError as error:
         raise InvalidInputError(FieldError("phone", str(error))) from None
+    except CountryError as error:
+        raise InvalidInputError(FieldError("default_country", str(error))) from None
     with autocommit(source) as connection:
         row = _visible(connection, principal, mailing_id)
         rendered = _rendered(row.text, _attributes(connection, row, client_id))

@@ -64,6 +64,8 @@ class User(Base):
     password_hash: Mapped[str]
     is_superuser: Mapped[bool] = mapped_column(Boolean, server_default=sql_text("false"))
     is_active: Mapped[bool] = mapped_column(Boolean, server_default=sql_text("true"))
+    default_country: Mapped[str | None] = mapped_column(String(2))
+    """Of phones that this user types without +, in the admin panel. ISO 3166; None: such phones are refused."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

@@ -35,6 +35,11 @@ def password_hash(connection: Connection, user_id: int) -> str | None:
     return connection.execute(select(User.password_hash).where(User.id == user_id)).scalar_one_or_none()
 
 
+def default_country(connection: Connection, user_id: int) -> str | None:
+    """The country of phones that the user types without +."""
+    return connection.execute(select(User.default_country).where(User.id == user_id)).scalar_one_or_none()
+
+
 def lock_all_superusers(connection: Connection) -> list[int]:
     """Ids of the active superusers, locked: so that two of them cannot take each other's rights at once and leave none."""
     wanted = select(User.id).where(User.is_superuser, User.is_active).order_by(User.id).with_for_update()

@@ -92,13 +92,11 @@ def test_a_body_of_another_type_is_refused(anna: Api) -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("phone", "+７９１０１２３４５６７"),
         ("phone", "89101234567"),
         ("phone", "+7910123456x"),
         ("phone", "+999101234567"),
         ("phone", 79101234567),
         ("phone", None),
-        ("phone", "+79101234567\n"),
         ("time_zone", "localtime"),
         ("time_zone", "+03"),
         ("time_zone", "Etc/GMT+3"),

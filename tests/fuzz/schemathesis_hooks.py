@@ -13,6 +13,7 @@ _MADE_UP = 2_000
 _THERE = 30
 
 schemathesis.openapi.format("phone", st.integers(0, 9_999_999).map(lambda digits: f"+7910{digits:07}"))
+schemathesis.openapi.format("country", st.sampled_from(["RU", "GB", "DE"]))
 schemathesis.openapi.format("time-zone", st.sampled_from(_ZONES))
 schemathesis.openapi.format("wall-time", st.integers(0, 23).map(lambda hour: f"2030-05-01T{hour:02}:00:00"))
 

@@ -13,11 +13,13 @@ from starlette_admin.i18n import lazy_gettext as _
 
 from chalicelib.admin import dependents
 from chalicelib.admin.access import principal_of
+from chalicelib.admin.countries import default_country, typed_phone
 from chalicelib.admin.errors import shown_as_alert, shown_in_form
 from chalicelib.admin.fields import AttributesField, IdField, MomentField, OwnerField, WordsField, ZoneField
 from chalicelib.admin.views.base import ServiceView
 from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
+from chalicelib.domain.phone import MAX_TYPED, phone_digits
 from chalicelib.services import clients, do_not_contact
 from chalicelib.services.clients import ClientChanges, NewClient
 from chalicelib.services.do_not_contact import NewEntry
@@ -49,7 +51,7 @@ class ClientView(ServiceView):
     list_template = "admin/clients.html"
     fields: Sequence[BaseField] = (
         IdField("id", label="ID"),
-        StringField("phone", label=_("Phone"), required=True, maxlength=32, placeholder="+79101234567"),
+        StringField("phone", label=_("Phone"), required=True, maxlength=MAX_TYPED, placeholder="+79101234567"),
         StringField(
             "operator_code",
             label=_("Operator code"),
@@ -76,8 +78,10 @@ class ClientView(ServiceView):
 
     def get_search_query(self, request: Request, term: str) -> Any:
         """By a part of the phone, by operator code, by tag, by the name of a zone."""
-        digits = "".join(each for each in term if each.isdigit())
+        digits = phone_digits(term).removeprefix("+")
         found = [Client.tags.contains([term]), Client.time_zone.icontains(term, autoescape=True)]
+        if phone := typed_phone(request, term):
+            found.append(Client.phone == phone)
         if digits:
             found += [Client.phone.contains(digits), Client.operator_code == digits]
         return or_(*found)
@@ -85,15 +89,15 @@ class ClientView(ServiceView):
     async def create(self, request: Request, data: dict[str, Any]) -> Any:
         """Adds a client."""
         with shown_in_form(request, _NAMES, "phone"):
-            return clients.create(engine(), principal_of(request), NewClient(**_values(data)))
+            return clients.create(engine(), principal_of(request), NewClient(**_values(data), country=default_country(request)))
 
     async def edit(self, request: Request, pk: Any, data: dict[str, Any]) -> Any:
         """Changes a client. An operator code that was the old phone's goes with it."""
-        changes = ClientChanges(**_values(data))  # type: ignore[typeddict-item]
+        changes = ClientChanges(**_values(data), country=default_country(request))  # type: ignore[typeddict-item]
         with shown_in_form(request, _NAMES, "phone"):
             before = clients.get(engine(), principal_of(request), int(pk))
-            if changes["operator_code"] == before.operator_code and changes["phone"] != before.phone:
-                changes["operator_code"] = None
+            if changes["operator_code"] == before.operator_code:
+                del changes["operator_code"]
             return clients.change(engine(), principal_of(request), int(pk), changes)
 
     def remove(self, principal: Principal, row_id: int) -> None:
@@ -128,15 +132,10 @@ class ClientView(ServiceView):
 
 def _values(data: dict[str, Any]) -> dict[str, Any]:
     return {
-        "phone": _tidy(data["phone"]),
+        "phone": data["phone"] or "",
         "time_zone": data["time_zone"] or "",
         "operator_code": data["operator_code"] or None,
         "tags": tuple(data["tags"]),
         "attributes": data["attributes"],
         "owner_id": data.get("owner_id"),
     }
-
-
-def _tidy(phone: str | None) -> str:
-    """The number without the spaces, brackets and hyphens that people write into it."""
-    return (phone or "").translate(str.maketrans("", "", " ()-\u00a0"))

@@ -15,6 +15,7 @@ from starlette_admin.i18n import lazy_gettext as _
 
 from chalicelib.admin import dependents
 from chalicelib.admin.access import principal_of
+from chalicelib.admin.countries import default_country
 from chalicelib.admin.errors import shown_as_alert, shown_in_form
 from chalicelib.admin.fields import (
     CodeField,
@@ -323,9 +324,11 @@ class MailingView(ServiceView):
     )
     async def test_action(self, request: Request, pk: Any) -> None:
         """Sends the text to one phone."""
-        phone = str((await request.form()).get("phone") or "").strip()
+        phone = str((await request.form()).get("phone") or "")
         with shown_as_alert():
-            sent = previews.send_test(engine(), principal_of(request), int(pk), phone, configured())
+            sent = previews.send_test(
+                engine(), principal_of(request), int(pk), phone, configured(), country=default_country(request)
+            )
         if sent.outcome.kind is OutcomeKind.ACCEPTED:
             flash(request, gettext("The provider took the test message."), "success")
         else:

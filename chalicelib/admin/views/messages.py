@@ -15,12 +15,14 @@ from starlette_admin.i18n import gettext
 from starlette_admin.i18n import lazy_gettext as _
 
 from chalicelib.admin.access import principal_of
+from chalicelib.admin.countries import typed_phone
 from chalicelib.admin.errors import shown_as_alert, shown_in_form
 from chalicelib.admin.fields import CodeField, IdField, LinkField, MomentField, OwnerField, count_of, whole
 from chalicelib.admin.views.base import AnySelect, ServiceView
 from chalicelib.admin.words import MESSAGE_COLOURS, error_codes, message_statuses
 from chalicelib.config import settings
 from chalicelib.domain.access import Principal
+from chalicelib.domain.phone import phone_digits
 from chalicelib.domain.status import MessageStatus
 from chalicelib.services import messages
 from chalicelib.storage.engine import autocommit, engine
@@ -122,9 +124,11 @@ class MessageView(ServiceView):
 
     def get_search_query(self, request: Request, term: str) -> Any:
         """By a part of the phone, or by an id."""
-        digits = term.lstrip("+")
-        found = [Message.phone.contains(digits, autoescape=True)]
-        number = whole(digits)
+        digits = phone_digits(term).removeprefix("+")
+        found = [Message.phone.contains(digits or term, autoescape=True)]
+        if phone := typed_phone(request, term):
+            found.append(Message.phone == phone)
+        number = whole(term.strip())
         if number is not None:
             found.append(Message.id == number)
         return or_(*found)

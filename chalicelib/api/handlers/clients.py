@@ -6,6 +6,7 @@ from chalicelib.api import pages
 from chalicelib.api.operations import Call, NoBody, NoQuery, operation
 from chalicelib.api.pages import Page
 from chalicelib.api.schemas.clients import ClientIn, ClientOut, ClientPatch, ClientQuery, ClientsOut, OneOrMany, show
+from chalicelib.api.schemas.fields import PhoneQuery
 from chalicelib.services import clients
 from chalicelib.storage.clients import ClientFilter
 
@@ -28,11 +29,12 @@ def page(call: Call[NoBody, ClientQuery]) -> Page[ClientOut]:
 
 
 @operation("Add one client, or many", tag=_TAG, status=HTTPStatus.CREATED, errors=(HTTPStatus.CONFLICT,))
-def create(call: Call[OneOrMany, NoQuery]) -> ClientOut | ClientsOut:
+def create(call: Call[OneOrMany, PhoneQuery]) -> ClientOut | ClientsOut:
     """One client, or `{"clients": […]}` with up to 1,000, of which all or none are added; each bad one is named by its place."""
+    country = call.query.default_country
     if isinstance(call.body, ClientIn):
-        return show(clients.create(call.engine, call.principal, call.body.to_new()))
-    made = clients.create_many(call.engine, call.principal, [each.to_new() for each in call.body.clients])
+        return show(clients.create(call.engine, call.principal, call.body.to_new(country)))
+    made = clients.create_many(call.engine, call.principal, [each.to_new(country) for each in call.body.clients])
     return ClientsOut(created=len(made), results=[show(row) for row in made])
 
 
@@ -43,15 +45,17 @@ def get(call: Call[NoBody, NoQuery]) -> ClientOut:
 
 
 @operation("Write a client anew", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
-def replace(call: Call[ClientIn, NoQuery]) -> ClientOut:
+def replace(call: Call[ClientIn, PhoneQuery]) -> ClientOut:
     """Every field is replaced; what is left out gets its default."""
-    return show(clients.replace(call.engine, call.principal, call.id_of("client"), call.body.to_new()))
+    new = call.body.to_new(call.query.default_country)
+    return show(clients.replace(call.engine, call.principal, call.id_of("client"), new))
 
 
 @operation("Change a client", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
-def change(call: Call[ClientPatch, NoQuery]) -> ClientOut:
+def change(call: Call[ClientPatch, PhoneQuery]) -> ClientOut:
     """What is named changes. A new phone without an operator code has it taken from the phone."""
-    return show(clients.change(call.engine, call.principal, call.id_of("client"), call.body.to_changes()))
+    changes = call.body.to_changes(call.query.default_country)
+    return show(clients.change(call.engine, call.principal, call.id_of("client"), changes))
 
 
 @operation("Delete a client", tag=_TAG)

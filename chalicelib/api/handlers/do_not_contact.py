@@ -13,6 +13,7 @@ from chalicelib.api.schemas.do_not_contact import (
     OneOrMany,
     show,
 )
+from chalicelib.api.schemas.fields import PhoneQuery
 from chalicelib.services import do_not_contact
 
 _TAG = "do not contact"
@@ -22,16 +23,18 @@ _KIND = "do-not-contact entry"
 @operation("List the phones to be left alone", tag=_TAG)
 def page(call: Call[NoBody, DoNotContactQuery]) -> Page[DoNotContactOut]:
     """Your list by page; a superuser sees everyone's."""
-    part = pages.wanted(call)
-    return pages.shown(call, part, do_not_contact.page(call.engine, call.principal, call.query.phone, part), show)
+    query, part = call.query, pages.wanted(call)
+    found = do_not_contact.page(call.engine, call.principal, query.phone, part, country=query.default_country)
+    return pages.shown(call, part, found, show)
 
 
 @operation("Leave a phone alone, or many", tag=_TAG, status=HTTPStatus.CREATED)
-def put(call: Call[OneOrMany, NoQuery]) -> DoNotContactOut | DoNotContactsOut:
+def put(call: Call[OneOrMany, PhoneQuery]) -> DoNotContactOut | DoNotContactsOut:
     """One phone, or `{"phones": […]}` with up to 1,000. A phone that is on the list stays there once, with the newer reason."""
+    country = call.query.default_country
     if isinstance(call.body, DoNotContactIn):
-        return show(do_not_contact.put(call.engine, call.principal, [call.body.to_new()])[0])
-    entries = [each.to_new() for each in call.body.phones]
+        return show(do_not_contact.put(call.engine, call.principal, [call.body.to_new(country)])[0])
+    entries = [each.to_new(country) for each in call.body.phones]
     made = do_not_contact.put(call.engine, call.principal, entries, prefix="phones.{place}.")
     return DoNotContactsOut(results=[show(row) for row in made])
 

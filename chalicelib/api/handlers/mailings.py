@@ -5,6 +5,7 @@ from http import HTTPStatus
 from chalicelib.api import pages
 from chalicelib.api.operations import Call, NoBody, NoQuery, operation
 from chalicelib.api.pages import Page
+from chalicelib.api.schemas.fields import PhoneQuery
 from chalicelib.api.schemas.mailings import MailingIn, MailingOut, MailingPatch, MailingQuery, show
 from chalicelib.api.schemas.previews import PreviewOut, TestSendIn, TestSendOut, show_preview, show_test
 from chalicelib.providers import configured
@@ -89,10 +90,16 @@ def preview(call: Call[NoBody, NoQuery]) -> PreviewOut:
 
 
 @operation("Send one test message", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
-def test(call: Call[TestSendIn, NoQuery]) -> TestSendOut:
+def test(call: Call[TestSendIn, PhoneQuery]) -> TestSendOut:
     """The text as it stands, to one phone, now: outside of all statistics, and whatever the mailing's status."""
     sent = previews.send_test(
-        call.engine, call.principal, call.id_of("mailing"), call.body.phone, configured(), client_id=call.body.client
+        call.engine,
+        call.principal,
+        call.id_of("mailing"),
+        call.body.phone,
+        configured(),
+        client_id=call.body.client,
+        country=call.query.default_country,
     )
     return show_test(sent)
 

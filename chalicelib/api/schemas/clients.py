@@ -57,8 +57,8 @@ class ClientFields(Schema):
 class ClientIn(ClientFields):
     """A client to be written."""
 
-    def to_new(self) -> NewClient:
-        """The same for the service."""
+    def to_new(self, country: str | None = None) -> NewClient:
+        """The same for the service; phones without + are of `country`."""
         return NewClient(
             phone=self.phone,
             time_zone=self.time_zone,
@@ -66,6 +66,7 @@ class ClientIn(ClientFields):
             tags=tuple(dict.fromkeys(self.tags)),
             attributes=self.attributes,
             owner_id=self.owner,
+            country=country,
         )
 
 
@@ -73,9 +74,9 @@ class ClientIn(ClientFields):
 class ClientPatch(ClientFields):
     """What is to change of a client: what is not named stays."""
 
-    def to_changes(self) -> ClientChanges:
-        """The same for the service."""
-        changes = self.named
+    def to_changes(self, country: str | None = None) -> ClientChanges:
+        """The same for the service; a phone without + is of `country`."""
+        changes = {**self.named, "country": country}
         if "tags" in changes:
             changes["tags"] = tuple(dict.fromkeys(self.tags))
         if "owner" in changes:

@@ -7,7 +7,7 @@ from pydantic import Tag as Branch
 
 from chalicelib.api.operations import Schema
 from chalicelib.api.pages import PageQuery
-from chalicelib.api.schemas.fields import Id, Moment, Phone, PhoneIn
+from chalicelib.api.schemas.fields import Country, Id, Moment, Phone, PhoneIn
 from chalicelib.domain import limits
 from chalicelib.services.do_not_contact import NewEntry
 from chalicelib.storage.do_not_contact import DoNotContactRow
@@ -22,9 +22,9 @@ class DoNotContactIn(Schema):
     reason: str = Field(default="", max_length=limits.REASON_LENGTH, examples=["asked by letter"])
     owner: Id | None = Field(default=None, description="Superusers may name another user")
 
-    def to_new(self) -> NewEntry:
-        """The same for the service."""
-        return NewEntry(self.phone, self.reason, self.owner)
+    def to_new(self, country: str | None = None) -> NewEntry:
+        """The same for the service; a phone without + is of `country`."""
+        return NewEntry(self.phone, self.reason, self.owner, country)
 
 
 class DoNotContactsIn(Schema):
@@ -61,7 +61,8 @@ class DoNotContactsOut(Schema):
 class DoNotContactQuery(PageQuery):
     """Which entries."""
 
-    phone: Phone | None = Field(default=None, description="Is this phone on the list? (`+` is `%2B` in a URL)")
+    phone: PhoneIn | None = Field(default=None, description="Is this phone on the list? (`+` is `%2B` in a URL)")
+    default_country: Country | None = None
 
 
 def show(row: DoNotContactRow) -> DoNotContactOut:

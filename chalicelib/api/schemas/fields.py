@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
+from chalicelib.api.operations import QuerySchema
 from chalicelib.domain import limits
 from chalicelib.domain.personal_text import placeholders
-from chalicelib.domain.phone import parse_phone
+from chalicelib.domain.phone import MAX_TYPED, check_typed, parse_country
 from chalicelib.domain.zones import parse_time_zone
 
 _OFFSET = re.compile(r"(?:Z|[+-][0-9]{2}:?[0-9]{2})$", re.IGNORECASE)
@@ -81,8 +82,28 @@ Phone = Annotated[
     ),
     AfterValidator(_phone),
 ]
-PhoneIn = Annotated[Phone, AfterValidator(parse_phone)]
-"""As it is written; what was stored is shown whatever the numbering plans have become."""
+PhoneIn = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=MAX_TYPED,
+        examples=["+79101234567"],
+        json_schema_extra={"format": "phone"},
+        description="With + and the country calling code, or a national number of `default_country`; kept in E.164",
+    ),
+    AfterValidator(check_typed),
+]
+"""As it is typed; what was stored is shown whatever the numbering plans have become."""
+Country = Annotated[
+    str,
+    Field(
+        max_length=2,
+        json_schema_extra={"format": "country"},
+        examples=["RU"],
+        description="ISO 3166: the country of phones without +. Unless it is given, such phones are refused",
+    ),
+    AfterValidator(parse_country),
+]
 
 
 def _template(value: str) -> str:
@@ -108,3 +129,9 @@ ZoneName = Annotated[
     ),
     AfterValidator(parse_time_zone),
 ]
+
+
+class PhoneQuery(QuerySchema):
+    """How phones of the body are read."""
+
+    default_country: Country | None = None

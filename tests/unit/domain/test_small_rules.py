@@ -1,4 +1,4 @@
-"""Selection, phone numbers, backoff, personal texts, states."""
+"""Selection, backoff, personal texts, states."""
 
 from random import Random
 
@@ -10,7 +10,6 @@ from chalicelib.domain import life_cycle
 from chalicelib.domain.backoff import MAX_RETRY_AFTER, delay
 from chalicelib.domain.errors import ConflictError
 from chalicelib.domain.personal_text import MissingValueError, TextError, placeholders, render
-from chalicelib.domain.phone import PhoneError, operator_code, parse_phone
 from chalicelib.domain.selection import Selection
 from chalicelib.domain.status import MailingStatus
 
@@ -32,26 +31,6 @@ from chalicelib.domain.status import MailingStatus
 )
 def test_any_of_each_list_and_both_lists(codes: tuple[str, ...], tags: tuple[str, ...], selected: bool) -> None:
     assert Selection(codes, tags).matches("910", ["vip", "old"]) is selected
-
-
-@pytest.mark.parametrize("phone", ["+79101234567", "+493012345678", "+12025550123", "+6768812345"])
-def test_phones_in_e164(phone: str) -> None:
-    assert parse_phone(phone) == phone
-
-
-@pytest.mark.parametrize(
-    "phone",
-    ["", "79101234567", "+7 910 123 45 67", "+7910123456", "+791012345678", "+0123456789", "+7910123456७", "+\uff17\uff19101234567",
-     "+79101234567;ext=1", "tel:+79101234567", "+1-202-555-0123", "+99999999999", "+79101234567\n"],
-)  # fmt: skip
-def test_what_is_no_phone(phone: str) -> None:
-    with pytest.raises(PhoneError):
-        parse_phone(phone)
-
-
-def test_operator_codes() -> None:
-    assert operator_code("+79101234567") == "910"
-    assert operator_code("+12025550123") == "202"
 
 
 @given(st.integers(1, 100), st.floats(0, 10_000), st.integers())
