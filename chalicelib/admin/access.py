@@ -1,5 +1,6 @@
 """Who is at the panel: logging in, the session's cookie, logging out."""
 
+import secrets
 from datetime import timedelta
 from http import HTTPStatus
 
@@ -7,10 +8,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.templating import Jinja2Templates
 from starlette_admin.auth import AdminUser, AuthProvider
-from starlette_admin.helpers import index_url, safe_redirect_url
+from starlette_admin.helpers import index_url
 from starlette_admin.i18n import gettext
 
 from chalicelib.admin.edge import is_https
+from chalicelib.admin.redirects import safe_redirect_url
 from chalicelib.admin.translations import said
 from chalicelib.auth.throttle import Limit, TooManyAttemptsError
 from chalicelib.config import settings
@@ -20,6 +22,7 @@ from chalicelib.services.logins import LoginError, LoginRules
 from chalicelib.storage.engine import engine
 
 _COOKIE = "mailing_session"
+_PRE_LOGIN_COOKIE = "mailing_login"
 
 
 def principal_of(request: Request) -> Principal:
@@ -28,14 +31,34 @@ def principal_of(request: Request) -> Principal:
     return found
 
 
-def cookie_name(request: Request) -> str:
+def cookie_name(request: Request, name: str = _COOKIE) -> str:
     """`__Host-` binds the cookie to this host and to TLS; browsers refuse that prefix over plain http on loopback."""
-    return f"__Host-{_COOKIE}" if is_https(request.scope) else _COOKIE
+    return f"__Host-{name}" if is_https(request.scope) else name
 
 
 def session_secret(request: Request) -> str:
     """What the session's cookie holds."""
     return request.cookies.get(cookie_name(request), "")
+
+
+class PreLogin:
+    """The random cookie of somebody who has not logged in: what the login form's CSRF token is bound to."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        given = request.cookies.get(cookie_name(request, _PRE_LOGIN_COOKIE), "")
+        self.is_new = not given
+        self.secret = given or secrets.token_urlsafe(32)
+
+    def keep(self, answer: Response) -> None:
+        """Sets the cookie."""
+        name, https = cookie_name(self._request, _PRE_LOGIN_COOKIE), is_https(self._request.scope)
+        answer.set_cookie(name, self.secret, path="/", secure=https, httponly=True, samesite="lax")
+
+    def forget(self, answer: Response) -> None:
+        """Deletes the cookie."""
+        name, https = cookie_name(self._request, _PRE_LOGIN_COOKIE), is_https(self._request.scope)
+        answer.delete_cookie(name, path="/", secure=https, httponly=True, samesite="lax")
 
 
 class Access(AuthProvider):
@@ -44,7 +67,7 @@ class Access(AuthProvider):
     async def authenticate(self, request: Request) -> AdminUser | None:
         """The session's user as they stand now: deactivation and a changed password act at once."""
         secret = session_secret(request)
-        if not secret or "/static/" in request.scope["path"]:
+        if not secret or request.state.is_static:
             return None
         principal = sessions.whose(engine(), secret)
         if principal is None:
@@ -54,8 +77,11 @@ class Access(AuthProvider):
 
     async def render_login(self, request: Request, templates: Jinja2Templates) -> Response:
         """The form, and what becomes of it."""
-        if request.method == "GET":
-            return await super().render_login(request, templates)
+        request.state.shows_login_form = True
+        if request.method != "POST":
+            if hasattr(request.state, "principal"):
+                return RedirectResponse(_target(request), status_code=HTTPStatus.SEE_OTHER)
+            return templates.TemplateResponse(request=request, name="login.html")
         form = await request.form()
         username, password = str(form.get("username") or ""), str(form.get("password") or "")
         try:
@@ -70,6 +96,7 @@ class Access(AuthProvider):
             return answer
         answer = RedirectResponse(_target(request), status_code=HTTPStatus.SEE_OTHER)
         self._keep(request, answer, secret)
+        PreLogin(request).forget(answer)
         return answer
 
     async def logout(self, request: Request) -> Response | None:
@@ -94,10 +121,7 @@ class Access(AuthProvider):
 def _target(request: Request) -> str:
     """Where somebody who has logged in wanted to go, if that is here."""
     fallback = index_url(request)
-    try:
-        return safe_redirect_url(request.query_params.get("next") or fallback, request, fallback)
-    except ValueError:  # no address at all
-        return fallback
+    return safe_redirect_url(request.query_params.get("next") or fallback, request, fallback)
 
 
 def _rules() -> LoginRules:

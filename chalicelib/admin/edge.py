@@ -3,6 +3,7 @@
 import re
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -39,14 +40,15 @@ class Edge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request, with a plain 500 at the worst."""
         nonce = secrets.token_urlsafe(16)
-        scope["state"] = {**scope.get("state", {}), "csp_nonce": nonce, "session": ReadSession()}
+        is_static = scope["path"].startswith(f"{BASE}/static/")
+        scope["state"] = {**scope.get("state", {}), "csp_nonce": nonce, "session": ReadSession(), "is_static": is_static}
         started = False
 
         async def send_on(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message["headers"], *_headers(scope, nonce, message["headers"])]
+                message["headers"] = [*message["headers"], *_headers(scope, nonce, message)]
             await send(message)
 
         try:
@@ -135,17 +137,20 @@ def is_https(scope: Scope) -> bool:
     return bool(scope["scheme"] == "https")
 
 
-def _headers(scope: Scope, nonce: str, given: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    static = "/static/" in scope["path"]
+def _headers(scope: Scope, nonce: str, start: Message) -> list[tuple[bytes, bytes]]:
+    given = {name.lower() for name, _ in start["headers"]}
+    kept = (
+        scope["state"]["is_static"] and start["status"] in (HTTPStatus.OK, HTTPStatus.NOT_MODIFIED) and b"set-cookie" not in given
+    )
     found = [
         (b"content-security-policy", _POLICY.format(nonce=nonce).encode()),
         (b"x-content-type-options", b"nosniff"),
         (b"referrer-policy", b"same-origin"),
         (b"x-frame-options", b"DENY"),
     ]
-    if not any(name.lower() == b"cache-control" for name, _ in given):
+    if b"cache-control" not in given:
         # Every link to a static file carries its version.
-        found.append((b"cache-control", b"public, max-age=31536000, immutable" if static else b"no-store"))
+        found.append((b"cache-control", b"public, max-age=31536000, immutable" if kept else b"no-store"))
     if is_https(scope):
         found.append((b"strict-transport-security", b"max-age=31536000"))
     return found

@@ -13,6 +13,7 @@ from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, PrefixL
 from sqlalchemy.exc import DBAPIError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -21,8 +22,9 @@ from starlette_admin.export import ExportConfig
 from starlette_admin.i18n import I18nConfig, TimezoneConfig
 from starlette_admin.theme import ClassMap, CoreIcons, DefaultTheme, IconSet
 
-from chalicelib.admin import translations
+from chalicelib.admin import redirects, translations
 from chalicelib.admin.access import Access, principal_of
+from chalicelib.admin.csrf import SessionCsrf
 from chalicelib.admin.edge import BASE, LANGUAGES
 from chalicelib.admin.fields import moment, offset
 from chalicelib.admin.pages.account import AccountPage
@@ -100,6 +102,12 @@ class _Theme(DefaultTheme):
         }
 
 
+class _Admin(BaseAdmin):
+    def _init_csrf(self) -> None:
+        assert self.secret_key is not None  # noqa: S101 - given below
+        self.middlewares.append(Middleware(SessionCsrf, secret_key=self.secret_key))
+
+
 def build_site() -> Starlette:
     """The whole site, to be served under `/admin`."""
     # The library logs what people type into the field for names.
@@ -108,7 +116,8 @@ def build_site() -> Starlette:
         if name.startswith("starlette_admin."):
             logging.getLogger(name).disabled = True
     translations.install()
-    admin = BaseAdmin(
+    redirects.install()
+    admin = _Admin(
         title="mailing-api",
         base_url=BASE,
         favicon_url=_FAVICON,

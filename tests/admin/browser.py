@@ -51,6 +51,7 @@ class Browser:
     cookies: dict[str, str] = field(default_factory=dict)
     context: Mapping[str, Any] = field(default_factory=dict)
     forwarded: str = "http"
+    _csrf: str = ""
 
     def ask_bytes(self, method: str, address: str, body: bytes, content_type: str) -> Answer:
         """A body that is no text, as the gateway hands it over."""
@@ -85,6 +86,10 @@ class Browser:
         for cookie in answer.cookies:
             name, _, rest = cookie.partition("=")
             self.cookies[name] = rest.partition(";")[0]
+        if found := re.search(r'name="csrf-token" content="([^"]*)"', answer.text):
+            self._csrf = found[1]
+        if answer.cookies and any("mailing_session" in cookie for cookie in answer.cookies):
+            self._csrf = ""  # of the session before
         return answer
 
     def get(self, path: str, expect: int = 200) -> Answer:
@@ -109,7 +114,10 @@ class Browser:
 
     @property
     def csrf(self) -> str:
-        return self.cookies.get("starlette_admin_csrftoken", "").strip('"')
+        """The token in the page that was shown last, or in one that is asked for now."""
+        if not self._csrf:
+            self.get("/tokens" if any("mailing_session" in name for name in self.cookies) else "/login")
+        return self._csrf
 
     def login(self, username: str, password: str = PASSWORD, expect: int = 303) -> "Browser":
         self.get("/login")

@@ -55,6 +55,10 @@ def test_the_api_has_one_stage_and_its_deployment_holds_the_gateway_responses(tr
     assert api["Properties"]["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
     responses = api["Properties"]["Body"]["x-amazon-apigateway-gateway-responses"]
     assert {"UNAUTHORIZED", "ACCESS_DENIED", "MISSING_AUTHENTICATION_TOKEN", "DEFAULT_4XX", "DEFAULT_5XX"} <= responses.keys()
+    for response in responses.values():
+        headers = response["responseParameters"]
+        assert headers["gatewayresponse.header.X-Content-Type-Options"] == "'nosniff'"
+        assert headers["gatewayresponse.header.Strict-Transport-Security"].startswith("'max-age=")
     assert not _of_type(transformed, "AWS::ApiGateway::GatewayResponse")
 
 

@@ -70,7 +70,7 @@
       return made;
     },
     number: value => new Intl.NumberFormat(document.documentElement.lang).format(value),
-    csrf: () => decodeURIComponent((document.cookie.match(/starlette_admin_csrftoken=([^;]*)/) || [])[1] || ""),
+    csrf: () => document.querySelector('meta[name="csrf-token"]').content,
     // Asks again and again while the page is looked at; a login page in place of data means that the session is over.
     poll(url, seconds, use) {
       const ask = async () => {
