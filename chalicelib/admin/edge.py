@@ -128,7 +128,14 @@ _PLAIN = {
 
 def plain_answer(status: int, language: str) -> dict[str, Any]:
     """The answer of the function where the site itself cannot answer."""
-    headers = {"content-type": "text/plain; charset=utf-8", "cache-control": "no-store", "x-content-type-options": "nosniff"}
+    headers = {
+        "content-type": "text/plain; charset=utf-8",
+        "cache-control": "no-store",
+        "content-security-policy": _POLICY.format(nonce=""),
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
+        "strict-transport-security": "max-age=31536000",
+    }
     return {"statusCode": status, "headers": headers, "body": _PLAIN[status, language], "isBase64Encoded": False}
 
 
