@@ -1,4 +1,7 @@
-"""Migrations and superusers: on a laptop (`python -m chalicelib.manage …`) and as a Lambda inside the database's network."""
+"""Migrations, superusers and the check of stored phones.
+
+On a laptop (`python -m chalicelib.manage …`) and as a Lambda inside the database's network.
+"""
 
 import argparse
 import getpass
@@ -12,11 +15,14 @@ from sqlalchemy.exc import DBAPIError
 
 from chalicelib.auth.passwords import PasswordError
 from chalicelib.config import ConfigurationError, Settings, settings
+from chalicelib.services import stored_phones
+from chalicelib.services.stored_phones import PhoneReport
 from chalicelib.services.users import ensure_superuser
 from chalicelib.storage import service_role
 from chalicelib.storage.engine import engine
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+_SHOWN_FINDINGS = 1_000  # a Lambda answers 6 MB at most
 _MIGRATION_LOCK = 7_105_081  # any constant: two deployments that migrate at once wait for each other
 
 
@@ -58,7 +64,10 @@ _RAISE_MESSAGE_IDS = text(
 
 
 def handle(event: dict[str, Any]) -> dict[str, Any]:
-    """The Lambda: `{"command": "migrate"}` or `{"command": "createsuperuser", "username": …, "password": …}`."""
+    """The Lambda: `{"command": "migrate"}`, `{"command": "createsuperuser", "username": …, "password": …}`, or
+
+    `{"command": "check-phones", "apply": false}`.
+    """
     command = event.get("command")
     if command == "migrate":
         return {"revision": migrate(engine(), settings())}
@@ -67,16 +76,29 @@ def handle(event: dict[str, Any]) -> dict[str, Any]:
             return {"created": ensure_superuser(engine(), str(event["username"]), str(event["password"]))}
         except (KeyError, PasswordError) as error:
             return {"error": f"createsuperuser: {error}"}
-    return {"error": "command is one of: migrate, createsuperuser"}
+    if command == "check-phones":
+        report = stored_phones.check(engine(), apply=event.get("apply") is True)
+        shown = [str(each) for each in report.findings[:_SHOWN_FINDINGS]]
+        return {"checked": dict(report.checked), "found": report.counts(), "rows": shown}
+    return {"error": "command is one of: migrate, createsuperuser, check-phones"}
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m chalicelib.manage", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("migrate", help="bring the schema to the newest revision")
+    check = commands.add_parser("check-phones", help="report phones that were stored with a trunk prefix")
+    check.add_argument("--apply", action="store_true", help="correct those that collide with no other row")
     create = commands.add_parser("createsuperuser", help="make a superuser, or give a user that password and those rights")
     create.add_argument("--username", required=True)
     return parser
+
+
+def _print(report: PhoneReport) -> None:
+    for finding in report.findings:
+        print(finding)
+    print(f"checked: {', '.join(f'{table} {count:,}' for table, count in report.checked.items()) or 'nothing'}")
+    print("\n".join(f"{what}: {count:,}" for what, count in report.counts().items()) or "all are E.164")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -85,6 +107,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if chosen.command == "migrate":
             print(f"schema at revision {migrate(engine(), settings())}")
+        elif chosen.command == "check-phones":
+            _print(stored_phones.check(engine(), apply=chosen.apply))
         else:
             password = os.environ.get("SUPERUSER_PASSWORD") or getpass.getpass(f"password for {chosen.username}: ")
             created = ensure_superuser(engine(), chosen.username, password)

@@ -30,13 +30,13 @@ _COLUMNS = (History.id, History.user_id, History.username, History.at, History.a
 _ADD = text(
     """
     INSERT INTO history (kind, object_id, owner_id, user_id, username, action, changes)
-    SELECT kind, object_id, owner_id, :user, :username, action, changes
+    SELECT kind, object_id, owner_id, CAST(:user AS bigint), :username, action, changes
     FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS new (kind text, object_id bigint, owner_id bigint, action text, changes jsonb)
     """
 )
 
 
-def add(connection: Connection, user_id: int, username: str, changes: Sequence[Mapping[str, Any]]) -> None:
+def add(connection: Connection, user_id: int | None, username: str, changes: Sequence[Mapping[str, Any]]) -> None:
     """Writes down changes (`kind`, `object_id`, `owner_id`, `action`, `changes`) that one user made, in one statement."""
     connection.execute(_ADD, {"user": user_id, "username": username, "rows": json.dumps(list(changes), default=str)})
 
