@@ -8,18 +8,19 @@ import getpass
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from chalicelib.auth.passwords import PasswordError
 from chalicelib.config import ConfigurationError, Settings, settings
-from chalicelib.services import stored_phones
-from chalicelib.services.stored_phones import PhoneReport
 from chalicelib.services.users import ensure_superuser
 from chalicelib.storage import service_role
 from chalicelib.storage.engine import engine
+
+if TYPE_CHECKING:
+    from chalicelib.services.stored_phones import PhoneReport
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 _SHOWN_FINDINGS = 1_000  # a Lambda answers 6 MB at most
@@ -77,7 +78,7 @@ def handle(event: dict[str, Any]) -> dict[str, Any]:
         except (KeyError, PasswordError) as error:
             return {"error": f"createsuperuser: {error}"}
     if command == "check-phones":
-        report = stored_phones.check(engine(), apply=event.get("apply") is True)
+        report = _check_phones(apply=event.get("apply") is True)
         shown = [str(each) for each in report.findings[:_SHOWN_FINDINGS]]
         return {"checked": dict(report.checked), "found": report.counts(), "rows": shown}
     return {"error": "command is one of: migrate, createsuperuser, check-phones"}
@@ -94,7 +95,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _print(report: PhoneReport) -> None:
+def _check_phones(*, apply: bool) -> "PhoneReport":
+    from chalicelib.services import stored_phones  # only here: numbering plans take a while to load
+
+    return stored_phones.check(engine(), apply=apply)
+
+
+def _print(report: "PhoneReport") -> None:
     for finding in report.findings:
         print(finding)
     print(f"checked: {', '.join(f'{table} {count:,}' for table, count in report.checked.items()) or 'nothing'}")
@@ -108,7 +115,7 @@ def main(arguments: list[str] | None = None) -> int:
         if chosen.command == "migrate":
             print(f"schema at revision {migrate(engine(), settings())}")
         elif chosen.command == "check-phones":
-            _print(stored_phones.check(engine(), apply=chosen.apply))
+            _print(_check_phones(apply=chosen.apply))
         else:
             password = os.environ.get("SUPERUSER_PASSWORD") or getpass.getpass(f"password for {chosen.username}: ")
             created = ensure_superuser(engine(), chosen.username, password)
