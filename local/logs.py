@@ -4,19 +4,28 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+from sqlalchemy import text as sql
 
+from chalicelib.config import read_settings
+from chalicelib.domain.status import MessageStatus
+from chalicelib.storage import message_calls
+from chalicelib.storage.engine import build_engine
+from chalicelib.storage.message_calls import MessageCall
 from local import aws, state
 from local.console import guarded
 
 PREFIX = "/aws/lambda/mailing-api-local-"
 NOISE = ("START RequestId", "END RequestId", "REPORT RequestId", "INIT_START")
+_MESSAGE = sql(
+    "SELECT mailing_id, status, attempts, error_code, error_detail, coalesce(sent_at, attempted_at) AS at FROM message WHERE id = :message"
+)
 STYLES = {"warning": "yellow", "error": "red", "critical": "red"}
 
 
@@ -37,6 +46,8 @@ def show(console: Console) -> int:
                 measured.add(line)
         if not chosen.follow:
             measured.show(console)
+            if chosen.message is not None:
+                _show_calls(console, chosen.message)
             return 0
         time.sleep(1)
 
@@ -49,6 +60,33 @@ def _lines(logs: Any, since: int) -> Iterator[tuple[int, str, str]]:
             for line in event["message"].splitlines():
                 if line.strip() and not line.startswith(NOISE):
                     yield event["timestamp"], function, line
+
+
+def _show_calls(console: Console, message_id: int) -> None:
+    """The message's trail, from the database: logs are by chunk."""
+    engine = build_engine(read_settings({"DATABASE_URL": state.Addresses.of_running().database_url}))
+    with engine.connect() as connection:
+        row = connection.execute(_MESSAGE, {"message": message_id}).one_or_none()
+        calls = [] if row is None else message_calls.of_message(connection, row.mailing_id, message_id)
+    engine.dispose()
+    if row is None:
+        console.print(f"There is no message {message_id}.")
+        return
+    console.print(
+        f"message {message_id} of mailing {row.mailing_id}: {MessageStatus(row.status).title}; attempts {row.attempts},"
+        f" error_code {row.error_code or '-'}, error_detail {row.error_detail or '-'}, last attempted at {row.at or '-'}"
+    )
+    console.print(calls_table(calls) if calls else "No call is kept: its first call was accepted, or none was made yet.")
+
+
+def calls_table(calls: Sequence[MessageCall]) -> Table:
+    """Every call for a message, the earliest first."""
+    table = Table("at", "provider", "attempt", "answer", "error_code", "detail", "ms", title="Calls to the provider")
+    for call in calls:
+        milliseconds = "?" if call.milliseconds is None else f"{call.milliseconds:,}"
+        moment = f"{call.at.astimezone():%Y-%m-%d %H:%M:%S}"
+        table.add_row(moment, call.provider, str(call.attempt), call.kind, call.error_code or "", call.detail or "", milliseconds)
+    return table
 
 
 def _wanted(line: str, mailing: int | None, message: int | None, client: int | None = None) -> bool:

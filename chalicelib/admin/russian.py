@@ -72,12 +72,28 @@ PLURALS: dict[tuple[str, str], tuple[str, str, str]] = {
 
 MESSAGES: dict[str, str] = {
     "%(phone)s is on the do-not-contact list.": "%(phone)s теперь в списке «не беспокоить».",
+    "Accepted": "Принято",
+    "Answer": "Ответ",
+    "Attempt": "Попытка",
     "Before": "До",
+    "Calls to the provider": "Обращения к провайдеру",
+    "Configuration rejected": "Настройки отвергнуты",
     "From": "С",
     "Has": "Есть слово",
     "Has not": "Нет слова",
     "Is empty": "Пусто",
+    "Last attempted at": "Последняя попытка",
+    "Milliseconds": "Миллисекунды",
     "No": "Нет",
+    "None is kept: calls are kept from the first one that is not accepted, until the phones of the mailing are cleared.": (
+        "Не сохранено: обращения сохраняются начиная с первого непринятого, пока телефоны рассылки не удалены."
+    ),
+    "Not delivered": "Не доставлено",
+    "Provider": "Провайдер",
+    "Refused": "Отказано",
+    "Refused, may be accepted later": "Отказано, позже может быть принято",
+    "Too many calls": "Слишком частые обращения",
+    "Unknown": "Неизвестно",
     "Yes": "Да",
     "${name} is the client's attribute, ${name|friend} has a word in its place for clients without it": (
         "${name} — атрибут клиента; ${name|друг} подставит слово тем, у кого его нет"

@@ -3,6 +3,7 @@
 from starlette.requests import Request
 from starlette_admin.i18n import gettext
 
+from chalicelib.domain.outcome import OutcomeKind
 from chalicelib.domain.status import ErrorCode, MailingStatus, MessageStatus
 
 MAILING_COLOURS = (
@@ -31,6 +32,25 @@ _ERRORS = {
     ErrorCode.DO_NOT_CONTACT: "On the do-not-contact list",
     ErrorCode.MISSING_VALUE: "The client lacks a value that the text needs",
 }
+
+
+_KINDS = {
+    OutcomeKind.ACCEPTED: "Accepted",
+    OutcomeKind.REFUSED: "Refused",
+    OutcomeKind.NOT_DELIVERED: "Not delivered",
+    OutcomeKind.UNEXPECTED_REFUSAL: "Refused, may be accepted later",
+    OutcomeKind.THROTTLED: "Too many calls",
+    OutcomeKind.MISCONFIGURED: "Configuration rejected",
+    OutcomeKind.UNKNOWN: "Unknown",
+}
+
+
+def call_kind(kind: str) -> str:
+    """The words for what the answer to a call meant."""
+    try:
+        return gettext(_KINDS[OutcomeKind(kind)])
+    except (KeyError, ValueError):
+        return kind
 
 
 def mailing_statuses(_request: Request | None = None) -> list[tuple[str, str]]:

@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from chalicelib.domain.status import ErrorCode, MessageStatus
 
+WORKER_DIED = "the worker died before it recorded an answer"
+"""Detail of a call that may have been made by a worker whose lease ran out."""
+
 
 class OutcomeKind(StrEnum):
     """The classes of answers; each is treated alike."""
@@ -76,7 +79,10 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What to write into a message's row: a final status, or WAITING with the moment of the next try."""
+    """What to write into a message's row: a final status, or WAITING with the moment of the next try.
+
+    A row keeps its reason where there is no `error_code` here, and its detail where there is no `error_detail` for the same code.
+    """
 
     status: MessageStatus
     attempts: int
@@ -98,7 +104,7 @@ def decide(outcome: Outcome, attempt: Attempt, rules: RetryRules, *, now: dateti
     """The verdict on a claimed message. `delay` (seconds) is what backoff chose, should there be another try.
 
     Once the fate of any attempt was unknown, the only final statuses left are SENT and FAILED with `unknown_outcome`: a later
-    refusal says nothing of the earlier call.
+    refusal says nothing of the earlier call, and the reason stays the one for which the fate is unknown.
     """
     kind = outcome.kind
     if kind is OutcomeKind.ACCEPTED:
@@ -125,8 +131,8 @@ def decide(outcome: Outcome, attempt: Attempt, rules: RetryRules, *, now: dateti
 
 
 def _failed(outcome: Outcome, attempt: Attempt, code: ErrorCode) -> Verdict:
-    code = ErrorCode.UNKNOWN_OUTCOME if attempt.unknown else code
-    return Verdict(MessageStatus.FAILED, attempt.attempts, attempt.unknown, None, code, outcome.detail or None)
+    code_, detail = _reason(outcome, attempt, code)
+    return Verdict(MessageStatus.FAILED, attempt.attempts, attempt.unknown, None, code_, detail)
 
 
 def _later(
@@ -134,4 +140,11 @@ def _later(
 ) -> Verdict:
     attempts = attempt.attempts if spent else attempt.attempts - 1
     moment = now + timedelta(seconds=delay)
-    return Verdict(MessageStatus.WAITING, attempts, attempt.unknown, moment, code, outcome.detail or None)
+    code, detail = _reason(outcome, attempt, code)
+    return Verdict(MessageStatus.WAITING, attempts, attempt.unknown, moment, code, detail)
+
+
+def _reason(outcome: Outcome, attempt: Attempt, code: ErrorCode | None) -> tuple[ErrorCode | None, str | None]:
+    if attempt.unknown and outcome.kind is not OutcomeKind.UNKNOWN:
+        return ErrorCode.UNKNOWN_OUTCOME, None
+    return code, (outcome.detail or None) if code else None

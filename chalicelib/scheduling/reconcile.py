@@ -11,7 +11,7 @@ from chalicelib.domain.status import StartSource
 from chalicelib.observability import log, warn
 from chalicelib.scheduling.run import RunTools
 from chalicelib.services import schedules
-from chalicelib.storage import gates, mailings, messages, retention, zones
+from chalicelib.storage import gates, mailings, message_calls, messages, retention, zones
 from chalicelib.storage.engine import autocommit
 
 
@@ -96,7 +96,8 @@ def _wake_overdue(tools: RunTools, now: datetime, rescued: set[int], repairs: Re
 
 
 def _clear_phones(tools: RunTools, now: datetime, repairs: Repairs) -> None:
-    """Messages of mailings finished long ago lose their phones: a slice a minute, so that nothing else waits for it."""
+    """Messages of mailings finished long ago lose their phones and the calls kept of them: a slice a minute, so that nothing else
+    waits for it."""
     if not tools.settings.phone_days:
         return
     before = now - timedelta(days=tools.settings.phone_days)
@@ -104,10 +105,12 @@ def _clear_phones(tools: RunTools, now: datetime, repairs: Repairs) -> None:
         mailing_id = retention.next_kept(connection, before)
         if mailing_id is None:
             return
-        repairs.phones_cleared = retention.clear_phones(connection, mailing_id, tools.settings.plan_slice)
-        if repairs.phones_cleared < tools.settings.plan_slice:
+        size = tools.settings.plan_slice
+        repairs.phones_cleared = retention.clear_phones(connection, mailing_id, size)
+        calls = message_calls.clear(connection, mailing_id, size)
+        if repairs.phones_cleared < size and calls < size:
             retention.mark_cleared(connection, mailing_id, before, now)
-    log("phones_cleared", mailing_id=mailing_id, messages=repairs.phones_cleared)
+    log("phones_cleared", mailing_id=mailing_id, messages=repairs.phones_cleared, calls=calls)
 
 
 def _move_schedules(tools: RunTools, now: datetime, repairs: Repairs) -> None:

@@ -93,14 +93,15 @@ class Run:
             if not ended:
                 return False
             size = self._settings.plan_slice
-            done = messages.expire(connection, self._mailing.id, ended, size, now)
+            done = messages.expire(connection, self._mailing.id, ended, size, now, self._settings.provider_name)
         self.figures.expired += done
         return done == size
 
     def _cancel(self) -> bool:
         size = self._settings.plan_slice
         with autocommit(self._tools.engine) as connection:
-            done = messages.cancel(connection, self._mailing.id, size, self._tools.clock(connection))
+            now = self._tools.clock(connection)
+            done = messages.cancel(connection, self._mailing.id, size, now, self._settings.provider_name)
         self.figures.cancelled += done
         return done == size
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 
 from chalicelib.config import Settings
 from chalicelib.domain.backoff import delay
-from chalicelib.domain.outcome import UNASKED, Attempt, Outcome, OutcomeKind, RetryRules, Verdict, decide
+from chalicelib.domain.outcome import Attempt, Outcome, OutcomeKind, RetryRules, Verdict, decide
 from chalicelib.domain.personal_text import MissingValueError, render
 from chalicelib.domain.status import ErrorCode, MessageStatus, StartSource
 from chalicelib.observability import Metrics, log
@@ -22,7 +22,7 @@ from chalicelib.services import schedules
 from chalicelib.storage import mailings, messages
 from chalicelib.storage.clock import Clock, database_clock
 from chalicelib.storage.engine import autocommit, retried
-from chalicelib.storage.messages import Claim, ClaimedChunk
+from chalicelib.storage.messages import CallMade, Claim, ClaimedChunk
 
 
 class PoisonError(ValueError):
@@ -62,6 +62,27 @@ class WorkerTools:
     random: Random = field(default_factory=Random)
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One moment on two clocks: the database's, which decides, and this process's, which measures."""
+
+    at: datetime
+    monotonic: float
+
+    def later(self, monotonic: float) -> datetime:
+        """A later moment of this process's clock, by the database's."""
+        return self.at + timedelta(seconds=monotonic - self.monotonic)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of one claim. `began` is by the process's clock, None where no call was made."""
+
+    outcome: Outcome
+    began: float | None = None
+    seconds: float = 0.0
+
+
 @dataclass(slots=True)
 class ChunkFigures:
     """What became of a chunk."""
@@ -84,15 +105,17 @@ def send_chunk(tools: WorkerTools, chunk: Chunk) -> ChunkFigures:
     """Sends what of the chunk may be sent now, and records it. Raises DBAPIError if claim or record could not reach the database."""
     chosen = tools.settings
     # Before the claim: the lease begins in the database somewhat later, so that this clock never believes it longer than it is.
-    last_call = tools.monotonic() + chosen.lease_seconds - chosen.provider_deadline_seconds
+    started = tools.monotonic()
+    last_call = started + chosen.lease_seconds - chosen.provider_deadline_seconds
     figures = ChunkFigures()
     with autocommit(tools.engine) as connection:
-        now = tools.clock(connection)
-        admission = admit(connection, chosen, chunk.mailing_id, len(chunk.message_ids), now)
-        claimed = _claim(tools, connection, chunk, admission, now, figures)
+        begun = Moment(tools.clock(connection), started)
+        admission = admit(connection, chosen, chunk.mailing_id, len(chunk.message_ids), begun.at)
+        claimed = _claim(tools, connection, chunk, admission, begun.at, figures)
     if claimed.claims:
-        outcomes = list(tools.pool.map(lambda claim: _send_one(tools, claim, claimed.text, last_call, figures), claimed.claims))
-        _record(tools, chunk, claimed.claims, outcomes, admission, figures)
+        answers = list(tools.pool.map(lambda claim: _send_one(tools, claim, claimed.text, last_call), claimed.claims))
+        figures.latencies = [round(answer.seconds * 1000, 1) for answer in answers if answer.began is not None]
+        _record(tools, chunk, claimed.claims, answers, begun, admission, figures)
     _log(chunk, figures)
     return figures
 
@@ -106,7 +129,16 @@ def _claim(
     mailing_id, ids = chunk.mailing_id, chunk.message_ids
     claimed = ClaimedChunk("", [])
     if admission.permits != 0:
-        claimed = messages.claim(connection, mailing_id, ids, now=now, lease=lease, deadline=deadline, permits=admission.permits)
+        claimed = messages.claim(
+            connection,
+            mailing_id,
+            ids,
+            now=now,
+            lease=lease,
+            deadline=deadline,
+            provider=chosen.provider_name,
+            permits=admission.permits,
+        )
     figures.claimed = len(claimed.claims)
     refund(connection, chosen, mailing_id, admission, figures.claimed, now)
     if figures.claimed < len(ids):
@@ -117,22 +149,22 @@ def _claim(
     return claimed
 
 
-def _send_one(tools: WorkerTools, claim: Claim, text: str, last_call: float, figures: ChunkFigures) -> Outcome:
+def _send_one(tools: WorkerTools, claim: Claim, text: str, last_call: float) -> Answer:
     """One call to the provider, unless it must not be made; in a thread of the pool."""
     if _given_up(tools.settings, claim):
-        return Outcome(OutcomeKind.UNKNOWN, "the worker that held it died")
+        # Its row says why its fate is unknown. Where it is not, a setting was lowered: the attempts that failed are the last ones.
+        return Answer(Outcome(OutcomeKind.UNKNOWN if claim.unknown else OutcomeKind.NOT_DELIVERED))
     if tools.monotonic() > last_call:
-        return Outcome(OutcomeKind.NOT_CALLED)
+        return Answer(Outcome(OutcomeKind.NOT_CALLED))
     if claim.barred_by:
-        return Outcome(OutcomeKind.WITHHELD, code=claim.barred_by)
+        return Answer(Outcome(OutcomeKind.WITHHELD, code=claim.barred_by))
     try:
         rendered = render(text, claim.attributes or {})
     except MissingValueError as error:
-        return Outcome(OutcomeKind.WITHHELD, error.name, code=ErrorCode.MISSING_VALUE)
+        return Answer(Outcome(OutcomeKind.WITHHELD, error.name, code=ErrorCode.MISSING_VALUE))
     began = tools.monotonic()
     outcome = tools.provider.send(Outgoing(claim.id, claim.phone, rendered))
-    figures.latencies.append(round((tools.monotonic() - began) * 1000, 1))
-    return outcome
+    return Answer(outcome, began, tools.monotonic() - began)
 
 
 def _given_up(chosen: Settings, claim: Claim) -> bool:
@@ -144,23 +176,27 @@ def _record(
     tools: WorkerTools,
     chunk: Chunk,
     claims: Sequence[Claim],
-    outcomes: Sequence[Outcome],
+    answers: Sequence[Answer],
+    begun: Moment,
     admission: Admission,
     figures: ChunkFigures,
 ) -> None:
     # What a dead worker left behind, or was withheld, was never asked of the provider: it says nothing of its health.
-    answers = [
-        outcome
-        for claim, outcome in zip(claims, outcomes, strict=True)
-        if outcome.kind not in UNASKED and not _given_up(tools.settings, claim)
-    ]
+    asked = [answer.outcome for answer in answers if answer.began is not None]
+    calls = {
+        claim.id: CallMade(answer.outcome.kind, answer.outcome.detail, begun.later(answer.began), round(answer.seconds * 1000))
+        for claim, answer in zip(claims, answers, strict=True)
+        if answer.began is not None
+    }
 
     def write() -> tuple[messages.Recorded, list[Verdict], bool]:
         with autocommit(tools.engine) as connection:
             now = tools.clock(connection)
-            verdicts = [_verdict(tools, claim, outcome, now) for claim, outcome in zip(claims, outcomes, strict=True)]
-            recorded = messages.record(connection, chunk.mailing_id, list(zip(claims, verdicts, strict=True)), now)
-            resumed = learn(connection, tools.settings, admission, answers, now)
+            verdicts = [_verdict(tools, claim, answer.outcome, now) for claim, answer in zip(claims, answers, strict=True)]
+            decided = list(zip(claims, verdicts, strict=True))
+            provider = tools.settings.provider_name
+            recorded = messages.record(connection, chunk.mailing_id, decided, now, calls=calls, provider=provider)
+            resumed = learn(connection, tools.settings, admission, asked, now)
             if resumed:
                 mailings.lower_next_run(connection, chunk.mailing_id, now)
             return recorded, verdicts, resumed
@@ -168,7 +204,7 @@ def _record(
     # Safe to repeat: whatever the first try wrote before its answer was lost, the fence keeps from being written again.
     recorded, verdicts, resumed = retried(write)
     figures.fenced = len(verdicts) - recorded.rows
-    figures.misconfigured = sum(outcome.kind is OutcomeKind.MISCONFIGURED for outcome in outcomes)
+    figures.misconfigured = sum(outcome.kind is OutcomeKind.MISCONFIGURED for outcome in asked)
     for verdict in verdicts:
         figures.sent += verdict.status is MessageStatus.SENT
         figures.failed += verdict.status is MessageStatus.FAILED

@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from chalicelib.config import settings
 from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import ConflictError, FieldError, InvalidInputError, NotFoundError
@@ -110,7 +111,7 @@ def delete(source: Engine, principal: Principal, client_id: int) -> None:
     """Deletes a client; its waiting messages become 4 `client_deleted`. Raises NotFoundError."""
     with source.begin() as connection:
         row = _locked(connection, principal, client_id)
-        clients.remove(connection, [client_id])
+        clients.remove(connection, [client_id], settings().provider_name)
         history.note(connection, principal, Change(Kind.CLIENT, client_id, row.owner, "delete"))
 
 

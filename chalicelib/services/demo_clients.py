@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
+from chalicelib.config import settings
 from chalicelib.domain import demo_clients
 from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import ForbiddenError
@@ -43,7 +44,7 @@ def remove_all(source: Engine, principal: Principal, *, enabled: bool) -> int:
             if not some:
                 history.note(connection, principal, _change(principal, "delete_all_clients", removed))
                 return removed
-            removed += clients.remove(connection, some)
+            removed += clients.remove(connection, some, settings().provider_name)
 
 
 def _change(principal: Principal, action: str, count: int) -> Change:

@@ -1,6 +1,6 @@
 """Use cases around messages: read, count, add by hand, try again, delete."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine
@@ -19,6 +19,7 @@ from chalicelib.storage import (
     do_not_contact,
     mailing_reads,
     mailings,
+    message_calls,
     message_counts,
     message_edits,
     message_reads,
@@ -28,6 +29,7 @@ from chalicelib.storage.clients import ClientRow
 from chalicelib.storage.clock import Clock, database_clock
 from chalicelib.storage.engine import UNIQUE_VIOLATION, autocommit, sqlstate
 from chalicelib.storage.mailings import RunMailing
+from chalicelib.storage.message_calls import MessageCall
 from chalicelib.storage.message_edits import LockedMessage
 from chalicelib.storage.message_reads import MessageFilter, MessageRow
 from chalicelib.storage.zones import Zone
@@ -52,6 +54,12 @@ def get(source: Engine, principal: Principal, message_id: int) -> MessageRow:
     if found is None:
         raise NotFoundError("message")
     return found
+
+
+def calls(source: Engine, message: MessageRow) -> Sequence[MessageCall]:
+    """The calls that were made for a message, the earliest first; none if its first one was accepted, or for a message cleared since."""
+    with autocommit(source) as connection:
+        return message_calls.of_message(connection, message.mailing, message.id)
 
 
 def add(source: Engine, principal: Principal, mailing_id: int, client_id: int, *, clock: Clock = database_clock) -> MessageRow:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnCollection, ColumnElement, Connection, delete, exis
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, TEXT
 
 from chalicelib.domain.paging import Slice
+from chalicelib.storage.message_calls import LOST_COLUMNS, LOST_DETAIL, insert_lost
 from chalicelib.storage.models import Client, Message, User
 from chalicelib.storage.paging import AnySelect, rows_among, rows_of, rows_under
 
@@ -100,9 +101,9 @@ def has_messages(connection: Connection, client_id: int) -> bool:
     return bool(connection.execute(select(exists().where(Message.client_id == client_id))).scalar_one())
 
 
-def remove(connection: Connection, client_ids: Sequence[int]) -> int:
+def remove(connection: Connection, client_ids: Sequence[int], provider: str) -> int:
     """Deletes clients whose rows are locked, after closing their waiting messages; returns how many."""
-    connection.execute(_CLOSE_MESSAGES, {"clients": list(client_ids)})
+    connection.execute(_CLOSE_MESSAGES, {"clients": list(client_ids), "provider": provider})
     return connection.execute(delete(Client).where(Client.id == func.any(literal(list(client_ids), ARRAY(BIGINT))))).rowcount
 
 
@@ -114,16 +115,18 @@ def lock_some(connection: Connection, limit: int) -> list[int]:
 # What is at the provider now (a live lease) is left to finish. A lease that ran out belonged to a worker that died, and what became of
 # its call nobody knows: of such a message "the client was deleted" would not be true.
 _CLOSE_MESSAGES = text(
-    """
+    f"""
     WITH waiting AS (
-      SELECT id FROM message
+      SELECT {LOST_COLUMNS} FROM message m
       WHERE client_id = ANY(CAST(:clients AS bigint[])) AND status = 1 AND (lease_until IS NULL OR lease_until <= clock_timestamp())
       ORDER BY id FOR NO KEY UPDATE
-    )
+    ), lost AS ({insert_lost("waiting")})
     UPDATE message m SET status = 4, lease_until = NULL, unknown = m.unknown OR m.lease_until IS NOT NULL,
-      error_code = CASE WHEN m.unknown OR m.lease_until IS NOT NULL THEN 'unknown_outcome' ELSE 'client_deleted' END
+      error_code = CASE WHEN m.unknown OR m.lease_until IS NOT NULL THEN 'unknown_outcome' ELSE 'client_deleted' END,
+      error_detail = CASE WHEN m.unknown OR m.lease_until IS NOT NULL THEN {LOST_DETAIL} END,
+      attempted_at = coalesce(m.lease_until, m.attempted_at)
     FROM waiting WHERE m.id = waiting.id
-    """
+    """  # noqa: S608
 )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy import Connection, case, insert, select, text, update
 
 from chalicelib.domain.status import ErrorCode, MessageStatus
 from chalicelib.storage.clients import ClientRow
@@ -74,15 +74,15 @@ def add(
 
 
 def requeue(connection: Connection, message_id: int, not_before: datetime) -> None:
-    """Lets a message wait again, its budget of attempts full. claim_no stays: it only grows. So does what is said of unknown fates."""
+    """Lets a message wait again, its budget of attempts full. claim_no only grows; an unknown fate stays, with its reason."""
     waiting = {
         "status": int(MessageStatus.WAITING),
         "attempts": 0,
         "not_before": not_before,
         "dispatched_at": None,
         "lease_until": None,
-        "error_code": None,
-        "error_detail": None,
+        "error_code": case((Message.unknown, Message.error_code)),
+        "error_detail": case((Message.unknown, Message.error_detail)),
     }
     connection.execute(update(Message).where(Message.id == message_id).values(waiting))
 
@@ -92,7 +92,7 @@ def requeue(connection: Connection, message_id: int, not_before: datetime) -> No
 _REQUEUE_FAILED = text(
     """
     UPDATE message m SET status = 1, attempts = 0, not_before = greatest(z.opens_at, :now), dispatched_at = NULL, lease_until = NULL,
-      error_code = NULL, error_detail = NULL
+      error_code = CASE WHEN m.unknown THEN m.error_code END, error_detail = CASE WHEN m.unknown THEN m.error_detail END
     FROM mailing_zone z
     WHERE m.mailing_id = :mailing AND m.status = 4 AND m.deleted_at IS NULL AND m.client_id IS NOT NULL AND m.phone IS NOT NULL
       AND z.mailing_id = m.mailing_id AND z.time_zone = m.time_zone AND z.expires_at > :now

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from chalicelib.domain.paging import Slice
 from chalicelib.domain.status import MessageStatus
@@ -25,6 +25,7 @@ class MessageRow:
     not_before: datetime
     created_at: datetime
     sent_at: datetime | None
+    last_attempted_at: datetime | None
     attempts: int
     error_code: str | None
     error_detail: str | None
@@ -51,6 +52,7 @@ _COLUMNS = (
     Message.not_before,
     Message.created_at,
     Message.sent_at,
+    func.coalesce(Message.sent_at, Message.attempted_at),
     Message.attempts,
     Message.error_code,
     Message.error_detail,

@@ -1,14 +1,16 @@
 """Queries on messages: dispatch, claim, record. Set-based: no statement here is run once a row."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, text
 
-from chalicelib.domain.outcome import Verdict
+from chalicelib.domain.outcome import WORKER_DIED, OutcomeKind, Verdict
 from chalicelib.domain.status import ErrorCode, MessageStatus
+from chalicelib.storage.message_calls import INSERT_RECORDED, LOST_COLUMNS, LOST_DETAIL, insert_lost
 from chalicelib.storage.prepared import prepared_text
 
 # LATERAL walks the index of undispatched rows zone by zone and never meets a row of a closed one. They are chosen once, as an
@@ -55,16 +57,19 @@ _WITH_WINDOW = """
 _CLAIM = prepared_text(
     f"""
     WITH due AS (
-      SELECT m.id, m.unknown OR m.lease_until IS NOT NULL AS unknown {_WITH_WINDOW}
+      SELECT {LOST_COLUMNS}, m.unknown OR m.lease_until IS NOT NULL AS unknown {_WITH_WINDOW}
         AND (m.lease_until IS NULL OR m.lease_until <= :now) AND {_OPEN}
       ORDER BY m.id LIMIT :permits FOR NO KEY UPDATE OF m SKIP LOCKED
-    ), claimed AS (
+    ), lost AS ({insert_lost("due")}), claimed AS (
       UPDATE message m SET claim_no = m.claim_no + 1, attempts = m.attempts + 1, lease_until = :lease_until,
-        unknown = due.unknown, dispatched_at = coalesce(m.dispatched_at, CAST(:now AS timestamptz))
+        unknown = due.unknown, dispatched_at = coalesce(m.dispatched_at, CAST(:now AS timestamptz)),
+        attempted_at = coalesce(due.lease_until, m.attempted_at),
+        error_code = CASE WHEN due.lease_until IS NULL THEN m.error_code ELSE 'unknown_outcome' END,
+        error_detail = CASE WHEN due.lease_until IS NULL OR m.unknown THEN m.error_detail ELSE '{WORKER_DIED}' END
       FROM due WHERE m.id = due.id
-      RETURNING m.id, m.phone, m.claim_no, m.attempts, m.unknown, m.client_id, m.owner_id
+      RETURNING m.id, m.phone, m.claim_no, m.attempts, m.unknown, m.client_id, m.owner_id, m.attempted_at
     )
-    SELECT c.id, c.phone, c.claim_no, c.attempts, c.unknown,
+    SELECT c.id, c.phone, c.claim_no, c.attempts, c.unknown, c.attempted_at,
       CASE WHEN c.client_id IS NULL THEN 'client_deleted'
         WHEN EXISTS (SELECT 1 FROM do_not_contact d WHERE d.owner_id = c.owner_id AND d.phone = c.phone) THEN 'do_not_contact'
       END AS barred_by,
@@ -93,22 +98,26 @@ _HOLD = text(
 )
 
 # The fence: a claim number only grows, so that a worker which wakes up after its lease writes nothing. A row that waits again leaves
-# the queue's count, and its mailing wants a run at the earliest of their moments.
+# the queue's count, and its mailing wants a run at the earliest of their moments. A reason is only replaced by another; what was sent
+# has none. Calls are kept only of messages whose first call was not accepted: for the others nothing is written but their row.
 _RECORD = prepared_text(
-    """
+    f"""
     WITH verdict AS (
       SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:claim_nos AS int[]), CAST(:statuses AS smallint[]), CAST(:attempts AS int[]),
                            CAST(:unknowns AS boolean[]), CAST(:not_befores AS timestamptz[]), CAST(:codes AS text[]),
-                           CAST(:details AS text[]))
-             AS v (id, claim_no, status, attempts, unknown, not_before, error_code, error_detail)
+                           CAST(:details AS text[]), CAST(:attempted_ats AS timestamptz[]))
+             AS v (id, claim_no, status, attempts, unknown, not_before, error_code, error_detail, attempted_at)
     ), recorded AS (
       UPDATE message m SET status = v.status, attempts = v.attempts, unknown = v.unknown, lease_until = NULL,
-        error_code = v.error_code, error_detail = v.error_detail, not_before = coalesce(v.not_before, m.not_before),
+        error_code = CASE WHEN v.status <> 2 THEN coalesce(v.error_code, m.error_code) END,
+        error_detail = CASE WHEN v.status = 2 THEN NULL WHEN v.error_detail IS NULL AND coalesce(v.error_code, m.error_code) = m.error_code
+          THEN m.error_detail ELSE v.error_detail END,
+        not_before = coalesce(v.not_before, m.not_before), attempted_at = coalesce(v.attempted_at, m.attempted_at),
         dispatched_at = CASE WHEN v.status = 1 THEN NULL ELSE m.dispatched_at END,
         sent_at = CASE WHEN v.status = 2 THEN CAST(:now AS timestamptz) END
       FROM verdict v WHERE m.id = v.id AND m.claim_no = v.claim_no AND m.status = 1
       RETURNING m.id
-    ), woken AS (
+    ), called AS ({INSERT_RECORDED}), woken AS (
       UPDATE mailing g SET next_run_at = earliest.moment
       FROM (SELECT min(not_before) AS moment FROM verdict WHERE status = 1) earliest
       WHERE g.id = :mailing AND g.status = 'running' AND earliest.moment IS NOT NULL
@@ -116,23 +125,25 @@ _RECORD = prepared_text(
       RETURNING 1
     )
     SELECT (SELECT count(*) FROM recorded), EXISTS (SELECT 1 FROM woken)
-    """
+    """  # noqa: S608
 )
 
 # Who deletes a waiting message cancels it; the index of visible ones holds all that wait.
 _WAITING = "m.status = 1 AND m.deleted_at IS NULL"
 _IN_NOBODYS_HANDS = "(m.lease_until IS NULL OR m.lease_until <= :now)"
 # Once an attempt's fate was unknown (also: its worker died), neither "expired" nor "cancelled" would be true.
-_CLOSE = """
+_CLOSE = f"""
+    , lost AS ({insert_lost("gone")})
     UPDATE message m SET lease_until = NULL, unknown = m.unknown OR m.lease_until IS NOT NULL,
       status = CASE WHEN m.unknown OR m.lease_until IS NOT NULL THEN 4 ELSE :status END,
-      error_code = CASE WHEN m.unknown OR m.lease_until IS NOT NULL THEN 'unknown_outcome' ELSE m.error_code END
+      error_code = CASE WHEN m.unknown OR m.lease_until IS NOT NULL THEN 'unknown_outcome' ELSE m.error_code END,
+      error_detail = {LOST_DETAIL}, attempted_at = coalesce(m.lease_until, m.attempted_at)
     FROM gone WHERE m.id = gone.id
-"""
+"""  # noqa: S608
 _EXPIRE = text(
     f"""
     WITH gone AS (
-      SELECT m.id FROM message m WHERE m.mailing_id = :mailing AND {_WAITING} AND m.time_zone = ANY(CAST(:zones AS text[]))
+      SELECT {LOST_COLUMNS} FROM message m WHERE m.mailing_id = :mailing AND {_WAITING} AND m.time_zone = ANY(CAST(:zones AS text[]))
         AND {_IN_NOBODYS_HANDS}
       ORDER BY m.id LIMIT :size FOR NO KEY UPDATE SKIP LOCKED
     ) {_CLOSE}
@@ -141,7 +152,7 @@ _EXPIRE = text(
 _CANCEL = text(
     f"""
     WITH gone AS (
-      SELECT m.id FROM message m WHERE m.mailing_id = :mailing AND {_WAITING} AND {_IN_NOBODYS_HANDS}
+      SELECT {LOST_COLUMNS} FROM message m WHERE m.mailing_id = :mailing AND {_WAITING} AND {_IN_NOBODYS_HANDS}
       ORDER BY m.id LIMIT :size FOR NO KEY UPDATE SKIP LOCKED
     ) {_CLOSE}
     """  # noqa: S608
@@ -196,6 +207,8 @@ class Claim:
     barred_by: ErrorCode | None
     """Why no call may be made: its client was deleted meanwhile, or the phone is on the owner's do-not-contact list."""
     attributes: dict[str, Any] | None
+    attempted_at: datetime | None = None
+    """When the last call was made that was not accepted; None: this is the first call, as far as anybody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,11 +227,12 @@ def claim(
     now: datetime,
     lease: timedelta,
     deadline: timedelta,
+    provider: str = "default",
     permits: int | None = None,
 ) -> ClaimedChunk:
     """Claims those of `ids` that may be sent now: waiting, due, in nobody's hands, mailing running, window open, end not too near.
 
-    `permits` bounds how many; None: all.
+    `permits` bounds how many; None: all. A call that a worker may have made that died since is kept as one to `provider`.
     """
     parameters = {
         "mailing": mailing_id,
@@ -227,11 +241,19 @@ def claim(
         "lease_until": now + lease,
         "answered_by": now + deadline,
         "permits": permits,
+        "provider": provider,
     }
     rows = connection.execute(_CLAIM, parameters).all()
     claims = [
         Claim(
-            row.id, row.phone, row.claim_no, row.attempts, row.unknown, row.barred_by and ErrorCode(row.barred_by), row.attributes
+            row.id,
+            row.phone,
+            row.claim_no,
+            row.attempts,
+            row.unknown,
+            row.barred_by and ErrorCode(row.barred_by),
+            row.attributes,
+            row.attempted_at,
         )
         for row in rows
     ]
@@ -257,11 +279,39 @@ class Recorded:
     woken: bool
 
 
-def record(connection: Connection, mailing_id: int, verdicts: Sequence[tuple[Claim, Verdict]], now: datetime) -> Recorded:
-    """Writes the verdicts of one chunk, each only if its claim is still the newest."""
+@dataclass(frozen=True, slots=True)
+class CallMade:
+    """A call to the provider for a claimed message: when it began, and how long it took."""
+
+    kind: OutcomeKind
+    detail: str
+    at: datetime
+    milliseconds: int
+
+
+_NO_CALLS: Mapping[int, CallMade] = {}
+
+
+def record(
+    connection: Connection,
+    mailing_id: int,
+    verdicts: Sequence[tuple[Claim, Verdict]],
+    now: datetime,
+    *,
+    calls: Mapping[int, CallMade] = _NO_CALLS,
+    provider: str = "default",
+) -> Recorded:
+    """Writes the verdicts of one chunk, each only if its claim is still the newest.
+
+    `calls` are those that were made, by message: kept are the ones that were not accepted, and those that were after such a one.
+    """
+    kept = [_kept(claim, calls[claim.id], verdict) for claim, verdict in verdicts if _to_be_kept(claim, calls.get(claim.id))]
     parameters: dict[str, Any] = {
         "mailing": mailing_id,
         "now": now,
+        "provider": provider,
+        "calls": json.dumps(kept),
+        "attempted_ats": [_failed_at(calls.get(claim.id)) for claim, _ in verdicts],
         "ids": [claim.id for claim, _ in verdicts],
         "claim_nos": [claim.claim_no for claim, _ in verdicts],
         "statuses": [int(verdict.status) for _, verdict in verdicts],
@@ -274,15 +324,41 @@ def record(connection: Connection, mailing_id: int, verdicts: Sequence[tuple[Cla
     return Recorded(*connection.execute(_RECORD, parameters).one())
 
 
-def expire(connection: Connection, mailing_id: int, zones: Sequence[str], size: int, now: datetime) -> int:
+def _failed_at(call: CallMade | None) -> datetime | None:
+    return call.at if call is not None and call.kind is not OutcomeKind.ACCEPTED else None
+
+
+def _to_be_kept(claim: Claim, call: CallMade | None) -> bool:
+    return call is not None and (call.kind is not OutcomeKind.ACCEPTED or claim.attempted_at is not None)
+
+
+def _kept(claim: Claim, call: CallMade, verdict: Verdict) -> dict[str, Any]:
+    accepted = call.kind is OutcomeKind.ACCEPTED
+    return {
+        "id": claim.id,
+        "claim_no": claim.claim_no,
+        "attempt": claim.attempts,
+        "at": call.at.isoformat(),
+        "kind": str(call.kind),
+        "error_code": None if accepted else verdict.error_code and str(verdict.error_code),
+        "detail": call.detail[:200] or None,
+        "milliseconds": call.milliseconds,
+    }
+
+
+def expire(
+    connection: Connection, mailing_id: int, zones: Sequence[str], size: int, now: datetime, provider: str = "default"
+) -> int:
     """Up to `size` waiting rows of these zones (their end is past) become 3, or 4 `unknown_outcome`; rows under a lease stay."""
-    parameters = {"mailing": mailing_id, "zones": list(zones), "size": size, "now": now, "status": int(MessageStatus.EXPIRED)}
+    status = int(MessageStatus.EXPIRED)
+    parameters = {"mailing": mailing_id, "zones": list(zones), "size": size, "now": now, "status": status, "provider": provider}
     return connection.execute(_EXPIRE, parameters).rowcount
 
 
-def cancel(connection: Connection, mailing_id: int, size: int, now: datetime) -> int:
+def cancel(connection: Connection, mailing_id: int, size: int, now: datetime, provider: str = "default") -> int:
     """Up to `size` waiting rows become 5, or 4 `unknown_outcome`; rows under a lease stay."""
-    parameters = {"mailing": mailing_id, "size": size, "now": now, "status": int(MessageStatus.CANCELLED)}
+    status = int(MessageStatus.CANCELLED)
+    parameters = {"mailing": mailing_id, "size": size, "now": now, "status": status, "provider": provider}
     return connection.execute(_CANCEL, parameters).rowcount
 
 

@@ -229,9 +229,32 @@ class Message(Base):
     unknown: Mapped[bool] = mapped_column(Boolean, server_default=sql_text("false"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     sent_at: Mapped[datetime | None]
+    attempted_at: Mapped[datetime | None]
+    """When the last call was made that was not accepted."""
     error_code: Mapped[str | None] = mapped_column(String(32))
     error_detail: Mapped[str | None] = mapped_column(String(200))
     deleted_at: Mapped[datetime | None]
+
+
+class MessageCall(Base):
+    """One call to the provider for a message whose first call was not accepted (or may not have been: its worker died).
+
+    The key begins with the mailing: rows go with it, and no other index is needed. `slot` bounds them: see storage.message_calls.
+    """
+
+    __tablename__ = "message_call"
+
+    mailing_id: Mapped[int] = mapped_column(ForeignKey("mailing.id", ondelete="CASCADE"), primary_key=True)
+    message_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    slot: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    claim_no: Mapped[int] = mapped_column(Integer)
+    attempt: Mapped[int] = mapped_column(Integer)
+    at: Mapped[datetime]
+    provider: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(32))
+    error_code: Mapped[str | None] = mapped_column(String(32))
+    detail: Mapped[str | None] = mapped_column(String(200))
+    milliseconds: Mapped[int | None]
 
 
 class DoNotContact(Base):

@@ -1,4 +1,4 @@
-"""Clearing phones that nobody needs any more."""
+"""Clearing phones, and the trails of messages, that nobody needs any more."""
 
 from datetime import datetime
 

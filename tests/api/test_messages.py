@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import ColumnElement, Engine, func, text, update
+from sqlalchemy import ColumnElement, Engine, func, insert, text, update
 
 from chalicelib import config
-from chalicelib.storage.models import Base, Mailing, MailingZone, Message
+from chalicelib.storage.models import Base, Mailing, MailingZone, Message, MessageCall
 from tests.api.conftest import MAILING, PHONE, Api
 from tests.conftest import AwsCalls
 
@@ -47,7 +47,7 @@ def test_a_client_is_added_by_hand_whatever_the_selection(
     anna: Api, running: dict[str, Any], engine: Engine, aws_calls: AwsCalls
 ) -> None:
     assert (running["status"], running["status_title"], running["phone"]) == (1, "waiting to be sent", PHONE)
-    assert anna.get(path(running)) == running
+    assert anna.get(path(running)) == {**running, "calls": []}
     assert anna.get("/api/v1/message?status=1")["results"] == [running]
     assert anna.get(f"/api/v1/message?mailing={running['mailing']}&client=99")["results"] == []
     assert [body["mailing_id"] for _, body, _ in aws_calls.sent] == [running["mailing"]]
@@ -177,7 +177,7 @@ def test_a_message_whose_fate_is_not_known_is_not_deleted(
 ) -> None:
     fate(engine, **columns)
     anna.ask("DELETE", path(running), expect=409)
-    assert anna.get(path(running)) == running
+    assert anna.get(path(running)) == {**running, "calls": []}
 
 
 def test_the_counts_that_a_finished_mailing_keeps_follow(anna: Api, running: dict[str, Any], engine: Engine) -> None:
@@ -277,3 +277,26 @@ def test_a_client_of_another_owner_joins_no_mailing_even_by_a_superuser(anna: Ap
     refused = root.post("/api/v1/message", {"mailing": mailing["id"], "client": client["id"]}, expect=422)
     assert [error["field"] for error in refused["errors"]] == ["client"]
     anna.post("/api/v1/message", {"mailing": mailing["id"], "client": client["id"]}, expect=404)
+
+
+def test_the_calls_for_a_message_are_shown_with_it(anna: Api, boris: Api, running: dict[str, Any], engine: Engine) -> None:
+    made = {"mailing_id": running["mailing"], "message_id": running["id"], "provider": "default", "kind": "not_delivered"}
+    with engine.begin() as connection:
+        for number in (2, 1):
+            values = {**made, "slot": number - 1, "claim_no": number, "attempt": number, "at": func.now(), "detail": "HTTP 503"}
+            connection.execute(insert(MessageCall).values(**values, error_code="not_delivered", milliseconds=None))
+    fate(engine, attempted_at=func.now())
+    shown = anna.get(path(running))
+    assert shown["last_attempted_at"] >= shown["calls"][0]["at"]
+    assert [call["attempt"] for call in shown["calls"]] == [1, 2]
+    assert {**shown["calls"][0], "at": ""} == {
+        "at": "",
+        "provider": "default",
+        "attempt": 1,
+        "kind": "not_delivered",
+        "error_code": "not_delivered",
+        "error_detail": "HTTP 503",
+        "milliseconds": None,
+    }
+    assert "calls" not in anna.get("/api/v1/message?status=1")["results"][0], "only with a single message"
+    boris.get(path(running), expect=404)

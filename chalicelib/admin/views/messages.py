@@ -17,14 +17,15 @@ from starlette_admin.i18n import lazy_gettext as _
 from chalicelib.admin.access import principal_of
 from chalicelib.admin.countries import typed_phone
 from chalicelib.admin.errors import shown_as_alert, shown_in_form
-from chalicelib.admin.fields import CodeField, IdField, LinkField, MomentField, OwnerField, count_of, whole
+from chalicelib.admin.fields import CodeField, IdField, LinkField, MomentField, OwnerField, count_of, moment, whole
 from chalicelib.admin.views.base import AnySelect, ServiceView
-from chalicelib.admin.words import MESSAGE_COLOURS, error_codes, message_statuses
+from chalicelib.admin.words import MESSAGE_COLOURS, call_kind, error, error_codes, message_statuses
 from chalicelib.config import settings
 from chalicelib.domain.access import Principal
 from chalicelib.domain.phone import phone_digits
 from chalicelib.domain.status import MessageStatus
 from chalicelib.services import messages
+from chalicelib.storage import message_calls
 from chalicelib.storage.engine import autocommit, engine
 from chalicelib.storage.models import Mailing, Message
 
@@ -62,6 +63,7 @@ class MessageView(ServiceView):
         IntegerField("attempts", label=_("Attempts"), exclude_from_create=True),
         MomentField("not_before", label=_("Not before"), exclude_from_list=True),
         MomentField("sent_at", label=_("Sent")),
+        MomentField("attempted_at", label=_("Last attempted at"), exclude_from_create=True, exclude_from_list=True),
         MomentField("created_at", label=_("Planned"), exclude_from_list=True),
         OwnerField("owner_id", label=_("Owner"), exclude_from_create=True),
     )
@@ -80,6 +82,7 @@ class MessageView(ServiceView):
     )
     # What a sort by another column would cost a table of millions is more than it helps.
     sortable_fields = ("id", "mailing_id", "client_id", "status", "sent_at", "attempts")
+    detail_template = "admin/message.html"
     row_actions = ("view", "retry", "delete")
     actions = ("retry", "delete", "export")
 
@@ -121,6 +124,23 @@ class MessageView(ServiceView):
         """A message."""
         found = await super().find_by_pk(request, pk)
         return found and _named(request, [found])[0]
+
+    def calls_of(self, row: Any) -> list[dict[str, Any]]:
+        """The calls that were made for a message, for its page; none if the first one was accepted."""
+        with autocommit(engine()) as connection:
+            found = message_calls.of_message(connection, row.mailing_id, row.id)
+        return [
+            {
+                "at": moment(call.at),
+                "provider": call.provider,
+                "attempt": call.attempt,
+                "kind": call_kind(call.kind),
+                "code": error(call.error_code) if call.error_code else "",
+                "detail": call.detail or "",
+                "milliseconds": "" if call.milliseconds is None else f"{call.milliseconds:,}",
+            }
+            for call in found
+        ]
 
     def get_search_query(self, request: Request, term: str) -> Any:
         """By a part of the phone, or by an id."""

@@ -5,7 +5,16 @@ from http import HTTPStatus
 from chalicelib.api import pages
 from chalicelib.api.operations import Call, NoBody, NoQuery, operation
 from chalicelib.api.pages import Page
-from chalicelib.api.schemas.messages import MessageIn, MessageOut, MessagePatch, MessagePut, MessageQuery, show
+from chalicelib.api.schemas.messages import (
+    MessageDetail,
+    MessageIn,
+    MessageOut,
+    MessagePatch,
+    MessagePut,
+    MessageQuery,
+    show,
+    show_detail,
+)
 from chalicelib.domain.errors import ConflictError
 from chalicelib.services import messages
 from chalicelib.storage.message_reads import MessageFilter, MessageRow
@@ -30,9 +39,10 @@ def create(call: Call[MessageIn, NoQuery]) -> MessageOut:
 
 
 @operation("Read a message", tag=_TAG)
-def get(call: Call[NoBody, NoQuery]) -> MessageOut:
-    """One message by id."""
-    return show(messages.get(call.engine, call.principal, call.id_of("message")))
+def get(call: Call[NoBody, NoQuery]) -> MessageDetail:
+    """One message by id, with the calls that were made for it unless the first one was accepted."""
+    row = messages.get(call.engine, call.principal, call.id_of("message"))
+    return show_detail(row, messages.calls(call.engine, row))
 
 
 @operation("Try a message again", tag=_TAG, errors=(HTTPStatus.CONFLICT,))

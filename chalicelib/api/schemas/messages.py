@@ -1,5 +1,6 @@
 """Messages, and what became of them."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -8,9 +9,26 @@ from chalicelib.api.operations import Schema
 from chalicelib.api.pages import Page, PageQuery
 from chalicelib.api.schemas.fields import Id, Moment, Phone
 from chalicelib.api.schemas.mailings import MailingOut
-from chalicelib.domain.status import MessageStatus
+from chalicelib.domain.outcome import UNASKED, OutcomeKind
+from chalicelib.domain.status import ErrorCode, MessageStatus
+from chalicelib.storage.message_calls import FIRST_KEPT, LAST_KEPT, MessageCall
 from chalicelib.storage.message_reads import MessageRow
 
+_WORDS = {
+    ErrorCode.REFUSED: "the provider will not deliver this message",
+    ErrorCode.UNKNOWN_OUTCOME: "it may have been delivered: nobody can tell",
+    ErrorCode.NOT_DELIVERED: "surely not delivered, all attempts used up",
+    ErrorCode.MISCONFIGURED: "the provider rejected our configuration at the last call",
+    ErrorCode.CLIENT_DELETED: "the client was deleted",
+    ErrorCode.DO_NOT_CONTACT: "the phone is on the do-not-contact list",
+    ErrorCode.MISSING_VALUE: "the client lacks a value that the text needs",
+}
+_ERROR_CODES = (
+    "Why it was not sent, or is tried again: "
+    + "; ".join(f"`{code}`: {_WORDS[code]}" for code in ErrorCode)
+    + ". null before the first failure and once it is sent"
+)
+_KINDS = "What the answer meant: " + ", ".join(f"`{kind}`" for kind in OutcomeKind if kind not in UNASKED)
 StatusNumber = Annotated[int, Field(ge=1, le=5, description="1 waiting, 2 sent, 3 expired, 4 failed, 5 cancelled")]
 
 
@@ -28,9 +46,36 @@ class MessageOut(Schema):
     not_before: Moment
     created_at: Moment
     sent_at: Moment | None
+    last_attempted_at: Moment | None = Field(description="When the provider was last called; null before the first call")
     attempts: int
+    error_code: str | None = Field(description=_ERROR_CODES)
+    error_detail: str | None = Field(description="In the words of the provider or of the connection; holds no phone and no text")
+
+
+class CallOut(Schema):
+    """One call to the provider for a message."""
+
+    at: Moment = Field(
+        description="When it began; for one that a worker may have made that died since, the latest possible moment"
+    )
+    provider: str
+    attempt: int = Field(description="How many attempts the message had used, this one included")
+    kind: str = Field(description=_KINDS)
     error_code: str | None
     error_detail: str | None
+    milliseconds: int | None = Field(description="null where nobody knows")
+
+
+class MessageDetail(MessageOut):
+    """A message and the calls made for it."""
+
+    calls: list[CallOut] = Field(
+        description=(
+            "Empty if the first call was accepted; otherwise every call, the earliest first:"
+            f" of more than {FIRST_KEPT + LAST_KEPT} the first {FIRST_KEPT} and the last {LAST_KEPT}."
+            " Cleared together with the phones of finished mailings."
+        )
+    )
 
 
 class MessageIn(Schema):
@@ -103,7 +148,27 @@ def show(row: MessageRow) -> MessageOut:
         not_before=row.not_before,
         created_at=row.created_at,
         sent_at=row.sent_at,
+        last_attempted_at=row.last_attempted_at,
         attempts=row.attempts,
         error_code=row.error_code,
         error_detail=row.error_detail,
+    )
+
+
+def show_detail(row: MessageRow, calls: Sequence[MessageCall]) -> MessageDetail:
+    """A message with its calls as the API shows it."""
+    return MessageDetail(
+        **dict(show(row)),
+        calls=[
+            CallOut(
+                at=call.at,
+                provider=call.provider,
+                attempt=call.attempt,
+                kind=call.kind,
+                error_code=call.error_code,
+                error_detail=call.detail,
+                milliseconds=call.milliseconds,
+            )
+            for call in calls
+        ],
     )
