@@ -85,8 +85,15 @@ class Settings(BaseModel):
     """Days after which the phones on a finished mailing's messages are cleared; 0: never. Clients keep theirs."""
 
     token_days: Count = 30
+    """How long a token is good for, if its maker does not say."""
+    tokens_per_user: Count = 50
+    """How many tokens that are still good a user may have. A login beyond it ends the login token that was not used for longest."""
     session_hours: Count = 12
-    """How long somebody stays logged in at the admin panel."""
+    """How long somebody stays logged in at the admin panel at most."""
+    session_idle_minutes: Count = 60
+    """After how long without use a session ends."""
+    documentation_token_minutes: Annotated[int, Field(ge=2, le=60)] = 15
+    """How long a token of the documentation page is good for; the page gets itself another while its session lasts."""
     login_window_seconds: Seconds = 900
     login_max_failures: Count = 10
     text_limit: Count = 2_000
@@ -117,10 +124,10 @@ class Settings(BaseModel):
 
 
 def _secret(secret_id: str) -> dict[str, Any]:
-    from botocore.session import get_session  # only here: a command line with DATABASE_URL needs no AWS
+    import boto3  # only here: a command line with DATABASE_URL needs no AWS
 
     try:
-        client: Any = get_session().create_client("secretsmanager")  # botocore's clients have no types
+        client = boto3.client("secretsmanager")
         found: dict[str, Any] = json.loads(client.get_secret_value(SecretId=secret_id)["SecretString"])
     except Exception as error:
         raise ConfigurationError(f"secret {secret_id} (SECRET_ID) cannot be read: {type(error).__name__}") from error

@@ -14,6 +14,7 @@ from starlette_admin.i18n import gettext
 from chalicelib.admin.edge import is_https
 from chalicelib.admin.redirects import safe_redirect_url
 from chalicelib.admin.translations import said
+from chalicelib.auth import browser_session
 from chalicelib.auth.throttle import Limit, TooManyAttemptsError
 from chalicelib.config import settings
 from chalicelib.domain.access import Principal
@@ -21,8 +22,9 @@ from chalicelib.services import sessions
 from chalicelib.services.logins import LoginError, LoginRules
 from chalicelib.storage.engine import engine
 
-_COOKIE = "mailing_session"
 _PRE_LOGIN_COOKIE = "mailing_login"
+# What pages ask for by themselves while they are looked at.
+_POLLED = ("/dashboard.json", "/data/")
 
 
 def principal_of(request: Request) -> Principal:
@@ -31,9 +33,9 @@ def principal_of(request: Request) -> Principal:
     return found
 
 
-def cookie_name(request: Request, name: str = _COOKIE) -> str:
-    """`__Host-` binds the cookie to this host and to TLS; browsers refuse that prefix over plain http on loopback."""
-    return f"__Host-{name}" if is_https(request.scope) else name
+def cookie_name(request: Request, name: str = browser_session.COOKIE) -> str:
+    """The name of the session's cookie, which the API's own pages know, too, or of another that is bound to this host."""
+    return browser_session.cookie_name(name, https=is_https(request.scope))
 
 
 def session_secret(request: Request) -> str:
@@ -69,7 +71,8 @@ class Access(AuthProvider):
         secret = session_secret(request)
         if not secret or request.state.is_static:
             return None
-        principal = sessions.whose(engine(), secret)
+        by_a_person = not any(path in request.scope["path"] for path in _POLLED)
+        principal = sessions.whose(engine(), secret, by_a_person=by_a_person)
         if principal is None:
             return None
         request.state.principal = principal
@@ -85,7 +88,9 @@ class Access(AuthProvider):
         form = await request.form()
         username, password = str(form.get("username") or ""), str(form.get("password") or "")
         try:
-            secret = sessions.log_in(engine(), username, password, _address(request), _rules())
+            secret = sessions.log_in(
+                engine(), username, password, _address(request), _rules(), request.headers.get("user-agent", "")
+            )
         except LoginError as error:
             return _refused(request, templates, HTTPStatus.UNAUTHORIZED, said(str(error)))
         except TooManyAttemptsError as error:

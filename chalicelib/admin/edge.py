@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from chalicelib.admin.reading import ReadSession
 from chalicelib.config import settings
+from chalicelib.domain.languages import preferred_language
 from chalicelib.observability import log_exception
 
 Scope = MutableMapping[str, Any]
@@ -19,14 +20,12 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 BASE = "/admin"
-LANGUAGES = ("en", "ru")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _POLICY = (
     "default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
     " font-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 # The styles are the library's: it sets `style` attributes, which no nonce can allow.
-_QUALITY = re.compile(r"\s*([A-Za-z*]+)(?:-[A-Za-z0-9-]+)?\s*(?:;\s*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?\s*")
 _ZONE = re.compile(rb"(?:^|(?<=;))\s*timezone=([^;]*);?")
 _OTHER_LANGUAGE = re.compile(rb"(?:^|(?<=;))\s*language=(?!(?:en|ru)\s*(?:;|$))[^;]*;?")
 
@@ -106,16 +105,6 @@ def _stage_prefix(scope: Scope) -> str:
     event = scope.get("aws.event", {})
     whole, own = str(event.get("requestContext", {}).get("path", "")), str(event.get("path", ""))
     return whole.removesuffix(own).rstrip("/") if own and whole.endswith(own) else ""
-
-
-def preferred_language(header: str) -> str:
-    """The best of our languages for an Accept-Language header: the library knows only whole tags."""
-    wanted: list[tuple[float, str]] = []
-    for part in header.split(","):
-        found = _QUALITY.fullmatch(part)
-        if found and found[1].lower() in LANGUAGES:
-            wanted.append((float(found[2] or 1), found[1].lower()))
-    return max(wanted, key=lambda each: each[0])[1] if wanted else LANGUAGES[0]
 
 
 _PLAIN = {

@@ -6,8 +6,9 @@ from typing import Any
 
 from mangum import Mangum
 
-from chalicelib.admin.edge import Edge, plain_answer, preferred_language
+from chalicelib.admin.edge import Edge, plain_answer
 from chalicelib.admin.site import build_site
+from chalicelib.domain.languages import preferred_language
 from chalicelib.events import UnreadableRequestError, require_readable, require_readable_form
 from chalicelib.observability import log, log_exception
 

@@ -1,6 +1,11 @@
 """The words themselves: what this package says, then what the services say."""
 
 PLURALS: dict[tuple[str, str], tuple[str, str, str]] = {
+    ("%(n)s token is revoked.", "%(n)s tokens are revoked."): (
+        "Отозван %(n)s токен.",
+        "Отозвано %(n)s токена.",
+        "Отозвано %(n)s токенов.",
+    ),
     ("%(zone)s and %(n)d more time zone", "%(zone)s and %(n)d more time zones"): (
         "%(zone)s и ещё %(n)d часовой пояс",
         "%(zone)s и ещё %(n)d часовых пояса",
@@ -109,7 +114,9 @@ MESSAGES: dict[str, str] = {
     "API tokens": "API-токены",
     "Active": "Активен",
     "Admin": "Главная",
-    "All sessions of this user end.": "Все сеансы этого пользователя завершатся.",
+    "All sessions of this user end, and all their API tokens are revoked.": (
+        "Все сеансы этого пользователя завершатся, а все его токены API будут отозваны."
+    ),
     "Any of these, commas between them; empty: all": "Любое из перечисленных через запятую; пусто — все",
     "As client #%(id)s would read it; %(length)d characters.": "Так его прочтёт клиент №%(id)s; символов: %(length)d.",
     "As of": "По состоянию на",
@@ -299,17 +306,53 @@ MESSAGES: dict[str, str] = {
     "Waiting": "Ожидает",
     "What": "Что",
     "What is wrong": "Что не так",
-    "What it is for. It is good for %(days)d days, and does all that you may do.": (
-        "Для чего он. Действует %(days)d дней и может всё, что можете вы."
+    "What it is for. It is good for %(days)d days, and does all that its user may do.": (
+        "Для чего он. Действует %(days)d дней и может всё, что может его пользователь."
     ),
     "What still waits will not be sent. This cannot be undone.": "То, что ещё ожидает, не будет отправлено. Отменить это нельзя.",
     "What was written:": "Текст рассылки:",
     "What went wrong": "Что пошло не так",
     "When": "Когда",
     "Who": "Кто",
-    "Who is not is out at once, everywhere": "Неактивный сразу теряет доступ везде",
-    "You have no tokens.": "У вас нет токенов.",
-    "Your new token. It is shown this once: copy it now.": "Ваш новый токен. Он показан единственный раз: скопируйте его сейчас.",
+    "An inactive user loses access at once, everywhere; sessions end and API tokens are revoked": (
+        "Неактивный пользователь сразу теряет доступ везде; сеансы завершаются, токены API отзываются"
+    ),
+    "There are no tokens.": "Токенов нет.",
+    "The new token. It is shown this once: copy it now.": "Новый токен. Он показан единственный раз: скопируйте его сейчас.",
+    "Address": "Адрес",
+    "Began": "Начат",
+    "Browser": "Браузер",
+    "Documentation": "Документация",
+    "API": "API",
+    "Front page": "Главная страница",
+    "End": "Завершить",
+    "End all others": "Завершить все остальные",
+    "Ended.": "Завершено.",
+    "Keep my API tokens": "Оставить мои токены API",
+    "Otherwise all of them are revoked: whoever knows the old password may have made one.": (
+        "Иначе все они будут отозваны: тот, кто знает старый пароль, мог создать токен."
+    ),
+    "Revoke all": "Отозвать все",
+    "Revoke all these tokens? Whoever uses one loses access at once.": (
+        "Отозвать все эти токены? Тот, кто ими пользуется, сразу потеряет доступ."
+    ),
+    "Sessions": "Сеансы",
+    "A session that is not used for %(minutes)d minutes ends by itself.": (
+        "Сеанс завершается сам, если им не пользуются в течение %(minutes)d мин."
+    ),
+    "this session": "этот сеанс",
+    "only a superuser may name another user, and one that exists and is active": (
+        "другого пользователя может назвать только суперпользователь, и он должен существовать и быть активным"
+    ),
+    "your own password is changed with the old one": "свой пароль меняют, указав старый",
+    "a user has at most %(n)s tokens: revoke one first": "у пользователя не больше %(n)s токенов: сначала отзовите один из них",
+    "session": "сеанс",
+    "revoke_tokens": "отзыв всех токенов",
+    "revoked_tokens": "отозвано токенов",
+    "tokens": "токены",
+    "Your password is changed; your other sessions have ended and your API tokens are revoked.": (
+        "Пароль изменён; другие ваши сеансы завершены, токены API отозваны."
+    ),
     "Your password is changed; your other sessions have ended.": "Пароль изменён; другие ваши сеансы завершены.",
     "a second": "в секунду",
     "an IANA name, like Europe/Moscow; must be there": "название IANA, например Europe/Moscow; обязательно",
@@ -604,6 +647,7 @@ PATTERNS: tuple[tuple[str, str], ...] = (
         "an operator code is made of %(least)s to %(most)s digits",
     ),
     (r"a tag has (?P<least>\d+) to (?P<most>\d+) characters", "a tag has %(least)s to %(most)s characters"),
+    (r"a user has at most (?P<n>\d+) tokens: revoke one first", "a user has at most %(n)s tokens: revoke one first"),
     (r"no such (?P<thing>[\w -]+)", "no such %(thing)s"),
     (
         r"only a failed \(4\) or expired \(3\) message can be tried again, and this one is (?P<status>\w+) \(\d\)",

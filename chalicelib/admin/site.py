@@ -25,7 +25,7 @@ from starlette_admin.theme import ClassMap, CoreIcons, DefaultTheme, IconSet
 from chalicelib.admin import redirects, translations
 from chalicelib.admin.access import Access, principal_of
 from chalicelib.admin.csrf import SessionCsrf
-from chalicelib.admin.edge import BASE, LANGUAGES
+from chalicelib.admin.edge import BASE
 from chalicelib.admin.fields import moment, offset
 from chalicelib.admin.pages.account import AccountPage
 from chalicelib.admin.pages.client_import import ImportPage
@@ -38,6 +38,7 @@ from chalicelib.admin.views.mailings import MailingView
 from chalicelib.admin.views.messages import MessageView
 from chalicelib.admin.views.users import UserView
 from chalicelib.config import settings
+from chalicelib.domain.languages import LANGUAGES
 from chalicelib.storage.engine import DATA_EXCEPTION, sqlstate
 
 _EXPORT_ROWS = 20_000  # what fits into the 6 MB that a function may answer
@@ -96,6 +97,7 @@ class _Theme(DefaultTheme):
         return {
             "own_static": own_static,
             "principal_of": principal_of,
+            "service_path": service_path,
             "shown_moment": moment,
             "zone_offset": offset,
             "settings": settings,
@@ -192,6 +194,11 @@ def _own_version(path: str) -> str:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def service_path(request: Request, path: str) -> str:
+    """The address of a path of the service that is not the panel's."""
+    return f"{request.scope.get('app_root_path', request.scope['root_path'])}{path}"
 
 
 def own_static(request: Request, path: str) -> str:

@@ -69,7 +69,9 @@ def _answer(request: Request, route: Route, path_values: Mapping[str, str]) -> R
     body = reply.body if isinstance(reply.body, str) else json.dumps(reply.body, separators=(",", ":"))
     headers: dict[str, str | list[str]] = {**_JSON_HEADERS, **reply.headers, **_ALWAYS, **cors}
     # Chalice would write `null` for a body of None.
-    return Response("" if request.method == "HEAD" else body, headers, int(reply.status))
+    if request.method != "HEAD":
+        return Response(body, headers, int(reply.status))
+    return Response("", {**headers, "Content-Length": str(len(body.encode()))}, int(reply.status))
 
 
 def _subject(route: Route, path_values: Mapping[str, str], reply: Reply) -> dict[str, Any]:

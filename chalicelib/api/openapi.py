@@ -30,7 +30,7 @@ _TAGS = {
     "statistics": "What became of messages",
     "do not contact": "Phones that are left alone",
     "tokens": "Keys to this API",
-    "users": "What users did",
+    "users": "Those who may log in, and what they did",
     "test clients": "For trying out",
     "service": "The service itself",
 }
@@ -167,7 +167,8 @@ def _operation(route: Route, method: str, operation: Operation, schemas: _Schema
     if operation.body is not NoBody:
         body = schemas.of(operation.body, "validation")
         # A form is taken where a browser may send one. It is not told of: generators of clients stumble over a second kind of body.
-        found["requestBody"] = {"required": True, "content": {_JSON: {"schema": body}}}
+        needed = type(None) not in get_args(operation.body)
+        found["requestBody"] = {"required": needed, "content": {_JSON: {"schema": body}}}
     return found
 
 
@@ -193,7 +194,7 @@ def _query_parameters(operation: Operation, schemas: _Schemas) -> list[dict[str,
 def _responses(route: Route, method: str, operation: Operation, schemas: _Schemas) -> dict[str, Any]:
     good: dict[str, Any] = {"description": _GOOD_WORDS[operation.status]}
     status = operation.status
-    if operation.answer is type(None):
+    if operation.answer is type(None) or type(None) in get_args(operation.answer):
         status, good = HTTPStatus.NO_CONTENT, {"description": "Done"}
     elif (answer := _answer(operation)) is not None:
         good["content"] = {_JSON: {"schema": schemas.of(answer, "serialization")}}

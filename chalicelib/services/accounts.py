@@ -1,6 +1,6 @@
 """Use cases around users, for superusers; and everyone's own password."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -10,11 +10,12 @@ from chalicelib.auth.passwords import PasswordError, hash_password, verify_passw
 from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import ConflictError, FieldError, ForbiddenError, InvalidInputError, NotFoundError
 from chalicelib.domain.limits import USERNAME_LENGTH
+from chalicelib.domain.paging import Slice
 from chalicelib.domain.phone import CountryError, parse_country
 from chalicelib.services import history
 from chalicelib.services.history import Change, Kind
 from chalicelib.services.sessions import digest
-from chalicelib.storage import sessions, user_edits
+from chalicelib.storage import sessions, tokens, user_edits
 from chalicelib.storage.engine import FOREIGN_KEY_VIOLATION, UNIQUE_VIOLATION, autocommit, sqlstate
 from chalicelib.storage.user_edits import UserRow
 
@@ -49,15 +50,52 @@ def create(source: Engine, principal: Principal, account: Account, password: str
     return made
 
 
-def change(source: Engine, principal: Principal, user_id: int, account: Account) -> UserRow:
-    """Writes a user anew. Deactivated users are out at once. Raises ForbiddenError, NotFoundError, InvalidInputError, ConflictError."""
+@dataclass(frozen=True, slots=True)
+class AccountChanges:
+    """What is to change of a user; None: stays as it is."""
+
+    username: str | None = None
+    password: str | None = None
+    is_superuser: bool | None = None
+    is_active: bool | None = None
+
+
+def page(source: Engine, principal: Principal, part: Slice, username: str | None = None) -> list[UserRow]:
+    """Return a slice of the users, or the one of this name. Raises ForbiddenError."""
     _require_superuser(principal)
-    account = _checked(account)
+    with autocommit(source) as connection:
+        return user_edits.page(connection, part, username)
+
+
+def me(source: Engine, principal: Principal) -> UserRow:
+    """Return the asker."""
+    with autocommit(source) as connection:
+        return _found(connection, principal.user_id)
+
+
+def change(source: Engine, principal: Principal, user_id: int, account: Account) -> UserRow:
+    """Replace what is said of a user. Raises ForbiddenError, NotFoundError, InvalidInputError, ConflictError."""
+    return edit(source, principal, user_id, AccountChanges(**_values(account)))  # type: ignore[arg-type]
+
+
+def edit(source: Engine, principal: Principal, user_id: int, changes: AccountChanges) -> UserRow:
+    """Change a user, all or nothing. Deactivation and another password end their sessions and revoke their tokens.
+
+    Raises ForbiddenError, NotFoundError, InvalidInputError, ConflictError.
+    """
+    _require_superuser(principal)
+    hashed = None
+    if changes.password is not None:
+        # Without a connection in hand: the hash takes its time.
+        hashed = _hashed(changes.password, changes.username or get(source, principal, user_id).username)
     with source.begin() as connection:
         superusers = user_edits.lock_all_superusers(connection)
         before = _found(connection, user_id)
+        account = _checked(_merged(_account(before), changes))
         if superusers == [user_id] and not (account.is_superuser and account.is_active):
             raise ConflictError("the last active superuser stays one")
+        if hashed is not None and user_id == principal.user_id:
+            raise ConflictError("your own password is changed with the old one")
         try:
             changed = user_edits.change(connection, user_id, _values(account))
         except DBAPIError as error:
@@ -65,26 +103,37 @@ def change(source: Engine, principal: Principal, user_id: int, account: Account)
         differences = history.differences(_values(_account(before)), _values(account))
         if differences:
             history.note(connection, principal, _change(user_id, "update", differences))
-        if not account.is_active:
+        if hashed is not None:
+            _store(connection, principal, user_id, hashed)
+        elif not account.is_active:
             sessions.remove_of_user(connection, user_id)
+            tokens.remove_of_user(connection, user_id)
     return changed
 
 
 def set_password(source: Engine, principal: Principal, user_id: int, password: str) -> None:
-    """Gives a user another password, which ends their sessions. Raises ForbiddenError, NotFoundError, InvalidInputError."""
-    _require_superuser(principal)
-    with autocommit(source) as connection:
-        user = _found(connection, user_id)
-    _store_password(source, principal, user, _hashed(password, user.username))
+    """Give a user another password, which ends their sessions and tokens. Raises ServiceError as `edit` does."""
+    edit(source, principal, user_id, AccountChanges(password=password))
 
 
-def change_own_password(source: Engine, principal: Principal, old: str, new: str, session_secret: str) -> None:
-    """Changes one's own password; of one's sessions only this one goes on. Raises InvalidInputError."""
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What goes on when somebody changes their own password: what the change was asked with, and with `tokens` all their tokens."""
+
+    session_secret: str | None = None
+    token_id: int | None = None
+    tokens: bool = False
+
+
+def change_own_password(source: Engine, principal: Principal, old: str, new: str, kept: Kept) -> None:
+    """Change one's own password, which ends one's other sessions and, unless they are kept, one's tokens. Raises InvalidInputError."""
     with autocommit(source) as connection:
         user, stored = _found(connection, principal.user_id), user_edits.password_hash(connection, principal.user_id)
     if not verify_password(stored, old):
         raise InvalidInputError(FieldError("old_password", "this is not your password"))
-    _store_password(source, principal, user, _hashed(new, user.username), but=digest(session_secret))
+    hashed = _hashed(new, user.username)
+    with source.begin() as connection:
+        _store(connection, principal, user.id, hashed, kept)
 
 
 def default_country(source: Engine, principal: Principal) -> str | None:
@@ -150,11 +199,19 @@ def _hashed(password: str, username: str) -> str:
     return hash_password(password)
 
 
-def _store_password(source: Engine, principal: Principal, user: UserRow, hashed: str, *, but: bytes | None = None) -> None:
-    with source.begin() as connection:
-        user_edits.change(connection, user.id, {"password_hash": hashed})
-        sessions.remove_of_user(connection, user.id, but=but)
-        history.note(connection, principal, _change(user.id, "change_password"))
+def _store(connection: Connection, principal: Principal, user_id: int, hashed: str, kept: Kept | None = None) -> None:
+    """The row is locked by the update: a token that is being made meanwhile is revoked too, or made after this."""
+    kept = kept or Kept()
+    user_edits.change(connection, user_id, {"password_hash": hashed})
+    sessions.remove_of_user(connection, user_id, but=digest(kept.session_secret) if kept.session_secret else None)
+    revoked = 0 if kept.tokens else tokens.remove_of_user(connection, user_id, but=kept.token_id)
+    changes: dict[str, list[object]] = {"revoked_tokens": [None, revoked]} if revoked else {}
+    history.note(connection, principal, _change(user_id, "change_password", changes))
+
+
+def _merged(account: Account, changes: AccountChanges) -> Account:
+    named = {field.name: value for field in fields(account) if (value := getattr(changes, field.name)) is not None}
+    return replace(account, **named)
 
 
 def _account(row: UserRow) -> Account:

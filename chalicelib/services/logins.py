@@ -9,9 +9,11 @@ from chalicelib.auth.passwords import verify_password
 from chalicelib.auth.throttle import Limit, admit, succeeded
 from chalicelib.auth.tokens import fresh
 from chalicelib.domain.access import Principal
-from chalicelib.domain.errors import ServiceError
+from chalicelib.domain.errors import ConflictError, ServiceError
 from chalicelib.storage import tokens, users
 from chalicelib.storage.engine import autocommit
+
+_LOGIN = "login"
 
 
 class LoginError(ServiceError):
@@ -30,11 +32,19 @@ class IssuedToken:
     expires_at: datetime
 
 
-def issue(connection: Connection, user_id: int, name: str, lifetime: timedelta) -> IssuedToken:
-    """Makes a token for the user."""
+def issue(
+    connection: Connection,
+    user_id: int,
+    name: str,
+    lifetime: timedelta,
+    *,
+    made_with: int | None = None,
+    session_id: int | None = None,
+) -> IssuedToken:
+    """Make a token for the user, which ends with the token or the session that it is made with."""
     token_id = tokens.next_id(connection)
     made = fresh(token_id)
-    new = tokens.NewToken(user_id, name, made.prefix, made.secret_sha256, lifetime)
+    new = tokens.NewToken(user_id, name, made.prefix, made.secret_sha256, lifetime, made_with, session_id)
     return IssuedToken(made.text, token_id, tokens.add(connection, token_id, new))
 
 
@@ -44,13 +54,28 @@ class LoginRules:
 
     token_lifetime: timedelta
     limit: Limit
+    tokens: int = 50
+    """How many a user may have."""
 
 
 def login(source: Engine, username: str, password: str, address: str, rules: LoginRules) -> IssuedToken:
-    """A new token for the user. Raises LoginError, or TooManyAttemptsError."""
+    """Return a new token for the user. Raises LoginError, TooManyAttemptsError, or ConflictError for who has too many tokens.
+
+    A program that logs in at each start never gets there: at the limit the login token that was not used for longest ends.
+    """
     user_id = checked(source, username, password, address, rules.limit)
     with source.begin() as connection:
-        return issue(connection, user_id, "login", rules.token_lifetime)
+        if not users.lock(connection, user_id):
+            raise LoginError
+        excess = tokens.live(connection, user_id) - rules.tokens + 1
+        if excess > 0 and tokens.remove_unused(connection, user_id, _LOGIN, excess) < excess:
+            raise too_many_tokens(rules.tokens)
+        return issue(connection, user_id, _LOGIN, rules.token_lifetime)
+
+
+def too_many_tokens(limit: int) -> ConflictError:
+    """Refuse another token."""
+    return ConflictError(f"a user has at most {limit} tokens: revoke one first")
 
 
 def checked(source: Engine, username: str, password: str, address: str, limit: Limit) -> int:

@@ -4,7 +4,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from chalicelib.auth.passwords import hash_password
-from chalicelib.storage import sessions, users
+from chalicelib.storage import sessions, tokens, users
 from chalicelib.storage.models import User
 
 
@@ -19,6 +19,7 @@ def ensure_superuser(source: Engine, username: str, password: str) -> bool:
         if user is not None:
             user.password_hash, user.is_superuser, user.is_active = hashed, True, True
             sessions.remove_of_user(session.connection(), user.id)
+            tokens.remove_of_user(session.connection(), user.id)
             return False
         session.add(User(username=username, password_hash=hashed, is_superuser=True, is_active=True))
         return True

@@ -82,6 +82,10 @@ class ApiToken(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("api_token.id", ondelete="CASCADE"), index=True)
+    """The token with which this one was made: it ends with it."""
+    session_id: Mapped[int | None] = mapped_column(ForeignKey("session.id", ondelete="CASCADE"), index=True)
+    """The browser session that the documentation page made this one for, a few minutes at a time: it ends with it."""
 
 
 class Client(Base):
@@ -324,3 +328,7 @@ class Session(Base):
     secret_sha256: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime] = mapped_column(index=True)
+    last_used_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    """To the minute: a session that is not used for long enough ends."""
+    address: Mapped[str] = mapped_column(String(45), server_default=sql_text("''"))
+    user_agent: Mapped[str] = mapped_column(String(200), server_default=sql_text("''"))

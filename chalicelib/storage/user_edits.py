@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, insert, or_, select, update
+from sqlalchemy import Connection, delete, exists, func, insert, or_, select, update
 
+from chalicelib.domain.paging import Slice
 from chalicelib.storage.models import Client, DoNotContact, Mailing, User
+from chalicelib.storage.paging import rows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,13 @@ def find(connection: Connection, user_id: int) -> UserRow | None:
     """The user."""
     row = connection.execute(select(*_COLUMNS).where(User.id == user_id)).one_or_none()
     return UserRow(*row) if row is not None else None
+
+
+def page(connection: Connection, part: Slice, username: str | None) -> list[UserRow]:
+    """Return a slice of the users, or the one of this name."""
+    wanted = select(*_COLUMNS)
+    wanted = wanted if username is None else wanted.where(func.lower(User.username) == func.lower(username))
+    return [UserRow(*row) for row in rows_of(connection, wanted, User.id, part)]
 
 
 def password_hash(connection: Connection, user_id: int) -> str | None:

@@ -18,6 +18,17 @@ def exists(connection: Connection, user_id: int) -> bool:
     return connection.execute(select(User.id).where(User.id == user_id, User.is_active)).one_or_none() is not None
 
 
+def there(connection: Connection, user_id: int) -> bool:
+    """Is there such a user, active or not?"""
+    return connection.execute(select(User.id).where(User.id == user_id)).one_or_none() is not None
+
+
+def lock(connection: Connection, user_id: int) -> bool:
+    """Lock the user, so that what makes tokens and what revokes them wait for each other; False for who is not there or not active."""
+    wanted = select(User.is_active).where(User.id == user_id).with_for_update(key_share=True)
+    return bool(connection.execute(wanted).scalar_one_or_none())
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """What a login is checked against."""

@@ -7,8 +7,8 @@ from jinja2 import Environment, PackageLoader
 from sqlalchemy import Engine, text
 
 from chalicelib import config
-from chalicelib.admin.edge import preferred_language
 from chalicelib.admin.site import NonceLoader
+from chalicelib.domain.languages import preferred_language
 from chalicelib.services import progress, sessions
 from tests.admin.browser import PASSWORD, Browser
 from tests.admin.conftest import add_user, user_id
@@ -193,3 +193,11 @@ def test_what_nobody_foresaw_is_a_page_and_not_a_trace(root: Browser, monkeypatc
 def test_an_id_that_is_none_is_not_found(root: Browser) -> None:
     for pk in ("x", "1", "9" * 30, "-1", "%00"):
         root.get(f"/client/detail?pk={pk}", expect=404)
+
+
+@pytest.mark.usefixtures("root")
+def test_head_of_the_login_page_is_the_page_and_no_attempt(engine: Engine) -> None:
+    answer = Browser().ask("HEAD", "/admin/login")
+    assert answer.status == 200
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM login_attempt")).scalar_one() == 0

@@ -57,7 +57,7 @@ class Api:
     def as_user(self, engine: Engine, user_id: int) -> "Api":
         """The same as this user, without the half tenth of a second that a password takes."""
         with engine.begin() as connection:
-            return Api(self.client, issue(connection, user_id, "login", timedelta(days=1)).token)
+            return Api(self.client, issue(connection, user_id, "login", timedelta(days=30)).token)
 
 
 def make_user(engine: Engine, username: str, *, superuser: bool = False, active: bool = True) -> int:

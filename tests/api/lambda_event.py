@@ -66,7 +66,7 @@ def event_of(
             **{name.lower(): value for name, value in (headers or {}).items()},
         },
         "multiValueQueryStringParameters": query or None,
-        "pathParameters": _values(resource, parts.path.rstrip("/")),
+        "pathParameters": _values(resource, parts.path.rstrip("/") or "/"),
         "requestContext": {
             "httpMethod": method,
             "resourcePath": resource,

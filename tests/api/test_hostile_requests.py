@@ -108,7 +108,7 @@ def test_routes_without_a_token_take_small_bodies_only(api: Api, route: Route, m
     assert (answer.status, answer.json["code"]) == (413, "too_large")
     # The longest name and password that are allowed, each letter escaped.
     longest = {"username": "\U0001f600" * 150, "password": "\U0001f600" * 1024}
-    assert call(method, route.path, body=json.dumps(longest)).status == 401
+    assert call(method, route.path, body=json.dumps(longest)).status == (401 if route.path.endswith("login") else 422)
 
 
 @pytest.mark.parametrize("depth", [MAX_DEPTH, MAX_DEPTH + 1])

@@ -29,7 +29,7 @@ def test_a_user_is_added_and_put_out_by_another_password(root: Visitor, visit: V
 
     olga = visit().log_in("olga", USER_PASSWORD)
     root.press("Change password", within=row)
-    expect(root.question).to_contain_text("All sessions of this user end.")
+    expect(root.question).to_contain_text("All sessions of this user end, and all their API tokens are revoked.")
     root.question.get_by_label("New password").fill(NEW_PASSWORD)
     root.question.get_by_label("New password").press("Enter")
     expect(root.alerts).to_contain_text("The password was changed.")

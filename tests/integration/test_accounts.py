@@ -10,7 +10,7 @@ from chalicelib.config import Settings
 from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 from chalicelib.services import accounts, clients, sessions, users
-from chalicelib.services.accounts import Account
+from chalicelib.services.accounts import Account, Kept
 from chalicelib.services.clients import NewClient
 from chalicelib.services.logins import LoginError, LoginRules
 
@@ -49,8 +49,8 @@ def test_a_session_ends_by_itself(engine: Engine, root: Principal) -> None:
 def test_another_password_ends_every_session_but_the_one_that_asked(engine: Engine, root: Principal) -> None:
     here, there = log_in(engine, "root"), log_in(engine, "root")
     with pytest.raises(InvalidInputError, match="old_password"):
-        accounts.change_own_password(engine, root, BETTER, BETTER, here)
-    accounts.change_own_password(engine, root, GOOD, BETTER, here)
+        accounts.change_own_password(engine, root, BETTER, BETTER, Kept(here))
+    accounts.change_own_password(engine, root, GOOD, BETTER, Kept(here))
     assert (sessions.whose(engine, here), sessions.whose(engine, there)) == (root, None)
     with pytest.raises(LoginError):
         log_in(engine, "root", GOOD)

@@ -1,4 +1,4 @@
-"""One's own password, and the country of phones typed without +."""
+"""One's own password, sessions, and the country of phones typed without +."""
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -9,16 +9,18 @@ from starlette_admin.i18n import lazy_gettext as _
 
 from chalicelib.admin.access import principal_of, session_secret
 from chalicelib.admin.countries import country_choices, default_country
+from chalicelib.admin.fields import whole
 from chalicelib.admin.pages.base import Page
 from chalicelib.admin.translations import said
 from chalicelib.admin.views.users import PASSWORD_RULES
-from chalicelib.domain.errors import InvalidInputError
-from chalicelib.services import accounts
+from chalicelib.domain.errors import InvalidInputError, ServiceError
+from chalicelib.services import accounts, sessions
+from chalicelib.services.accounts import Kept
 from chalicelib.storage.engine import engine
 
 
 class AccountPage(Page):
-    """Two forms: the password, and the default country."""
+    """Two forms, the password and the default country, and the list of sessions."""
 
     menu_label = _("My account")
     icon = "fa-solid fa-user-lock"
@@ -27,8 +29,9 @@ class AccountPage(Page):
 
     @route("", methods=["GET", "POST"], name="account")
     async def index(self, request: Request) -> Response:
-        """The forms; a new password ends all other sessions."""
+        """The page; a new password ends all other sessions and, unless told otherwise, revokes the tokens."""
         problems: dict[str, str] = {}
+        revoke = True
         form = await request.form()
         if request.method == "POST" and "default_country" in form:
             problems = _country_changed(request, str(form["default_country"]))
@@ -37,20 +40,43 @@ class AccountPage(Page):
                 return RedirectResponse(str(request.url_for("admin:account")), status_code=303)
         elif request.method == "POST":
             old, new, again = (str(form.get(name) or "") for name in ("old_password", "password", "again"))
+            revoke = not form.get("keep_tokens")
             if new != again:
                 problems["again"] = gettext("The two are not the same.")
             else:
-                problems = _changed(request, old, new)
+                problems = _changed(request, old, new, Kept(session_secret(request), tokens=not revoke))
             if not problems:
-                flash(request, gettext("Your password is changed; your other sessions have ended."), "success")
+                message = (
+                    gettext("Your password is changed; your other sessions have ended and your API tokens are revoked.")
+                    if revoke
+                    else gettext("Your password is changed; your other sessions have ended.")
+                )
+                flash(request, message, "success")
                 return RedirectResponse(str(request.url_for("admin:account")), status_code=303)
+        listed = sessions.listed(engine(), principal_of(request), session_secret(request))
         context = {
             "problems": problems,
             "rules": gettext(PASSWORD_RULES),
             "countries": country_choices(),
             "country": default_country(request),
+            "keep_tokens": not revoke,
+            "sessions": listed,
+            "browser_name": browser_name,
         }
         return self.render(request, "admin/account.html", context, 422 if problems else 200)
+
+    @route("/sessions/{session_id}/end", methods=["POST"], name="end-session")
+    async def end(self, request: Request) -> Response:
+        """Ends one session, or (`others`) all but this one."""
+        try:
+            if request.path_params["session_id"] == "others":
+                sessions.end_others(engine(), principal_of(request), session_secret(request))
+            else:
+                sessions.end(engine(), principal_of(request), whole(request.path_params["session_id"]) or 0)
+            flash(request, gettext("Ended."), "success")
+        except ServiceError as error:
+            flash(request, said(str(error)), "error")
+        return RedirectResponse(str(request.url_for("admin:account")), status_code=303)
 
 
 def _country_changed(request: Request, country: str) -> dict[str, str]:
@@ -61,9 +87,33 @@ def _country_changed(request: Request, country: str) -> dict[str, str]:
     return {}
 
 
-def _changed(request: Request, old: str, new: str) -> dict[str, str]:
+_BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR", "Opera"),
+    ("YaBrowser", "Yandex"),
+    ("Firefox", "Firefox"),
+    ("Chrome", "Chrome"),
+    ("Safari", "Safari"),
+)
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS", "macOS"),
+    ("Linux", "Linux"),
+)
+
+
+def browser_name(user_agent: str) -> str:
+    """What people call the browser that says this of itself; what it says, where that is nothing known."""
+    found = [next((name for mark, name in names if mark in user_agent), "") for names in (_BROWSERS, _SYSTEMS)]
+    return ", ".join(filter(None, found)) or user_agent[:60]
+
+
+def _changed(request: Request, old: str, new: str, kept: Kept) -> dict[str, str]:
     try:
-        accounts.change_own_password(engine(), principal_of(request), old, new, session_secret(request))
+        accounts.change_own_password(engine(), principal_of(request), old, new, kept)
     except InvalidInputError as error:
         return {each.field: said(each.message) for each in error.errors}
     return {}

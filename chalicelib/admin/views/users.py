@@ -18,11 +18,13 @@ from chalicelib.admin.views.base import ServiceView
 from chalicelib.auth.passwords import MAX_LENGTH
 from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
-from chalicelib.services import accounts
+from chalicelib.domain.paging import Slice
+from chalicelib.services import accounts, tokens
 from chalicelib.services.accounts import Account
 from chalicelib.services.history import Kind
 from chalicelib.storage.engine import engine
 from chalicelib.storage.models import User
+from chalicelib.storage.tokens import TokenRow
 
 
 def _password_form(request: Request, obj: Any) -> str:
@@ -44,6 +46,7 @@ class UserView(ServiceView):
     model_class = User
     owned = False
     history_kind = Kind.USER
+    detail_template = "admin/user.html"
     key = "user"
     icon = "fa-solid fa-users"
     menu_label = _("Users")
@@ -64,11 +67,20 @@ class UserView(ServiceView):
             searchable=False,
         ),
         BooleanField("is_superuser", label=_("Superuser"), help_text=_("Sees and does everything")),
-        BooleanField("is_active", label=_("Active"), default=True, help_text=_("Who is not is out at once, everywhere")),
+        BooleanField(
+            "is_active",
+            label=_("Active"),
+            default=True,
+            help_text=_("An inactive user loses access at once, everywhere; sessions end and API tokens are revoked"),
+        ),
         MomentField("created_at", label=_("Created")),
     )
     sortable_fields = ("id", "username", "is_superuser", "is_active", "created_at")
     searchable_fields = ("id", "username", "is_superuser", "is_active", "created_at")
+
+    def tokens_of(self, request: Request, user_id: int) -> list[TokenRow]:
+        """A user's API tokens, the newest first."""
+        return tokens.page(engine(), principal_of(request), Slice(limit=500, descending=True), user_id)
 
     def is_accessible(self, request: Request) -> bool:
         """Only superusers see users."""
@@ -99,7 +111,7 @@ class UserView(ServiceView):
     @row_action(
         name="password",
         text=_("Change password"),
-        confirmation=_("All sessions of this user end."),
+        confirmation=_("All sessions of this user end, and all their API tokens are revoked."),
         icon_class="fa-solid fa-key",
         submit_btn_text=_("Change password"),
         form=_password_form,

@@ -1,26 +1,24 @@
 """Logging in and out."""
 
 from datetime import timedelta
-from html import escape
 from http import HTTPStatus
+from urllib.parse import urlencode
 
 from pydantic import Field
 
+from chalicelib.api import html
 from chalicelib.api.errors import ApiError
 from chalicelib.api.operations import Call, NoBody, NoQuery, Reply, Schema, operation
 from chalicelib.api.schemas.fields import Moment
+from chalicelib.api.visitors import is_https, redirect, visitor_of
+from chalicelib.auth import browser_session
 from chalicelib.auth.throttle import Limit, TooManyAttemptsError
+from chalicelib.auth.tokens import authenticate, presented_in
 from chalicelib.domain import limits
-from chalicelib.services import logins
+from chalicelib.services import logins, sessions
 from chalicelib.services.logins import IssuedToken, LoginRules
 
 _TAG = "logging in"
-HTML_HEADERS = {
-    "Content-Type": "text/html; charset=utf-8",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
 
 
 class LoginIn(Schema):
@@ -37,37 +35,67 @@ class LoginOut(Schema):
     expires_at: Moment
 
 
-@operation("A login page for people", tag=_TAG, media="text/html")
+class LogoutIn(Schema):
+    """What the log-out page's form sends; a program sends nothing, or an empty object."""
+
+    csrf_token: str = Field(default="", max_length=100)
+
+
+@operation("To the login page for people", tag=_TAG, status=HTTPStatus.SEE_OTHER)
 def login_page(call: Call[NoBody, NoQuery]) -> Reply:
-    """A form that answers with a token."""
-    del call
-    return _page(HTTPStatus.OK, _FORM)
+    """Leads to the admin panel's login page, and from there to the front page. It makes a browser session, and no token."""
+    if visitor_of(call).principal is not None:
+        return redirect(call, "/")
+    return redirect(call, f"/admin/login?{urlencode({'next': f'{html.prefix(call)}/'})}")
 
 
-@operation("Log in", tag=_TAG, form=True, secret=True, errors=(HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS))
-def login(call: Call[LoginIn, NoQuery]) -> LoginOut | Reply:
+@operation(
+    "Log in",
+    tag=_TAG,
+    form=True,
+    secret=True,
+    errors=(HTTPStatus.UNAUTHORIZED, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS),
+)
+def login(call: Call[LoginIn, NoQuery]) -> LoginOut:
     """A new token for a name and a password. A wrong name and a wrong password are answered alike. Also takes a form."""
-    try:
-        issued = _issued(call)
-    except ApiError as error:
-        if _by_a_person(call):
-            return _page(error.status, f"<p role=alert>{escape(error.message)}</p>{_FORM}", error.headers)
-        raise
-    if _by_a_person(call):
-        return _page(HTTPStatus.OK, _DONE.format(token=escape(issued.token), until=f"{issued.expires_at:%Y-%m-%d}"))
+    issued = _issued(call)
     return LoginOut(token=issued.token, expires_at=issued.expires_at)
 
 
-@operation("Log out", tag=_TAG)
-def logout(call: Call[NoBody, NoQuery]) -> None:
-    """Revokes the token that this request came with."""
-    logins.logout(call.engine, call.principal, call.token_id)
+@operation("The logout page for people", tag=_TAG, media="text/html")
+def logout_page(call: Call[NoBody, NoQuery]) -> Reply:
+    """A button that ends the browser's session."""
+    return html.page(call, visitor_of(call), "logout.html", "Log out")
+
+
+@operation("Log out", tag=_TAG, form=True, errors=(HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN))
+def logout(call: Call[LogoutIn | None, NoQuery]) -> Reply | None:
+    """Revokes the token that the request came with, and those that were made with it; from a browser, ends its session."""
+    header = call.headers.get("authorization")
+    if presented_in(header):
+        bearer = authenticate(call.engine, header)
+        if bearer is None:
+            raise _unauthorized()
+        logins.logout(call.engine, bearer.principal, bearer.token_id)
+        return None
+    visitor = visitor_of(call)
+    if visitor.principal is None:
+        raise _unauthorized()
+    if not browser_session.is_form_token(visitor.secret, call.body.csrf_token if call.body else ""):
+        raise ApiError(HTTPStatus.FORBIDDEN, "the form is too old, or not ours: open the log-out page again")
+    sessions.log_out(call.engine, visitor.secret)
+    return redirect(call, "/", {"Set-Cookie": browser_session.ended_cookie(https=is_https(call))})
+
+
+def _unauthorized() -> ApiError:
+    why = "a valid token is needed: Authorization: Token <token>"
+    return ApiError(HTTPStatus.UNAUTHORIZED, why, headers={"WWW-Authenticate": "Token"})
 
 
 def _issued(call: Call[LoginIn, NoQuery]) -> IssuedToken:
     chosen = call.settings
     limit = Limit(chosen.login_max_failures, chosen.login_window_seconds)
-    rules = LoginRules(timedelta(days=chosen.token_days), limit)
+    rules = LoginRules(timedelta(days=chosen.token_days), limit, chosen.tokens_per_user)
     try:
         return logins.login(call.engine, call.body.username, call.body.password, call.source_ip, rules)
     except logins.LoginError as error:
@@ -75,41 +103,3 @@ def _issued(call: Call[LoginIn, NoQuery]) -> IssuedToken:
     except TooManyAttemptsError as error:
         after = {"Retry-After": str(error.retry_after)}
         raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, str(error), headers=after) from None
-
-
-def _by_a_person(call: Call[LoginIn, NoQuery]) -> bool:
-    """Did a browser's form send this?"""
-    return "text/html" in call.headers.get("accept", "") and not call.headers.get("content-type", "").startswith(
-        "application/json"
-    )
-
-
-def _page(status: HTTPStatus, content: str, headers: object = None) -> Reply:
-    more = dict(headers) if isinstance(headers, dict) else {}
-    return Reply(status, _PAGE.replace("CONTENT", content), {**HTML_HEADERS, **more})
-
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Log in · mailing-api</title>
-<style>
-  :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
-  main { max-width: 24rem; margin: 12vh auto; padding: 0 1rem }
-  label { display: block; margin-top: 1rem }
-  input, button { font: inherit; padding: .5rem .6rem; width: 100%; box-sizing: border-box }
-  button { margin-top: 1.5rem }
-  code { overflow-wrap: anywhere; user-select: all }
-</style>
-<main><h1>mailing-api</h1>CONTENT</main>
-</html>
-"""
-_FORM = """<form method="post">
-<label>Name <input name="username" autocomplete="username" required maxlength="150"></label>
-<label>Password <input name="password" type="password" autocomplete="current-password" required maxlength="1024"></label>
-<button>Log in</button>
-</form>"""
-_DONE = """<p>Your token, good until {until}. It is shown this once:</p>
-<p><code>{token}</code></p>
-<p>Send it with every request: <code>Authorization: Token …</code></p>"""

@@ -1,4 +1,4 @@
-"""API tokens. Everyone manages their own."""
+"""API tokens. Everyone manages their own, superusers everyone's."""
 
 from datetime import timedelta
 from http import HTTPStatus
@@ -22,14 +22,25 @@ class TokenIn(Schema):
 
     name: str = Field(min_length=1, max_length=limits.TOKEN_NAME_LENGTH, examples=["nightly import"])
     days: int | None = Field(
-        default=None, ge=1, le=_MAX_DAYS, description="How long it is good for; the service's usual if not said"
+        default=None,
+        ge=1,
+        le=_MAX_DAYS,
+        description="How long it is good for, at most as long as the token of this request; without it the usual, or that long",
     )
+    user: Id | None = Field(default=None, description="Superusers may name another user")
+
+
+class TokenQuery(PageQuery):
+    """Which tokens."""
+
+    user: Id | None = Field(default=None, description="Superusers may name another user")
 
 
 class TokenOut(Schema):
     """What can be shown of a token."""
 
     id: Id
+    user: Id
     name: str
     prefix: str = Field(description="How its text begins", examples=["mlg_12_x7Qz"])
     created_at: Moment
@@ -51,22 +62,26 @@ def _show(row: TokenRow) -> TokenOut:
     return TokenOut.model_validate(_fields(row))
 
 
-@operation("List your tokens", tag=_TAG)
-def page(call: Call[NoBody, PageQuery]) -> Page[TokenOut]:
-    """Yours by page, expired ones too."""
+@operation("List tokens", tag=_TAG, errors=(HTTPStatus.NOT_FOUND,))
+def page(call: Call[NoBody, TokenQuery]) -> Page[TokenOut]:
+    """Yours by page, expired ones too; a superuser sees everyone's."""
     part = pages.wanted(call)
-    return pages.shown(call, part, tokens.page(call.engine, call.principal, part), _show)
+    return pages.shown(call, part, tokens.page(call.engine, call.principal, part, call.query.user), _show)
 
 
-@operation("Make a token", tag=_TAG, status=HTTPStatus.CREATED, secret=True)
+@operation("Make a token", tag=_TAG, status=HTTPStatus.CREATED, secret=True, errors=(HTTPStatus.CONFLICT,))
 def create(call: Call[TokenIn, NoQuery]) -> NewTokenOut:
-    """Its text is told in this answer and never again; we keep only a hash of it."""
-    lifetime = timedelta(days=call.body.days or call.settings.token_days)
-    row, issued = tokens.create(call.engine, call.principal, call.body.name, lifetime)
+    """Its text is told in this answer and never again; we keep only a hash of it.
+
+    It ends with the token of this request: no later, and at once when that one is revoked. Log in to get one that does not.
+    """
+    given = call.body
+    lifetime = timedelta(days=given.days) if given.days else None
+    row, issued = tokens.create(call.engine, call.principal, given.name, lifetime, user_id=given.user, made_with=call.token_id)
     return NewTokenOut.model_validate({**_fields(row), "token": issued.token})
 
 
 @operation("Revoke a token", tag=_TAG)
 def revoke(call: Call[NoBody, NoQuery]) -> None:
-    """It is worthless at once."""
+    """It is worthless at once, and so are those made with it. Yours; a superuser revokes anyone's."""
     tokens.revoke(call.engine, call.principal, call.id_of("token"))

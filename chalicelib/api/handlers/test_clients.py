@@ -1,0 +1,57 @@
+"""Test clients, made and deleted at one stroke."""
+
+from http import HTTPStatus
+
+from chalicelib.api.operations import Call, NoBody, NoQuery, Reply, Schema, operation
+from chalicelib.services import demo_clients
+
+_TAG = "test clients"
+
+
+class TestClientsAdded(Schema):
+    """What was missing and was made."""
+
+    __test__ = False
+
+    created: int
+    total: int
+    message: str
+
+
+class ClientsDeleted(Schema):
+    """How many clients there were."""
+
+    deleted: int
+    message: str
+
+
+@operation("Make the 2,160 test clients", tag=_TAG, status=HTTPStatus.CREATED, errors=(HTTPStatus.FORBIDDEN,))
+def add(call: Call[NoBody, NoQuery]) -> TestClientsAdded:
+    """24 time zones × operator codes 910–999, yours; those that are there already are left alone. For superusers."""
+    added = demo_clients.add(call.engine, call.principal, enabled=call.settings.test_clients_enabled)
+    there = added.total - added.created
+    message = f"{added.created} test clients made" + (f", {there} were there already" if there else "")
+    return TestClientsAdded(created=added.created, total=added.total, message=message)
+
+
+@operation("Delete all clients", tag=_TAG, errors=(HTTPStatus.FORBIDDEN,))
+def delete_all(call: Call[NoBody, NoQuery]) -> ClientsDeleted:
+    """Everyone's, and their waiting messages become 4 `client_deleted`. For superusers."""
+    deleted = demo_clients.remove_all(call.engine, call.principal, enabled=call.settings.test_clients_enabled)
+    return ClientsDeleted(deleted=deleted, message=f"{deleted} clients deleted")
+
+
+@operation("To the button that makes test clients", tag=_TAG, status=HTTPStatus.SEE_OTHER)
+def add_button(call: Call[NoBody, NoQuery]) -> Reply:
+    """A link that is followed changes nothing; the button in the admin panel does."""
+    return _to_admin(call)
+
+
+@operation("To the button that deletes all clients", tag=_TAG, status=HTTPStatus.SEE_OTHER)
+def delete_button(call: Call[NoBody, NoQuery]) -> Reply:
+    """A link that is followed changes nothing; the button in the admin panel does."""
+    return _to_admin(call)
+
+
+def _to_admin(call: Call[NoBody, NoQuery]) -> Reply:
+    return Reply(HTTPStatus.SEE_OTHER, "", {"Location": f"{call.base_url}/admin/"})
