@@ -43,6 +43,10 @@ e2e: setup ## run the end-to-end tests and the deployments; AWS_ENDPOINT_URL=…
 bench: setup ## measure what the service costs (10 minutes on two cores); PARTS="plan worker" only those, QUICK=1 small sizes
 	@$(RUN) benchmarks $(PARTS) --json build/bench.json $(if $(QUICK),--quick)
 
+.PHONY: plans
+plans: setup ## what every statement reads, whatever PostgreSQL's statistics know: with a million rows (some minutes), or ROWS=200000
+	@PLAN_ROWS=$(or $(ROWS),1000000) $(RUN) pytest -q tests/integration/test_plans.py
+
 .PHONY: package
 package: setup ## what would go to AWS, into build/: STAGE=prod (or dev); ARCHITECTURE=x86_64 for another processor
 	@$(RUN) local.package --stage $(or $(STAGE),prod) $(if $(ARCHITECTURE),--architecture $(ARCHITECTURE))

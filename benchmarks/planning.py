@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from benchmarks.figures import Figure
 from benchmarks.memory import peak_megabytes
 from benchmarks.meter import Meter, Spent
-from benchmarks.place import Place, apart, settings_for
+from benchmarks.place import ANALYSED, STATES, Place, apart, settings_for
 from chalicelib.domain.status import StartSource
 from chalicelib.scheduling.run import RunTools, advance_mailing
 from chalicelib.storage.engine import build_engine
@@ -33,13 +33,19 @@ def _sent(_queue_url: str, _bodies: Sequence[dict[str, object]]) -> list[int]:
 def measure(place: Place, clients: int, rounds: int) -> Iterator[Figure]:
     """Plans a mailing to `clients` clients `rounds` times; the last one's messages stay."""
     place.have_clients(clients)
+    for state in STATES:
+        yield from _measure(place, clients, rounds, state)
+
+
+def _measure(place: Place, clients: int, rounds: int, state: str) -> Iterator[Figure]:
     spent, memory = [], 0.0
     for _ in range(rounds):
         place.forget_mailings()
-        place.analyze()
+        if state == ANALYSED:
+            place.analyze()
         each, memory = apart(plan, place.server_pid, place.url, place.write_mailing())
         spent.append(each)
-    many = f"{clients:,} clients"
+    many = f"{clients:,} clients, {state}"
     goal = clients / 1_000_000 * 20
     yield Figure(PART, f"{many}: whole", "s", [each.wall for each in spent], goal if clients >= 1_000_000 else None)
     yield Figure(PART, f"{many}: PostgreSQL CPU a message", "ms", [each.server * 1000 / clients for each in spent])

@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.figures import Figure
 from benchmarks.memory import peak_megabytes
 from benchmarks.meter import Meter, Spent
-from benchmarks.place import Place, apart, set_environment
+from benchmarks.place import ANALYSED, FRESH, STATES, Place, apart, set_environment
 from benchmarks.planning import plan
 from benchmarks.stub import stub
 
@@ -49,23 +49,29 @@ def send(server_pid: int, url: str, provider: str, mailing_id: int, ids: Sequenc
     return meter.spent, peak_megabytes()
 
 
-def _prepared(place: Place, clients: int) -> tuple[int, list[int]]:
+def _prepared(place: Place, clients: int, state: str) -> tuple[int, list[int]]:
     """A mailing whose messages are all planned: its id and theirs."""
     place.have_clients(clients)
     place.forget_mailings()
     mailing = place.write_mailing()
     apart(plan, place.server_pid, place.url, mailing)
-    place.analyze()
+    if state == ANALYSED:
+        place.analyze()
     return mailing, [row[0] for row in place.sql("SELECT id FROM message ORDER BY id")]
 
 
 def measure(place: Place, messages: int, rounds: int) -> Iterator[Figure]:
     """Sends `messages` at once and then, a tenth as many, at 50 ms a call."""
+    for state in STATES:
+        yield from _measure(place, messages, rounds, state)
+
+
+def _measure(place: Place, messages: int, rounds: int, state: str) -> Iterator[Figure]:
     own, backend, server, rates, slow, log_bytes = [], [], [], [], [], []
     memory = 0.0
     with stub() as instant, stub(0.05) as late:
         for _ in range(rounds):
-            mailing, ids = _prepared(place, messages + 5_000)
+            mailing, ids = _prepared(place, messages + 5_000, state)
             dispatched(place, ids)
             spent, memory = apart(send, place.server_pid, place.url, instant, mailing, ids[:messages])
             done = messages - _CHUNK * _CHUNKS_AN_EVENT
@@ -77,19 +83,18 @@ def measure(place: Place, messages: int, rounds: int) -> Iterator[Figure]:
             spent, _ = apart(send, place.server_pid, place.url, late, mailing, ids[messages:])
             slow.append((len(ids) - messages - _CHUNK * _CHUNKS_AN_EVENT) / spent.wall)
             assert place.sql("SELECT count(*) FROM message WHERE status = 2")[0][0] == len(ids)
-    yield Figure(PART, "CPU a message, all of Python", "ms", own, 1.0)
-    yield Figure(PART, "CPU a message of its PostgreSQL backend (claim and record)", "ms", backend, 0.12)
-    yield Figure(PART, "CPU a message of all of PostgreSQL", "ms", server)
-    yield Figure(PART, "PostgreSQL's log a message (claim and record)", "bytes", log_bytes)
-    yield Figure(PART, "messages of one function, instant provider", "1/s", rates)
-    yield Figure(PART, "messages of one function, 50 ms a call", "1/s", slow, 350, at_least=True)
-    yield Figure(PART, "memory of the function", "MB", [memory])
+    yield Figure(PART, f"CPU a message, all of Python, {state}", "ms", own, 1.0)
+    yield Figure(PART, f"CPU a message of its PostgreSQL backend (claim and record), {state}", "ms", backend, 0.12)
+    yield Figure(PART, f"CPU a message of all of PostgreSQL, {state}", "ms", server)
+    yield Figure(PART, f"PostgreSQL's log a message (claim and record), {state}", "bytes", log_bytes)
+    yield Figure(PART, f"messages of one function, instant provider, {state}", "1/s", rates)
+    yield Figure(PART, f"messages of one function, 50 ms a call, {state}", "1/s", slow, 350, at_least=True)
+    yield Figure(PART, f"memory of the function, {state}", "MB", [memory])
 
 
 def dispatched(place: Place, ids: Sequence[int]) -> None:
     """Marks messages as a run does that hands them to SQS."""
     place.sql("UPDATE message SET dispatched_at = now() WHERE id = ANY(CAST(:ids AS bigint[]))", ids=list(ids))
-    place.analyze()
 
 
 def growth(place: Place, small: int, large: int, rounds: int) -> Iterator[Figure]:
@@ -101,7 +106,7 @@ def growth(place: Place, small: int, large: int, rounds: int) -> Iterator[Figure
             for clients in (small, large):
                 place.sql("DELETE FROM mailing")
                 place.sql("DELETE FROM client WHERE id > (SELECT min(id) + :clients - 1 FROM client)", clients=clients)
-                mailing, ids = _prepared(place, clients)
+                mailing, ids = _prepared(place, clients, FRESH)
                 # Evenly from all of it, in chunks as a run makes them.
                 step = max(len(ids) // small, 1) * _CHUNK
                 chosen = [id_ for start in range(0, len(ids), step) for id_ in ids[start : start + _CHUNK]][:small]

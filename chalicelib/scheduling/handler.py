@@ -12,13 +12,13 @@ from chalicelib.domain.status import StartSource
 from chalicelib.observability import log_exception, warn
 from chalicelib.scheduling.reconcile import reconcile
 from chalicelib.scheduling.run import RunTools, advance_mailing
-from chalicelib.storage.engine import engine
+from chalicelib.storage.engine import engine, read_by_index
 
 _MARGIN_SECONDS = 10  # of the function's time, kept for settling a run
 
 
 def _tools() -> RunTools:
-    return RunTools(engine(), settings())
+    return RunTools(read_by_index(engine()), settings())
 
 
 def advance(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -11,13 +11,13 @@ from chalicelib.config import settings
 from chalicelib.observability import log_exception, warn
 from chalicelib.providers import configured
 from chalicelib.sending.worker import PoisonError, WorkerTools, give_back, parse_chunk, send_chunk
-from chalicelib.storage.engine import engine
+from chalicelib.storage.engine import engine, read_by_index
 
 
 @lru_cache(maxsize=1)
 def _tools() -> WorkerTools:
     chosen = settings()
-    return WorkerTools(engine(), chosen, configured(), _pool())
+    return WorkerTools(read_by_index(engine()), chosen, configured(), _pool())
 
 
 @lru_cache(maxsize=1)

@@ -82,7 +82,9 @@ _STRANDED = text(
     """
     UPDATE mailing g SET next_run_at = :now
     WHERE g.next_run_at IS NULL AND (g.status IN ('scheduled', 'running')
-      OR (g.status IN ('paused', 'cancelled') AND EXISTS (SELECT 1 FROM message m WHERE m.mailing_id = g.id AND m.status = 1)))
+      OR (g.status IN ('paused', 'cancelled') AND (
+        SELECT m.id FROM message m WHERE m.mailing_id = g.id AND m.status BETWEEN 1 AND 1 AND m.deleted_at IS NULL
+        ORDER BY m.status, m.id LIMIT 1) IS NOT NULL))
     RETURNING g.id
     """
 )

@@ -70,8 +70,8 @@ _OF_MESSAGE = text(
 )
 _CLEAR = text(
     """
-    DELETE FROM message_call WHERE (mailing_id, message_id, slot) IN (
-      SELECT mailing_id, message_id, slot FROM message_call WHERE mailing_id = :mailing LIMIT :size)
+    DELETE FROM message_call WHERE ctid = ANY(ARRAY(
+      SELECT ctid FROM message_call WHERE mailing_id = :mailing ORDER BY message_id, slot LIMIT :size))
     """
 )
 

@@ -94,10 +94,12 @@ _REQUEUE_FAILED = text(
     UPDATE message m SET status = 1, attempts = 0, not_before = greatest(z.opens_at, :now), dispatched_at = NULL, lease_until = NULL,
       error_code = CASE WHEN m.unknown THEN m.error_code END, error_detail = CASE WHEN m.unknown THEN m.error_detail END
     FROM mailing_zone z
-    WHERE m.mailing_id = :mailing AND m.status = 4 AND m.deleted_at IS NULL AND m.client_id IS NOT NULL AND m.phone IS NOT NULL
-      AND z.mailing_id = m.mailing_id AND z.time_zone = m.time_zone AND z.expires_at > :now
+    WHERE m.id = ANY(ARRAY(SELECT f.id FROM message f WHERE f.mailing_id = :mailing AND f.status BETWEEN 4 AND 4 AND f.deleted_at IS NULL
+                           ORDER BY f.status, f.id))
+      AND m.status + 0 = 4 AND m.client_id IS NOT NULL AND m.phone IS NOT NULL
+      AND z.mailing_id = :mailing AND z.time_zone = m.time_zone AND z.expires_at > :now
       AND (:honours_key OR NOT (m.unknown OR m.error_code = 'unknown_outcome'))
-      AND NOT EXISTS (SELECT 1 FROM do_not_contact d WHERE d.owner_id = m.owner_id AND d.phone = m.phone)
+      AND (SELECT d.id FROM do_not_contact d WHERE d.owner_id = m.owner_id AND d.phone = m.phone) IS NULL
     """
 )
 

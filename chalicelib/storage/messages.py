@@ -39,17 +39,21 @@ _COUNT_DISPATCHED = text("SELECT count(*) FROM message WHERE mailing_id = :maili
 _UNMARK = text(
     """
     UPDATE message SET dispatched_at = NULL
-    WHERE id = ANY(CAST(:ids AS bigint[])) AND status = 1 AND dispatched_at = :mark AND lease_until IS NULL
+    WHERE id = ANY(CAST(:ids AS bigint[])) AND status + 0 = 1 AND dispatched_at = :mark AND lease_until IS NULL
     """
 )
 
+# Statements that are given ids read these rows and no others. "+ 0" keeps the planner from the indexes that begin with the mailing or
+# hold the dispatched rows: without fresh statistics it takes the whole mailing for a row or two, and would read all of it for each
+# chunk. For the same reason each row that is updated is found by the ids again, and single rows of other tables by scalar subqueries,
+# which are never turned into a join over the whole table.
 _OPEN = (
     "g.status = 'running' AND m.not_before <= :now AND z.opens_at <= :now AND z.closes_at > :now AND z.expires_at > :answered_by"
 )
 _WITH_WINDOW = """
-    FROM message m JOIN mailing g ON g.id = m.mailing_id
-    JOIN mailing_zone z ON z.mailing_id = m.mailing_id AND z.time_zone = m.time_zone
-    WHERE m.id = ANY(CAST(:ids AS bigint[])) AND m.mailing_id = :mailing AND m.status = 1
+    FROM message m JOIN mailing g ON g.id = :mailing
+    JOIN mailing_zone z ON z.mailing_id = :mailing AND z.time_zone = m.time_zone
+    WHERE m.id = ANY(CAST(:ids AS bigint[])) AND m.mailing_id + 0 = :mailing AND m.status + 0 = 1
 """
 
 # A row whose lease ran out was held by a worker that died: what became of its call nobody knows. The text is the mailing's and comes
@@ -57,25 +61,25 @@ _WITH_WINDOW = """
 _CLAIM = prepared_text(
     f"""
     WITH due AS (
-      SELECT {LOST_COLUMNS}, m.unknown OR m.lease_until IS NOT NULL AS unknown {_WITH_WINDOW}
+      SELECT {LOST_COLUMNS} {_WITH_WINDOW}
         AND (m.lease_until IS NULL OR m.lease_until <= :now) AND {_OPEN}
       ORDER BY m.id LIMIT :permits FOR NO KEY UPDATE OF m SKIP LOCKED
     ), lost AS ({insert_lost("due")}), claimed AS (
       UPDATE message m SET claim_no = m.claim_no + 1, attempts = m.attempts + 1, lease_until = :lease_until,
-        unknown = due.unknown, dispatched_at = coalesce(m.dispatched_at, CAST(:now AS timestamptz)),
-        attempted_at = coalesce(due.lease_until, m.attempted_at),
-        error_code = CASE WHEN due.lease_until IS NULL THEN m.error_code ELSE 'unknown_outcome' END,
-        error_detail = CASE WHEN due.lease_until IS NULL OR m.unknown THEN m.error_detail ELSE '{WORKER_DIED}' END
-      FROM due WHERE m.id = due.id
+        unknown = m.unknown OR m.lease_until IS NOT NULL, dispatched_at = coalesce(m.dispatched_at, CAST(:now AS timestamptz)),
+        attempted_at = coalesce(m.lease_until, m.attempted_at),
+        error_code = CASE WHEN m.lease_until IS NULL THEN m.error_code ELSE 'unknown_outcome' END,
+        error_detail = CASE WHEN m.lease_until IS NULL OR m.unknown THEN m.error_detail ELSE '{WORKER_DIED}' END
+      WHERE m.id = ANY(ARRAY(SELECT id FROM due))
       RETURNING m.id, m.phone, m.claim_no, m.attempts, m.unknown, m.client_id, m.owner_id, m.attempted_at
     )
     SELECT c.id, c.phone, c.claim_no, c.attempts, c.unknown, c.attempted_at,
       CASE WHEN c.client_id IS NULL THEN 'client_deleted'
-        WHEN EXISTS (SELECT 1 FROM do_not_contact d WHERE d.owner_id = c.owner_id AND d.phone = c.phone) THEN 'do_not_contact'
+        WHEN (SELECT d.id FROM do_not_contact d WHERE d.owner_id = c.owner_id AND d.phone = c.phone) IS NOT NULL THEN 'do_not_contact'
       END AS barred_by,
-      CASE WHEN position('${{' IN g.text) > 0 THEN k.attributes END AS attributes,
+      CASE WHEN position('${{' IN g.text) > 0 THEN (SELECT k.attributes FROM client k WHERE k.id = c.client_id) END AS attributes,
       CASE WHEN c.id = (SELECT min(id) FROM claimed) THEN g.text END AS text
-    FROM claimed c JOIN mailing g ON g.id = :mailing LEFT JOIN client k ON k.id = c.client_id
+    FROM claimed c JOIN mailing g ON g.id = :mailing
     ORDER BY c.id
     """  # noqa: S608
 )
@@ -87,13 +91,14 @@ _RELEASE = text(
       SELECT m.id {_WITH_WINDOW} AND m.dispatched_at IS NOT NULL AND m.lease_until IS NULL AND NOT ({_OPEN})
       ORDER BY m.id FOR NO KEY UPDATE OF m SKIP LOCKED
     )
-    UPDATE message m SET dispatched_at = NULL FROM closed WHERE m.id = closed.id
+    UPDATE message m SET dispatched_at = NULL WHERE m.id = ANY(ARRAY(SELECT id FROM closed))
     """  # noqa: S608
 )
 _HOLD = text(
     """
     UPDATE message SET dispatched_at = NULL, not_before = greatest(not_before, :until)
-    WHERE id = ANY(CAST(:ids AS bigint[])) AND mailing_id = :mailing AND status = 1 AND lease_until IS NULL AND dispatched_at IS NOT NULL
+    WHERE id = ANY(CAST(:ids AS bigint[])) AND mailing_id + 0 = :mailing AND status + 0 = 1 AND lease_until IS NULL
+      AND dispatched_at IS NOT NULL
     """
 )
 
@@ -115,7 +120,8 @@ _RECORD = prepared_text(
         not_before = coalesce(v.not_before, m.not_before), attempted_at = coalesce(v.attempted_at, m.attempted_at),
         dispatched_at = CASE WHEN v.status = 1 THEN NULL ELSE m.dispatched_at END,
         sent_at = CASE WHEN v.status = 2 THEN CAST(:now AS timestamptz) END
-      FROM verdict v WHERE m.id = v.id AND m.claim_no = v.claim_no AND m.status = 1
+      FROM verdict v
+      WHERE m.id = ANY(CAST(:ids AS bigint[])) AND m.id = v.id AND m.claim_no = v.claim_no AND m.status + 0 = 1
       RETURNING m.id
     ), called AS ({INSERT_RECORDED}), woken AS (
       UPDATE mailing g SET next_run_at = earliest.moment
@@ -128,33 +134,36 @@ _RECORD = prepared_text(
     """  # noqa: S608
 )
 
-# Who deletes a waiting message cancels it; the index of visible ones holds all that wait.
-_WAITING = "m.status = 1 AND m.deleted_at IS NULL"
-_IN_NOBODYS_HANDS = "(m.lease_until IS NULL OR m.lease_until <= :now)"
-# Once an attempt's fate was unknown (also: its worker died), neither "expired" nor "cancelled" would be true.
-_CLOSE = f"""
-    , lost AS ({insert_lost("gone")})
+# Once an attempt's fate was unknown (also: its worker died), neither "expired" nor "cancelled" would be true. Zone by zone, from the
+# index of undispatched rows, which are then no longer in it; and from that of the dispatched ones, which are few: reading a mailing's
+# waiting rows by id would meet all those of other zones, each time.
+_CLOSE = text(
+    f"""
+    WITH undispatched AS (
+      SELECT next.id FROM mailing_zone z
+      CROSS JOIN LATERAL (
+        SELECT m.id FROM message m
+        WHERE m.mailing_id = z.mailing_id AND m.time_zone = z.time_zone AND m.status = 1 AND m.dispatched_at IS NULL
+        ORDER BY m.not_before, m.id LIMIT :size) next
+      WHERE z.mailing_id = :mailing AND (CAST(:zones AS text[]) IS NULL OR z.time_zone = ANY(CAST(:zones AS text[])))
+      LIMIT :size
+    ), dispatched AS (
+      SELECT m.id FROM message m
+      WHERE m.mailing_id = :mailing AND m.status = 1 AND m.dispatched_at IS NOT NULL
+        AND (CAST(:zones AS text[]) IS NULL OR m.time_zone = ANY(CAST(:zones AS text[])))
+        AND (m.lease_until IS NULL OR m.lease_until <= :now)
+      ORDER BY m.dispatched_at LIMIT :size
+    ), gone AS (
+      SELECT {LOST_COLUMNS} FROM message m
+      WHERE m.id = ANY(ARRAY(SELECT id FROM undispatched UNION ALL SELECT id FROM dispatched LIMIT :size)) AND m.status + 0 = 1
+        AND (m.lease_until IS NULL OR m.lease_until <= :now)
+      ORDER BY m.id FOR NO KEY UPDATE SKIP LOCKED
+    ), lost AS ({insert_lost("gone")})
     UPDATE message m SET lease_until = NULL, unknown = m.unknown OR m.lease_until IS NOT NULL,
       status = CASE WHEN m.unknown OR m.lease_until IS NOT NULL THEN 4 ELSE :status END,
       error_code = CASE WHEN m.unknown OR m.lease_until IS NOT NULL THEN 'unknown_outcome' ELSE m.error_code END,
       error_detail = {LOST_DETAIL}, attempted_at = coalesce(m.lease_until, m.attempted_at)
-    FROM gone WHERE m.id = gone.id
-"""  # noqa: S608
-_EXPIRE = text(
-    f"""
-    WITH gone AS (
-      SELECT {LOST_COLUMNS} FROM message m WHERE m.mailing_id = :mailing AND {_WAITING} AND m.time_zone = ANY(CAST(:zones AS text[]))
-        AND {_IN_NOBODYS_HANDS}
-      ORDER BY m.id LIMIT :size FOR NO KEY UPDATE SKIP LOCKED
-    ) {_CLOSE}
-    """  # noqa: S608
-)
-_CANCEL = text(
-    f"""
-    WITH gone AS (
-      SELECT {LOST_COLUMNS} FROM message m WHERE m.mailing_id = :mailing AND {_WAITING} AND {_IN_NOBODYS_HANDS}
-      ORDER BY m.id LIMIT :size FOR NO KEY UPDATE SKIP LOCKED
-    ) {_CLOSE}
+    WHERE m.id = ANY(ARRAY(SELECT id FROM gone))
     """  # noqa: S608
 )
 
@@ -167,15 +176,23 @@ _RESCUE_LOST = text(
         AND (m.lease_until <= :now OR (m.lease_until IS NULL AND m.dispatched_at <= :lost_before))
       ORDER BY m.id LIMIT :size FOR NO KEY UPDATE OF m SKIP LOCKED
     ), rescued AS (
-      UPDATE message m SET dispatched_at = NULL FROM lost WHERE m.id = lost.id RETURNING m.mailing_id
+      UPDATE message m SET dispatched_at = NULL WHERE m.id = ANY(ARRAY(SELECT id FROM lost)) RETURNING m.mailing_id
     )
     SELECT mailing_id, count(*) FROM rescued GROUP BY mailing_id
     """
 )
 
-_ANY = text("SELECT EXISTS (SELECT FROM message WHERE mailing_id = :mailing)")
+# Scalar subqueries in the order of an index, so that the first row ends the search. Of an EXISTS the planner drops the order, and may
+# read the whole table for one row.
+_ANY = text("SELECT (SELECT id FROM message WHERE mailing_id = :mailing ORDER BY phone LIMIT 1) IS NOT NULL")
+# Of the waiting ones, which alone are read; hidden messages never wait.
 _ANY_UNDECIDED = text(
-    "SELECT EXISTS (SELECT 1 FROM message WHERE mailing_id = :mailing AND status = 1 AND (lease_until IS NOT NULL OR unknown))"
+    """
+    SELECT (
+      SELECT id FROM message WHERE mailing_id = :mailing AND status BETWEEN 1 AND 1 AND deleted_at IS NULL
+        AND (lease_until IS NOT NULL OR unknown)
+      ORDER BY status, id LIMIT 1) IS NOT NULL
+    """
 )
 
 
@@ -352,14 +369,14 @@ def expire(
     """Up to `size` waiting rows of these zones (their end is past) become 3, or 4 `unknown_outcome`; rows under a lease stay."""
     status = int(MessageStatus.EXPIRED)
     parameters = {"mailing": mailing_id, "zones": list(zones), "size": size, "now": now, "status": status, "provider": provider}
-    return connection.execute(_EXPIRE, parameters).rowcount
+    return connection.execute(_CLOSE, parameters).rowcount
 
 
 def cancel(connection: Connection, mailing_id: int, size: int, now: datetime, provider: str = "default") -> int:
     """Up to `size` waiting rows become 5, or 4 `unknown_outcome`; rows under a lease stay."""
     status = int(MessageStatus.CANCELLED)
-    parameters = {"mailing": mailing_id, "size": size, "now": now, "status": status, "provider": provider}
-    return connection.execute(_CANCEL, parameters).rowcount
+    parameters = {"mailing": mailing_id, "zones": None, "size": size, "now": now, "status": status, "provider": provider}
+    return connection.execute(_CLOSE, parameters).rowcount
 
 
 def rescue_lost(connection: Connection, *, now: datetime, lost_before: datetime, size: int) -> dict[int, int]:

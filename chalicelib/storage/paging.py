@@ -31,6 +31,13 @@ def rows_of(connection: Connection, statement: AnySelect, key: InstrumentedAttri
     return _in_order(list(connection.execute(_next(statement, key, part, part.limit))), part)
 
 
+def rows_of_few(connection: Connection, statement: AnySelect, key: InstrumentedAttribute[int], part: Slice) -> list[AnyRow]:
+    """The same for a `statement` of few rows, which are all read and then sorted: never is the whole table walked by id for them."""
+    whole = statement.cte("whole").prefix_with("MATERIALIZED")
+    page = _beyond(select(whole), whole.c[key.name], part)
+    return _in_order(list(connection.execute(page.order_by(*_by(_downwards(part), whole.c[key.name])).limit(part.limit))), part)
+
+
 _NEAR = 6_000
 
 
@@ -59,7 +66,7 @@ def _next(statement: AnySelect, key: InstrumentedAttribute[int], part: Slice, nu
     return _beyond(statement, key, part).order_by(*_by(_downwards(part), key)).limit(number)
 
 
-def _beyond(statement: AnySelect, key: InstrumentedAttribute[int], part: Slice) -> AnySelect:
+def _beyond(statement: AnySelect, key: InstrumentedAttribute[int] | ColumnElement[int], part: Slice) -> AnySelect:
     anchor = part.before if part.before is not None else part.after
     if anchor is None:
         return statement

@@ -7,14 +7,14 @@ from sqlalchemy import Connection, text
 
 from chalicelib.domain.selection import Selection
 from chalicelib.domain.status import MessageStatus
-from chalicelib.storage.selections import SELECTED, selected
+from chalicelib.storage.selections import LISTED, SELECTED, selected
 
 # One slice of one zone: rows, and the cursor behind them, in one statement. FOR KEY SHARE keeps a client from being deleted between
 # being read and being written as a foreign key; the unique keys make a repeated slice harmless. To look into both of them before
 # every insert costs a sixth more, for what hardly ever happens: so that is done only in slices where it has.
 _PLAN = """
 WITH slice AS (
-  SELECT c.id, c.phone, EXISTS (SELECT 1 FROM do_not_contact d WHERE d.owner_id = c.owner_id AND d.phone = c.phone) AS barred
+  SELECT c.id, c.phone, {listed} AS barred
   FROM client c
   WHERE c.owner_id = :owner AND c.time_zone = :zone AND c.id > :cursor AND {selected}
   ORDER BY c.id LIMIT :size FOR KEY SHARE
@@ -33,22 +33,28 @@ WITH slice AS (
 )
 SELECT (SELECT clients FROM seen), (SELECT count(*) FROM planned)
 """
-_PLAN_NEW = text(_PLAN.format(selected=SELECTED, on_conflict=""))
-_PLAN_MISSING = text(_PLAN.format(selected=SELECTED, on_conflict="ON CONFLICT DO NOTHING"))
+_PLAN_NEW = text(_PLAN.format(selected=SELECTED, listed=LISTED, on_conflict=""))
+_PLAN_MISSING = text(_PLAN.format(selected=SELECTED, listed=LISTED, on_conflict="ON CONFLICT DO NOTHING"))
 
-# All zones at once and no cursor: whoever came into the selection, or moved to a zone that was already planned, and has no row.
+# All zones at once and no cursor: whoever came into the selection, or moved to a zone that was already planned, and has no row. Each
+# client is looked up in both unique keys: as a join, planned without statistics of the new rows, it would read all rows a client.
 _CATCH_UP = text(
     f"""
+    WITH missing AS MATERIALIZED (
+      SELECT c.id, c.owner_id, c.phone, c.time_zone,
+        {LISTED} AS barred
+      FROM client c
+      WHERE c.owner_id = :owner AND {SELECTED}
+        AND (SELECT m.id FROM message m WHERE m.mailing_id = :mailing AND m.client_id = c.id) IS NULL
+        AND (SELECT m.id FROM message m WHERE m.mailing_id = :mailing AND m.phone = c.phone COLLATE "default") IS NULL
+      ORDER BY c.id FOR KEY SHARE OF c
+    )
     INSERT INTO message (mailing_id, owner_id, client_id, phone, time_zone, not_before, status, error_code)
     SELECT z.mailing_id, c.owner_id, c.id, c.phone, c.time_zone, greatest(z.opens_at, :now),
-      CASE WHEN z.expires_at <= :now THEN 3 WHEN d.id IS NOT NULL THEN 4 ELSE 1 END,
-      CASE WHEN z.expires_at > :now AND d.id IS NOT NULL THEN 'do_not_contact' END
-    FROM client c JOIN mailing_zone z ON z.mailing_id = :mailing AND z.time_zone = c.time_zone
-    LEFT JOIN do_not_contact d ON d.owner_id = c.owner_id AND d.phone = c.phone
-    WHERE c.owner_id = :owner AND {SELECTED}
-      AND NOT EXISTS (SELECT 1 FROM message m WHERE m.mailing_id = :mailing AND m.client_id = c.id)
-      AND NOT EXISTS (SELECT 1 FROM message m WHERE m.mailing_id = :mailing AND m.phone = c.phone)
-    ORDER BY c.id FOR KEY SHARE OF c
+      CASE WHEN z.expires_at <= :now THEN 3 WHEN c.barred THEN 4 ELSE 1 END,
+      CASE WHEN z.expires_at > :now AND c.barred THEN 'do_not_contact' END
+    FROM missing c JOIN mailing_zone z ON z.mailing_id = :mailing AND z.time_zone = c.time_zone
+    ORDER BY c.id
     ON CONFLICT DO NOTHING
     """  # noqa: S608
 )

@@ -15,7 +15,8 @@ _CLEAR = text(
     """
     UPDATE message SET phone = NULL
     WHERE id = ANY(ARRAY(
-      SELECT id FROM message WHERE mailing_id = :mailing AND phone IS NOT NULL AND status <> 1 LIMIT :size FOR NO KEY UPDATE SKIP LOCKED
+      SELECT id FROM message WHERE mailing_id = :mailing AND phone IS NOT NULL AND status <> 1
+      ORDER BY phone LIMIT :size FOR NO KEY UPDATE SKIP LOCKED
     ))
     """
 )

@@ -7,6 +7,10 @@ from sqlalchemy import Connection, text
 
 from chalicelib.domain.selection import Selection
 
+LISTED = '(SELECT d.id FROM do_not_contact d WHERE d.owner_id = c.owner_id AND d.phone = c.phone COLLATE "default") IS NOT NULL'
+"""Is the client's phone on the owner's do-not-contact list? Clients' phones are compared byte by byte; without the collation of the
+list's own column its index could not be used, and the whole list would be read for each client."""
+
 # Selection.matches, in SQL.
 SELECTED = """
     (cardinality(CAST(:codes AS text[])) = 0 OR c.operator_code = ANY(CAST(:codes AS text[])))
@@ -16,8 +20,8 @@ SELECTED = """
 _BY_ZONE = text(f"SELECT c.time_zone, count(*) FROM client c WHERE c.owner_id = :owner AND {SELECTED} GROUP BY c.time_zone")  # noqa: S608
 _BARRED = text(
     f"""
-    SELECT count(*) FROM client c JOIN do_not_contact d ON d.owner_id = c.owner_id AND d.phone = c.phone
-    WHERE c.owner_id = :owner AND {SELECTED}
+    SELECT count(*) FROM do_not_contact d JOIN client c ON c.owner_id = d.owner_id AND c.phone = d.phone COLLATE "C"
+    WHERE d.owner_id = :owner AND {SELECTED}
     """  # noqa: S608
 )
 _FIRST = text(

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from chalicelib.config import Settings
+from chalicelib.scheduling import handler as scheduling_handler
 from chalicelib.sending import handler
 from chalicelib.sending.worker import ChunkFigures
 
@@ -36,6 +38,17 @@ def _token_after(monkeypatch: pytest.MonkeyPatch, token: str) -> Any:
     assert handler.send(EVENT, Context()) == {"batchItemFailures": []}
     monkeypatch.setenv("PROVIDER_TOKEN", token)
     return handler._tools().settings.provider_token.get_secret_value()
+
+
+def test_connections_read_by_index(figures: ChunkFigures) -> None:
+    """Also those that were made before the configuration was read again."""
+    del figures
+    for tools in (handler._tools, scheduling_handler._tools):
+        for _ in range(2):
+            with tools().engine.connect() as connection:
+                for setting in ("enable_seqscan", "enable_bitmapscan"):
+                    assert connection.execute(text(f"SHOW {setting}")).scalar_one() == "off"
+            handler._forget_configuration()
 
 
 def test_a_new_token_is_read_once_the_old_one_was_refused(figures: ChunkFigures, monkeypatch: pytest.MonkeyPatch) -> None:
