@@ -36,8 +36,8 @@ _CLOSE = text("UPDATE provider_state SET failures = 0, opened_at = NULL, probe_a
 _FAILED = text(
     """
     INSERT INTO provider_state AS p (name, failures, opened_at, probe_at, reason)
-    VALUES (:provider, :failures, CASE WHEN :failures >= :limit THEN CAST(:now AS timestamptz) END,
-            CASE WHEN :failures >= :limit THEN CAST(:probe_at AS timestamptz) END, :reason)
+    VALUES (:provider, :failures, CASE WHEN CAST(:failures AS int) >= CAST(:limit AS int) THEN CAST(:now AS timestamptz) END,
+            CASE WHEN CAST(:failures AS int) >= CAST(:limit AS int) THEN CAST(:probe_at AS timestamptz) END, :reason)
     ON CONFLICT (name) DO UPDATE SET failures = p.failures + :failures, reason = :reason,
       opened_at = CASE WHEN p.failures + :failures >= :limit THEN coalesce(p.opened_at, :now) ELSE p.opened_at END,
       probe_at = CASE WHEN p.failures + :failures >= :limit THEN coalesce(p.probe_at, :probe_at) ELSE p.probe_at END

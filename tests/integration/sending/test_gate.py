@@ -49,6 +49,16 @@ def test_a_dead_provider_is_called_a_few_times_a_minute_and_then_resumed(world: 
     assert most == 1, "the breaker spends no attempts of those it holds back"
 
 
+def test_the_first_failures_are_counted_as_numbers(world: World) -> None:
+    world.add_clients(5)
+    mailing = world.write()
+    world.provider.answer = lambda _id: DOWN
+    world.run(mailing.id)
+    world.work()
+    assert world.sql("SELECT failures FROM provider_state") == [(5,)]
+    assert breaker(world)[0] is None, "five are fewer than twenty"
+
+
 def test_a_provider_that_fails_for_some_is_not_given_up(world: World) -> None:
     world.add_clients(200)
     mailing = world.write()
