@@ -47,6 +47,9 @@ class Settings(BaseModel):
     provider_deadline_seconds: Seconds = 10
     """The whole of one call, from connecting to the last byte of the answer."""
     provider_threads: Count = 25
+    provider_idle_seconds: Annotated[float, Field(ge=0)] = 4
+    """A connection to the provider that was idle for longer is not used again: proxies and gateways forget idle ones. 0: a new
+    connection for each call."""
 
     chunk_size: Count = 25
     lease_deadlines: Annotated[float, Field(ge=2)] = 3

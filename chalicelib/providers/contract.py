@@ -1,15 +1,58 @@
 """The contract of the original service's external API, and what its answers mean."""
 
+import json
+import ssl
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
 
 from chalicelib.domain.http_status import rule_of
 from chalicelib.domain.outcome import Outcome, OutcomeKind
+from chalicelib.observability import log_exception
+from chalicelib.providers.base import Outgoing
+from chalicelib.providers.transport import Transport, retry_after
 
-_WAITABLE = frozenset({OutcomeKind.NOT_DELIVERED, OutcomeKind.THROTTLED, OutcomeKind.UNEXPECTED_REFUSAL})
+_CALLED_AGAIN = frozenset({OutcomeKind.NOT_DELIVERED, OutcomeKind.THROTTLED, OutcomeKind.UNEXPECTED_REFUSAL})
+
+
+class HttpProvider:
+    """`POST {base}/v1/send/{message id}` with a bearer token and `{"id": int, "phone": int, "text": str}`.
+
+    Accepted is HTTP 200 with `{"code": 0, "message": "OK"}`. See Transport for `threads`, `deadline`, `idle_seconds` and `tls`.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        token: str,
+        *,
+        threads: int,
+        deadline: float,
+        idle_seconds: float = 4.0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Accept": "application/json"}
+        self._transport = Transport(base_url, headers, threads=threads, deadline=deadline, idle_seconds=idle_seconds, tls=tls)
+
+    def send(self, message: Outgoing) -> Outcome:
+        """See Provider. Redirects are answers, not something to follow."""
+        try:
+            content = {"id": message.id, "phone": int(message.phone.removeprefix("+")), "text": message.text}
+            answer = self._transport.post(f"/v1/send/{message.id}", json.dumps(content).encode())
+            if isinstance(answer, Outcome):
+                return answer
+            return classify(answer.status, _parsed(answer.body), retry_after(answer.headers, datetime.now(UTC)))
+        except Exception as error:  # noqa: BLE001 - one odd answer is the trouble of one message
+            log_exception("provider_call_failed", message_id=message.id)
+            return Outcome(OutcomeKind.UNKNOWN, type(error).__name__)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._transport.close()
 
 
 def classify(status: int, body: object, retry_after: float | None = None) -> Outcome:
-    """Return the outcome of an answer that arrived whole.
+    """Return the outcome of an answer.
 
     `body` is the decoded JSON (None if it was none), `retry_after` in seconds. A 200 with a code is an acceptance (0) or a refusal
     (any other); for all else the table of statuses decides.
@@ -20,4 +63,19 @@ def classify(status: int, body: object, retry_after: float | None = None) -> Out
         if type(code) is int:
             return Outcome(OutcomeKind.ACCEPTED) if code == 0 else Outcome(OutcomeKind.REFUSED, f"{detail}, code {code}")
     kind = rule_of(status).kind
-    return Outcome(kind, detail, retry_after if kind in _WAITABLE else None)
+    return Outcome(kind, detail, retry_after if kind in _CALLED_AGAIN else None)
+
+
+def _parsed(body: bytes | None) -> object:
+    """Return the JSON of a body; None if it is none, or says one thing twice."""
+    try:
+        return json.loads(body, object_pairs_hook=_object) if body else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("a name stands twice")
+    return made

@@ -1,186 +1,417 @@
-"""Calls to a provider over HTTP."""
+"""POST requests to one address: kept connections, one deadline for the whole call, bounded answers.
 
-import json
+The requests go over sockets of our own, because three things must be known that HTTP clients hide: how many bytes of a request were
+handed to the socket, whether a connection is fit for another request, and how much time is left at each step. h11 parses the answers.
+"""
+
+import re
+import select
 import socket
-import threading
+import ssl
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+import zlib
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import Final
+from urllib.parse import urlsplit
 
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError
+import certifi
+import h11
 
-from chalicelib.config import settings
+from chalicelib.domain.backoff import MAX_RETRY_AFTER
 from chalicelib.domain.outcome import Outcome, OutcomeKind
-from chalicelib.providers.base import Outgoing, Provider
-from chalicelib.providers.contract import classify
+from chalicelib.observability import log_exception
 
-_MAX_ANSWER = 64 * 1024
-_CONNECT_SECONDS = 3.0
-_LOOK_SECONDS = 0.1
+MAX_BODY: Final = 64 * 1024
+_MAX_HEAD: Final = 64 * 1024
+_MAX_RECEIVED: Final = MAX_BODY + 2 * _MAX_HEAD
+"""With interim answers and the framing of chunks."""
+_PIECE: Final = 16 * 1024
+_CONNECT_SECONDS: Final = 3.0
+_MAX_AGE_SECONDS: Final = 60.0
+"""A connection older than this is not used again: the next one resolves the name anew, and finds a provider that has moved."""
+_DISTRUST_SECONDS: Final = 60.0
+"""How long no connection is kept after a provider wrote bytes that belong to no request."""
+_INTERIM: Final = re.compile(rb"HTTP/1\.[01] 1[0-9][0-9][ \r\n]")
+_INTERIM_LENGTH: Final = len(b"HTTP/1.1 100 ")
+_END_OF_HEAD: Final = re.compile(rb"\r?\n\r?\n")
+_DECISIVE: Final = re.compile(rb"HTTP/1\.[01] ([345][0-9][0-9])[ \r\n]")
+"""The beginning of an answer whose status says enough, whatever its headers and its body hold."""
+_ABOUT_THE_CONNECTION: Final = frozenset({408, 421})
+"""Statuses after which the connection is of no use."""
+_GZIP_OR_ZLIB: Final = zlib.MAX_WBITS | 32
 
 
-class _Watchdog:
-    """Ends calls that take longer than their deadline, by shutting the socket down under them.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A final answer. `body` is None if it was not read, is not whole, is too long or cannot be decoded.
 
-    A read timeout begins anew with every byte: a provider that drips one a second would hold a worker beyond its lease.
+    Of an answer from 300 on, nothing but the status needs to be well-formed; `headers` are empty if they are not.
     """
 
-    def __init__(self) -> None:
-        self._calls: dict[int, tuple[float, HTTPConnection | None]] = {}
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+    status: int
+    headers: Mapping[str, str]
+    """By name in lower case; of a repeated header, the first value."""
+    body: bytes | None = None
 
-    @contextmanager
-    def watch(self, seconds: float) -> Iterator[None]:
-        """The calling thread's connection is shut down unless the block ends within `seconds`."""
-        me = threading.get_ident()
-        with self._lock:
-            self._calls[me] = (time.monotonic() + seconds, None)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._look, name="provider-watchdog", daemon=True)
-                self._thread.start()
+
+class BrokenAnswerError(Exception):
+    """The answer breaks HTTP or exceeds a bound."""
+
+
+_BROKEN: Final = (OSError, h11.RemoteProtocolError, BrokenAnswerError)
+
+
+class _Connection:
+    """A connected socket that counts what it is given."""
+
+    __slots__ = ("_made", "_rests_since", "_socket", "written")
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+        self._made = time.monotonic()
+        self._rests_since = (0.0, 0.0)
+        self.written = 0
+        """Bytes of the current request that the socket took."""
+
+    def write(self, data: bytes, ends: float) -> None:
+        self.written = 0
+        while self.written < len(data):
+            self._socket.settimeout(_left(ends))
+            self.written += self._socket.send(data[self.written :])
+
+    def read(self, ends: float) -> bytes:
+        """Return the next bytes; none at the end of the stream."""
+        self._socket.settimeout(_left(ends))
+        return self._socket.recv(_PIECE)
+
+    def rest(self) -> None:
+        """Note that the connection is idle from now on."""
+        self._rests_since = (time.monotonic(), time.time())
+
+    def worn(self, idle_seconds: float) -> bool:
+        """Has it been idle for too long, or become too old? Asked of both clocks: one may have stood still with a frozen function."""
+        monotonic, wall = time.monotonic() - self._rests_since[0], time.time() - self._rests_since[1]
+        return max(monotonic, wall) > idle_seconds or wall < -1 or time.monotonic() - self._made > _MAX_AGE_SECONDS
+
+    def readable(self) -> bool:
+        """Has anything arrived, or has the other side closed?"""
+        if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+            return True
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def has_data(self) -> bool:
+        """Is there data to read, and not only the end of the stream?"""
+        self._socket.settimeout(0)
         try:
-            yield
-        finally:
-            with self._lock:
-                del self._calls[me]
+            return bool(self._socket.recv(1))
+        except OSError:
+            return False
 
-    def uses(self, connection: HTTPConnection) -> None:
-        """Says which connection the calling thread's request goes over."""
-        me = threading.get_ident()
-        with self._lock:
-            if me in self._calls:
-                self._calls[me] = (self._calls[me][0], connection)
-
-    def _look(self) -> None:
-        while True:
-            time.sleep(_LOOK_SECONDS)
-            now = time.monotonic()
-            with self._lock:
-                for ends, connection in self._calls.values():
-                    if ends <= now and connection is not None and connection.sock is not None:
-                        with suppress(OSError):  # closed by its thread just now
-                            connection.sock.shutdown(socket.SHUT_RDWR)
+    def close(self) -> None:
+        with suppress(OSError):
+            self._socket.close()
 
 
-_watchdog = _Watchdog()
+class Transport:
+    """Sends POST requests to paths below one address. Threads may share it."""
 
-
-class _Connection(HTTPConnection):
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        _watchdog.uses(self)
-        super().request(*args, **kwargs)
-
-
-class _SecureConnection(HTTPSConnection):
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        _watchdog.uses(self)
-        super().request(*args, **kwargs)
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _SecurePool(HTTPSConnectionPool):
-    ConnectionCls = _SecureConnection
-
-
-class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
-
-
-class HttpProvider:
-    """The contract of the original's external API: `POST {base}/v1/send/{message id}` with a bearer token.
-
-    The body is `{"id": int, "phone": int, "text": str}`, accepted is HTTP 200 with `{"code": 0, "message": "OK"}`. `deadline` is
-    that of a whole call, in seconds.
-    """
-
-    def __init__(self, base_url: str, token: str, *, threads: int, deadline: float) -> None:
-        self._base = base_url.rstrip("/")
+    def __init__(
+        self,
+        base_url: str,
+        headers: Mapping[str, str],
+        *,
+        threads: int,
+        deadline: float,
+        idle_seconds: float,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """`deadline` (seconds) is that of a whole call. A connection that was idle for longer than `idle_seconds` is not used again."""
+        parts = urlsplit(base_url)
+        self._host = parts.hostname or ""
+        self._tls = (tls or _trusting_public_roots()) if parts.scheme == "https" else None
+        self._port = parts.port or (443 if self._tls else 80)
+        self._path = parts.path.rstrip("/")
+        self._headers = [("Host", parts.netloc.rpartition("@")[2]), ("Accept-Encoding", "identity"), *headers.items()]
         self._deadline = deadline
-        self._session = requests.Session()
-        self._session.trust_env = False  # no proxy and no .netrc of the environment gets between us and the provider
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.mount(f"{self._base}/", _Adapter(pool_connections=1, pool_maxsize=threads, max_retries=0))
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        # Prepared once: merging headers, cookies and hooks anew for every call costs more than the rest of it.
-        self._template = self._session.prepare_request(requests.Request("POST", f"{self._base}/v1/send/0", headers))
+        self._idle_seconds = idle_seconds
+        self._idle: deque[_Connection] = deque()
+        self._most_idle = threads
+        self._distrusted_until = 0.0
 
-    def send(self, message: Outgoing) -> Outcome:
-        """See Provider. Redirects are answers, not something to follow."""
+    def post(self, path: str, body: bytes) -> Answer | Outcome:
+        """Return the answer, or the outcome of a call that got none. Never raises."""
+        ends = time.monotonic() + self._deadline
+        connection = None
         try:
-            with _watchdog.watch(self._deadline):
-                answer, body = self._post(message)
-        except (requests.RequestException, HTTPError, OSError) as error:
-            return Outcome(_kind_of(error), type(error).__name__)
-        return classify(answer.status_code, _decoded(body), retry_after(answer.headers, datetime.now(UTC)))
+            request, parser = self._encoded(path, body)
+            connection = self._kept_and_written(request, ends)
+            if connection is None:
+                connection = self._connected(ends)
+                connection.write(request, ends)
+            answer, reusable = self._received(connection, parser, ends)
+        except Exception as error:  # noqa: BLE001 - whatever foreign bytes bring about ends this call and no more
+            outcome = _outcome_without_answer(error, 0 if connection is None else connection.written)
+            if connection is not None:
+                connection.close()
+            return outcome
+        if reusable:
+            self._keep(connection)
+        else:
+            connection.close()
+        return answer
 
-    def _post(self, message: Outgoing) -> tuple[requests.Response, bytes]:
-        request = self._template.copy()
-        request.url = f"{self._base}/v1/send/{message.id}"
-        request.body = json.dumps(
-            {"id": message.id, "phone": int(message.phone.removeprefix("+")), "text": message.text}
-        ).encode()
-        request.headers["Content-Length"] = str(len(request.body))
-        timeout = (min(_CONNECT_SECONDS, self._deadline), self._deadline)
-        with self._session.send(request, timeout=timeout, allow_redirects=False, stream=True, proxies={}) as answer:
-            return answer, answer.raw.read(_MAX_ANSWER + 1, decode_content=True)
+    def close(self) -> None:
+        """Close the idle connections."""
+        with suppress(IndexError):
+            while True:
+                self._idle.popleft().close()
+
+    def __del__(self) -> None:
+        self.close()  # a provider is given up when its configuration is read again
+
+    def _encoded(self, path: str, body: bytes) -> tuple[bytes, h11.Connection]:
+        parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD)
+        headers = [*self._headers, ("Content-Length", str(len(body)))]
+        request = parser.send(h11.Request(method="POST", target=self._path + path, headers=headers)) or b""
+        request += parser.send(h11.Data(data=body)) or b""
+        parser.send(h11.EndOfMessage())
+        return request, parser
+
+    def _kept_and_written(self, request: bytes, ends: float) -> _Connection | None:
+        """Return a kept connection that took the request; None if no kept one takes a byte of it."""
+        while True:
+            try:
+                connection = self._idle.popleft()
+            except IndexError:
+                return None
+            if self._fit(connection):
+                try:
+                    connection.write(request, ends)
+                except OSError:
+                    if connection.written:  # not a case for another connection any more
+                        connection.close()
+                        raise
+                else:
+                    return connection
+            connection.close()
+
+    def _fit(self, connection: _Connection) -> bool:
+        if connection.worn(self._idle_seconds):
+            return False
+        if not connection.readable():
+            return True
+        if connection.has_data():
+            self._distrust()
+        return False
+
+    def _distrust(self) -> None:
+        """Keep no connection for a while: this provider writes what nobody asked for, and it may be read as the next answer."""
+        self._distrusted_until = time.monotonic() + _DISTRUST_SECONDS
+        self.close()
+
+    def _keep(self, connection: _Connection) -> None:
+        if not self._idle_seconds or time.monotonic() < self._distrusted_until or len(self._idle) >= self._most_idle:
+            connection.close()
+            return
+        connection.rest()
+        self._idle.append(connection)
+
+    def _connected(self, ends: float) -> _Connection:
+        """Return a new connection to the first address that answers. TLS trouble ends the search: it is not the address's."""
+        failed: OSError = OSError("the name has no address")
+        for family, kind, protocol, _, address in socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM):
+            made = socket.socket(family, kind, protocol)
+            try:
+                made.settimeout(min(_CONNECT_SECONDS, _left(ends)))
+                made.connect(address)
+                made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            except OSError as error:
+                made.close()
+                failed = error
+                continue
+            return _Connection(self._secured(made, ends))
+        raise failed
+
+    def _secured(self, connected: socket.socket, ends: float) -> socket.socket:
+        if self._tls is None:
+            return connected
+        try:
+            connected.settimeout(_left(ends))
+            return self._tls.wrap_socket(connected, server_hostname=self._host)
+        except BaseException:
+            connected.close()
+            raise
+
+    def _received(self, connection: _Connection, parser: h11.Connection, ends: float) -> tuple[Answer, bool]:
+        """Return the final answer, and whether its connection may carry another request.
+
+        It may not if anything about the answer is in doubt: interim answers before it, bytes after it, an unclear or unread body.
+        """
+        reading = _Reading(connection, ends)
+        received, interim = _skip_interim(reading)
+        parser.receive_data(received)
+        try:
+            head = _next_event(parser, reading)
+            if not isinstance(head, h11.Response):
+                raise BrokenAnswerError("no answer")
+        except _BROKEN:
+            if line := _DECISIVE.match(received):
+                return Answer(int(line[1]), {}), False
+            raise
+        headers = _readable_headers(head)
+        body = None if _unread(head) else _body(parser, reading)
+        if body is None:
+            return Answer(head.status_code, headers), False
+        left_over = bool(parser.trailing_data[0])
+        if left_over:
+            self._distrust()
+        done = parser.our_state is h11.DONE and parser.their_state is h11.DONE
+        reusable = done and not interim and not left_over and head.status_code not in _ABOUT_THE_CONNECTION
+        return Answer(head.status_code, headers, _decoded(body, headers)), reusable
+
+
+class _Reading:
+    """Reads an answer piece by piece, up to a bound."""
+
+    __slots__ = ("_connection", "_ends", "_received")
+
+    def __init__(self, connection: _Connection, ends: float) -> None:
+        self._connection = connection
+        self._ends = ends
+        self._received = 0
+
+    def next(self) -> bytes:
+        piece = self._connection.read(self._ends)
+        self._received += len(piece)
+        if self._received > _MAX_RECEIVED:
+            raise BrokenAnswerError("the answer is too long")
+        return piece
+
+
+def _skip_interim(reading: _Reading) -> tuple[bytes, bool]:
+    """Return the first bytes of the final answer, and whether interim answers (1xx) preceded it.
+
+    101 is skipped like the others: nobody asked for another protocol, so none can follow.
+    """
+    received, skipped = reading.next(), False
+    while received:
+        if _INTERIM.match(received):
+            if end := _END_OF_HEAD.search(received):
+                received, skipped = received[end.end() :], True
+                if received:
+                    continue
+        elif len(received) >= _INTERIM_LENGTH:
+            break
+        piece = reading.next()
+        if not piece:
+            break
+        received += piece
+    return received, skipped
+
+
+def _next_event(parser: h11.Connection, reading: _Reading) -> object:
+    while (event := parser.next_event()) is h11.NEED_DATA:
+        parser.receive_data(reading.next())
+    return event
+
+
+def _body(parser: h11.Connection, reading: _Reading) -> bytes | None:
+    """Return the body; None if it is not whole or too long."""
+    body = bytearray()
+    try:
+        while isinstance(event := _next_event(parser, reading), h11.Data):
+            body += event.data
+            if len(body) > MAX_BODY:
+                return None
+    except _BROKEN:
+        return None
+    return bytes(body) if isinstance(event, h11.EndOfMessage) else None
+
+
+def _unread(head: h11.Response) -> bool:
+    """Is the body of this answer left alone? A redirect's may hold anything; two framings at once are a smuggled answer."""
+    if 300 <= head.status_code < 400:
+        return True
+    names = {name for name, _ in head.headers}
+    return b"content-length" in names and b"transfer-encoding" in names
+
+
+def _readable_headers(head: h11.Response) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(list(head.headers))}
+
+
+def _decoded(body: bytes, headers: Mapping[str, str]) -> bytes | None:
+    """Return the body without its content encoding; None if it is too long, or encoded in a way that nobody asked for."""
+    encoding = headers.get("content-encoding", "").strip().lower()
+    if encoding in ("", "identity"):
+        return body
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        return None
+    inflate = zlib.decompressobj(_GZIP_OR_ZLIB)
+    try:
+        plain = inflate.decompress(body, MAX_BODY + 1)
+    except zlib.error:
+        return None
+    return plain if inflate.eof and not inflate.unused_data and len(plain) <= MAX_BODY else None
+
+
+def _outcome_without_answer(error: Exception, written: int) -> Outcome:
+    """Return the outcome of a call that ended in this error after `written` bytes of its request were handed to the socket."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Outcome(OutcomeKind.MISCONFIGURED, f"TLS certificate: {error.verify_message}")
+    if not isinstance(error, _BROKEN):
+        log_exception("provider_call_failed")
+    if not written:
+        return Outcome(OutcomeKind.NOT_DELIVERED, f"nothing was sent: {_reason(error)}")
+    return Outcome(OutcomeKind.UNKNOWN, f"no whole answer: {_reason(error)}")
+
+
+def _reason(error: Exception) -> str:
+    """Return what went wrong, in words that hold nothing of the request or the answer."""
+    if isinstance(error, TimeoutError):
+        return "time-out"
+    if isinstance(error, socket.gaierror):
+        return "the provider's name does not resolve"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS {error.reason or type(error).__name__}"
+    return type(error).__name__
+
+
+def _left(ends: float) -> float:
+    """Return the seconds until `ends`; raises TimeoutError if it is past."""
+    left = ends - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
 
 
 @lru_cache(maxsize=1)
-def configured() -> Provider:
-    """The provider that this process's settings name, made once: its connections are kept."""
-    chosen = settings()
-    return HttpProvider(
-        chosen.provider_url,
-        chosen.provider_token.get_secret_value(),
-        threads=chosen.provider_threads,
-        deadline=chosen.provider_deadline_seconds,
-    )
-
-
-def _kind_of(error: Exception) -> OutcomeKind:
-    # Surely not delivered only if no connection came to be; a connection that breaks later may have carried the message.
-    if isinstance(error, requests.ConnectTimeout):
-        return OutcomeKind.NOT_DELIVERED
-    cause = error.args[0] if error.args else None
-    reason = getattr(cause, "reason", cause)
-    if type(reason).__name__ in {"NewConnectionError", "NameResolutionError", "ConnectTimeoutError"}:
-        return OutcomeKind.NOT_DELIVERED
-    return OutcomeKind.UNKNOWN
-
-
-def _decoded(body: bytes) -> object:
-    if len(body) > _MAX_ANSWER:
-        return None
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
+def _trusting_public_roots() -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=certifi.where())
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds that a Retry-After header asks for (RFC 9110, 10.2.3: seconds or a date); None without one or with nonsense in it."""
-    value = headers.get("Retry-After", "").strip()
-    if not value:
+    """Return the seconds that a Retry-After header asks for (RFC 9110, 10.2.3: seconds or a date), six hours at most.
+
+    None without the header, or if it holds neither.
+    """
+    value = headers.get("retry-after", "").strip()
+    if not value or len(value) > 100:
         return None
     if value.isascii() and value.isdigit():
-        return float(value[:9])
+        return min(float(value), MAX_RETRY_AFTER)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+        return min(max((moment - now).total_seconds(), 0.0), MAX_RETRY_AFTER) if moment.tzinfo else None
+    except Exception:  # noqa: BLE001 - the parser raises more than it says for dates out of range
         return None
-    return max((moment - now).total_seconds(), 0.0) if moment.tzinfo else None

@@ -15,7 +15,7 @@ from chalicelib.domain.backoff import delay
 from chalicelib.domain.outcome import Attempt, Outcome, OutcomeKind, RetryRules, Verdict, decide
 from chalicelib.domain.personal_text import MissingValueError, render
 from chalicelib.domain.status import ErrorCode, MessageStatus, StartSource
-from chalicelib.observability import Metrics, log
+from chalicelib.observability import Metrics, log, log_exception
 from chalicelib.providers import Outgoing, Provider
 from chalicelib.sending.gate import Admission, admit, learn, refund
 from chalicelib.services import schedules
@@ -162,9 +162,19 @@ def _send_one(tools: WorkerTools, claim: Claim, text: str, last_call: float) -> 
         rendered = render(text, claim.attributes or {})
     except MissingValueError as error:
         return Answer(Outcome(OutcomeKind.WITHHELD, error.name, code=ErrorCode.MISSING_VALUE))
+    except Exception as error:  # noqa: BLE001 - nothing was sent; the chunk's other messages are
+        return Answer(_failed(OutcomeKind.NOT_DELIVERED, claim, error))
     began = tools.monotonic()
-    outcome = tools.provider.send(Outgoing(claim.id, claim.phone, rendered))
+    try:
+        outcome = tools.provider.send(Outgoing(claim.id, claim.phone, rendered))
+    except Exception as error:  # noqa: BLE001 - the outcomes of the chunk's other calls must be recorded
+        outcome = _failed(OutcomeKind.UNKNOWN, claim, error)
     return Answer(outcome, began, tools.monotonic() - began)
+
+
+def _failed(kind: OutcomeKind, claim: Claim, error: Exception) -> Outcome:
+    log_exception("call_failed", message_id=claim.id)
+    return Outcome(kind, type(error).__name__)
 
 
 def _given_up(chosen: Settings, claim: Claim) -> bool:

@@ -2,71 +2,16 @@
 
 import json
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 
 from chalicelib.domain.outcome import OutcomeKind
-from chalicelib.providers import HttpProvider, Outgoing, retry_after
-
-OK = b'{"code": 0, "message": "OK"}'
-Answer = Callable[[socket.socket], None]
-
-
-def whole(status: str, body: bytes = OK, *headers: str) -> bytes:
-    head = "\r\n".join([f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Content-Type: application/json", *headers])
-    return head.encode() + b"\r\n\r\n" + body
-
-
-class Server:
-    """Answers each request on each connection with `answer`, and keeps what it was sent."""
-
-    def __init__(self) -> None:
-        self.answer: Answer = lambda connection: connection.sendall(whole("200 OK"))
-        self.requests: list[bytes] = []
-        self.connections = 0
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            self.connections += 1
-            threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
-
-    def _talk(self, connection: socket.socket) -> None:
-        with connection:
-            while True:
-                try:
-                    if not (request := self._read(connection)):
-                        return
-                    self.requests.append(request)
-                    self.answer(connection)
-                except OSError:
-                    return
-
-    @staticmethod
-    def _read(connection: socket.socket) -> bytes:
-        request = b""
-        while b"\r\n\r\n" not in request:
-            if not (more := connection.recv(65536)):
-                return b""
-            request += more
-        head, _, body = request.partition(b"\r\n\r\n")
-        length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
-        while len(body) < length:
-            body += connection.recv(65536)
-        return head + b"\r\n\r\n" + body
-
-    def close(self) -> None:
-        self._socket.close()
+from chalicelib.providers import HttpProvider, Outgoing
+from chalicelib.providers.transport import retry_after
+from tests.integration.raw_server import Server, whole
 
 
 @pytest.fixture
@@ -158,4 +103,4 @@ def test_a_drip_is_cut_at_the_deadline_of_the_whole_call(server: Server, head: b
     ],
 )
 def test_retry_after(value: str, seconds: float | None) -> None:
-    assert retry_after({"Retry-After": value}, datetime(2026, 6, 1, 12, tzinfo=UTC)) == seconds
+    assert retry_after({"retry-after": value}, datetime(2026, 6, 1, 12, tzinfo=UTC)) == seconds

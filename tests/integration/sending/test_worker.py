@@ -12,6 +12,7 @@ from sqlalchemy import text
 from chalicelib.domain.errors import ConflictError
 from chalicelib.domain.outcome import Outcome, OutcomeKind, Verdict
 from chalicelib.domain.status import MessageStatus
+from chalicelib.sending import worker
 from chalicelib.sending.worker import Chunk, PoisonError, parse_chunk, send_chunk
 from chalicelib.services import clients, mailings
 from chalicelib.storage import messages
@@ -344,3 +345,27 @@ def test_a_client_deleted_while_its_message_was_at_the_provider_is_not_tried_aga
     assert world.finish(mailing_id).counts["failed"] == 1
     assert world.provider.calls == [id_]
     assert row(world, id_)["error_code"] == "client_deleted"
+
+
+def test_an_error_in_one_call_costs_no_other_message_its_outcome(world: World) -> None:
+    _, ids = dispatched(world, 25)
+
+    def answer(message_id: int) -> Outcome:
+        if message_id == ids[7]:
+            raise ValueError("+79101234567 in a message that no log may hold")
+        return Outcome(OutcomeKind.ACCEPTED)
+
+    world.provider.answer = answer
+    world.work()
+    assert row(world, ids[7])["error_detail"] == "ValueError"
+    assert (row(world, ids[7])["status"], row(world, ids[7])["error_code"]) == (4, "unknown_outcome")
+    assert world.sql("SELECT count(*) FROM message WHERE status = 2") == [(24,)]
+    assert len(world.provider.calls) == 25
+
+
+def test_a_text_that_cannot_be_rendered_was_surely_not_sent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, ids = dispatched(world, 2)
+    monkeypatch.setattr(worker, "render", lambda *_: 1 / 0)
+    world.work()
+    assert not world.provider.calls
+    assert row(world, ids[0])["error_code"] == "not_delivered"
