@@ -14,7 +14,8 @@ async def run(port: int, folder: Path) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    server = await serve(Provider(folder).handle, BIND, port)
+    provider = Provider(folder)
+    server = await serve(provider.handle, BIND, port, cut=provider.cut, forgets=provider.forgets)
     print(f"provider on http://{HERE}:{port}", flush=True)
     await stopped.wait()
     server.close()

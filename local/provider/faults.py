@@ -7,8 +7,11 @@ Settings are one JSON object; `faults` is a list of rules, and the first that fi
     {"kind": "hang", "seconds": 30, "first_calls": 1}                             the first call of each message
     {"kind": "reset", "for_seconds": 60}                                          every call of the next minute
 
-Kinds: status (any status, with `retry_after`, `location`, `code`), hang, drip (a byte each `seconds`), half (half an answer),
-nonsense (200, but not JSON), reset (the connection breaks). `accepted`: the text goes out before the call goes wrong.
+Kinds: status (any status, with `retry_after`, `location`, `code` and any other `headers`), hang, drip (a byte each `seconds`), half
+(half an answer), nonsense (200, but not JSON), reset (the connection breaks), interim (a 1xx for each number of `interim` before the
+answer), leftover (a second answer, that of an acceptance, after the answer and `seconds`), bomb (`status` with a gzip body that is
+16 MB when decompressed), raw (the characters of `raw` as bytes, and then the end). `accepted`: the text goes out before the call goes
+wrong. The answer of interim and leftover is that of an acceptance if `accepted`, else `status`.
 """
 
 import random
@@ -16,7 +19,7 @@ import time
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
-KINDS = ("status", "hang", "drip", "half", "nonsense", "reset")
+KINDS = ("status", "hang", "drip", "half", "nonsense", "reset", "interim", "leftover", "bomb", "raw")
 
 
 class SettingsError(ValueError):
@@ -36,7 +39,10 @@ class Fault:
     code: int = 1
     retry_after: str | None = None
     location: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
     seconds: float = 1.0
+    interim: list[int] = field(default_factory=lambda: [103])
+    raw: str = ""
 
     @classmethod
     def parse(cls, given: Any, now: float) -> Self:
@@ -63,7 +69,10 @@ class Fault:
     @property
     def name(self) -> str:
         """As the ledger calls it."""
-        return (str(self.status) if self.kind == "status" else self.kind) + (" after accepting" if self.accepted else "")
+        named = str(self.status) if self.kind == "status" else self.kind
+        if self.kind == "bomb" or (self.kind in ("interim", "leftover") and not self.accepted):
+            named += f" {self.status}"
+        return named + (" after accepting" if self.accepted else "")
 
 
 @dataclass(slots=True)
@@ -72,6 +81,8 @@ class Settings:
     jitter_ms: float = 0
     honours_key: bool = True
     token: str | None = None
+    idle_seconds: float | None = None
+    """A connection that was idle for longer is reset when it is used again, as gateways do."""
     faults: list[Fault] = field(default_factory=list)
 
     def changed(self, given: Any) -> "Settings":

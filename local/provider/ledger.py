@@ -15,7 +15,10 @@ RECENT = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call and its end. `delivered`: it made the text go out, whatever the caller was answered."""
+    """One call and its end, also if its request did not arrive whole (`answer` says so, `phone` and `text` are None).
+
+    `delivered`: it made the text go out, whatever the caller was answered.
+    """
 
     number: int
     at: float
@@ -24,6 +27,10 @@ class Call:
     text: str | None
     answer: str
     delivered: bool
+    connection: int = 0
+    """Over which it came: connections are counted from 1 with each start of the provider."""
+    received: int = 0
+    """Bytes of the request that arrived."""
 
 
 class Ledger:

@@ -13,12 +13,20 @@ from chalicelib.domain.outcome import OutcomeKind
 from chalicelib.domain.status import MailingStatus, MessageStatus
 from local.provider.ledger import Call
 
-SURELY_NOT_DELIVERED = frozenset(str(status) for status in range(1000) if rule_of(status).kind is not OutcomeKind.UNKNOWN)
+SURELY_NOT_DELIVERED = frozenset(
+    f"{kind}{status}"
+    for status in range(1000)
+    if rule_of(status).kind is not OutcomeKind.UNKNOWN
+    for kind in ("", "interim ", "leftover ", "bomb ")
+)
 """The ledger's names for answers that leave no doubt; every other one that is not an acceptance does."""
+
+OF_A_CALL = ("HTTP ", "no whole answer")
+"""How the reasons begin that a call gave. The others say that a worker ended before it could record one."""
 
 _MESSAGES = text(
     """
-    SELECT m.id, m.client_id, m.phone, m.status, m.error_code, m.unknown, m.attempts, m.claim_no, m.lease_until
+    SELECT m.id, m.client_id, m.phone, m.status, m.error_code, m.error_detail, m.unknown, m.attempts, m.claim_no, m.lease_until
     FROM message m WHERE m.mailing_id = :mailing
     """
 )
@@ -49,6 +57,8 @@ class Balance:
     """Delivered, and in the database `unknown_outcome`: the difference that is allowed, because it says so."""
     parked: int = 0
     """All that are `unknown_outcome`."""
+    unseen: int = 0
+    """Of these, the ones whose call is said to have been made, and of whose request the provider received nothing."""
     wrong: list[str] = field(default_factory=list)
 
     def expect(self, holds: bool, what: str) -> None:
@@ -63,6 +73,7 @@ class _Row:
     phone: str
     status: int
     error_code: str | None
+    error_detail: str | None
     unknown: bool
     attempts: int
     claim_no: int
@@ -74,8 +85,11 @@ def read_ledger(folder: Path) -> list[Call]:
     return [Call(**json.loads(line)) for line in (folder / "ledger.jsonl").read_text().splitlines()]
 
 
-def balance(engine: Engine, ledger: Iterable[Call], mailing_ids: Iterable[int], *, honours_key: bool) -> Balance:
-    """Compares both, message by message. `honours_key`: the provider's kind, as the service was told."""
+def balance(engine: Engine, ledger: Iterable[Call], mailing_ids: Iterable[int], *, honours_key: bool, lost: int = 0) -> Balance:
+    """Compares both, message by message. `honours_key`: the provider's kind, as the service was told.
+
+    `lost`: requests that may have been in the sockets of a provider that was killed, where it could write nothing down.
+    """
     calls: dict[int, list[Call]] = defaultdict(list)
     for call in ledger:
         calls[call.id].append(call)
@@ -89,6 +103,7 @@ def balance(engine: Engine, ledger: Iterable[Call], mailing_ids: Iterable[int], 
             _weigh_message(row, calls.get(row.id, []), found, honours_key=honours_key)
         phones = Counter(call.phone for row in rows for call in calls.get(row.id, []) if call.delivered)
         found.expect(max(phones.values(), default=0) <= 1, f"mailing {mailing_id}: a phone got it twice")
+    found.expect(found.unseen <= lost, f"{found.unseen} messages are unknown_outcome of a call that never left")
     strangers = calls.keys() - known
     found.expect(not strangers, f"called for ids that are no messages: {sorted(strangers)[:5]}")
     return found
@@ -121,6 +136,7 @@ def _weigh_message(row: _Row, calls: list[Call], found: Balance, *, honours_key:
     found.delivered_twice += delivered > 1
     found.parked += parked
     found.delivered_unknown += delivered and parked
+    found.unseen += parked and not calls and (row.error_detail or "").startswith(OF_A_CALL)
     found.expect(MessageStatus(row.status).final and row.lease_until is None, f"{name} is not final")
     found.expect(delivered <= 1, f"{name} was delivered {delivered} times")
     found.expect(len(calls) <= row.claim_no, f"{name}: {len(calls)} calls under {row.claim_no} claims")

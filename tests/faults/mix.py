@@ -37,11 +37,24 @@ USUAL: list[dict[str, Any]] = [
     {"kind": "reset", "share": 0.005},
     {"kind": "hang", "seconds": 3, "accepted": True, "share": 0.003},
     {"kind": "drip", "seconds": 0.2, "accepted": True, "share": 0.002},
+    {"kind": "interim", "interim": [103], "accepted": True, "share": 0.01},
+    {"kind": "interim", "interim": [102, 103, 100], "status": 400, "share": 0.005},
+    {"kind": "leftover", "seconds": 0, "status": 400, "share": 0.002},
+    {"kind": "leftover", "seconds": 0, "accepted": True, "share": 0.002},
+    {"kind": "status", "status": 302, "location": "http://[", "share": 0.001},
+    {"kind": "status", "status": 503, "retry_after": "Mon, 99 Foo 99999", "share": 0.005},
+    {"kind": "status", "status": 409, "share": 0.005},
+    {"kind": "status", "status": 408, "share": 0.003},
+    {"kind": "bomb", "status": 200, "accepted": True, "share": 0.002},
+    {"kind": "bomb", "status": 307, "location": "//", "share": 0.0005},
+    {"kind": "raw", "raw": '\0\xff 200 OK\r\n\r\n{"code": 0}', "accepted": True, "share": 0.002},
+    {"kind": "raw", "raw": "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", "share": 0.002},
 ]
 _STATEMENTS = (
     *("SELECT 1", "coalesce(started_by", "WITH slice AS", "commit", "CROSS JOIN LATERAL", "run_lease_until = NULL WHERE"),
     *("claimed AS (", "WITH verdict AS", "claimed AS (", "WITH verdict AS"),
 )
+IDLE_SECONDS = 0.6  # after which connections to the provider are reset when they are used again; the service gives them up sooner
 _MAILINGS = 4  # side by side
 
 
@@ -66,7 +79,7 @@ class Mix:
         ]
 
     def begin(self) -> None:
-        self.site.provider.configure(latency_ms=20, jitter_ms=60, faults=USUAL)
+        self.site.provider.configure(latency_ms=20, jitter_ms=60, faults=USUAL, idle_seconds=IDLE_SECONDS)
         self.storm.violence = VIOLENCE
         self.storm.queues.mischief = MISCHIEF
 
@@ -82,7 +95,7 @@ class Mix:
         """Ends all faults, and lets every mailing go on."""
         self.storm.violence = CALM
         self.storm.queues.mischief = Mischief()
-        self.site.provider.configure(faults=[], latency_ms=0, jitter_ms=0)
+        self.site.provider.configure(faults=[], latency_ms=0, jitter_ms=0, idle_seconds=None)
         self._resume()
 
     def _write(self) -> None:

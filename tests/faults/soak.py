@@ -51,8 +51,10 @@ def soak(console: Console) -> int:
             stack.enter_context(opened(server, folder, kind, CLIENTS, honours_key=kind == "honoured", settings=settings))
             for kind in KINDS
         ]
-        faults, escaped = _mixed(console, server, sites, asked.minutes, asked.seed)
-        sheets = [_weighed(site) for site in sites]
+        storms = _mixed(console, server, sites, asked.minutes, asked.seed)
+        sheets = [_weighed(site, mixed) for site, mixed in zip(sites, storms, strict=True)]
+        faults = sum((mixed.faults for mixed in storms), Counter())
+        escaped = [mixed.escaped for mixed in storms]
         for sheet, site in zip(sheets, sites, strict=True):
             sheet.expect("Traceback" not in site.log.read_text(), "a traceback reached the functions' log")
     console.print(_faults_table(faults))
@@ -83,10 +85,8 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _mixed(
-    console: Console, server: PostgresServer, sites: list[Site], minutes: float, seed: int
-) -> tuple[Counter[str], list[list[str]]]:
-    """What was done to the sites, and for each what escaped a handler meanwhile."""
+def _mixed(console: Console, server: PostgresServer, sites: list[Site], minutes: float, seed: int) -> list[Storm]:
+    """The storms that the sites went through: what was done, and what escaped a handler meanwhile."""
     with ExitStack() as stack:
         mixes = []
         for number, site in enumerate(sites):
@@ -117,15 +117,13 @@ def _mixed(
             mix.heal()
         settled(mixes, pause, PATIENCE)
         bar.update(task, description="all mailings are over")
-    faults: Counter[str] = Counter()
-    for mix in mixes:
-        faults += mix.storm.faults
-    return faults, [mix.storm.escaped for mix in mixes]
+    return [mix.storm for mix in mixes]
 
 
-def _weighed(site: Site) -> Balance:
+def _weighed(site: Site, mixed: Storm) -> Balance:
     mailings = [row.id for row in site.sql("SELECT id FROM mailing ORDER BY id")]
-    return balance(site.engine, read_ledger(site.service.folder), mailings, honours_key=site.honours_key)
+    lost = mixed.faults["provider: killed"] * mixed.most_calls
+    return balance(site.engine, read_ledger(site.service.folder), mailings, honours_key=site.honours_key, lost=lost)
 
 
 def _faults_table(faults: Counter[str]) -> Table:
@@ -151,6 +149,7 @@ def _balance_table(sheets: list[Balance], escaped: list[int]) -> Table:
     for status in MessageStatus:
         row(f"  {status.value} {status.key}", *(sheet.statuses[status.key] for sheet in sheets))
     row("  of 4 failed: unknown_outcome", *(sheet.parked for sheet in sheets))
+    row("    whose call the provider never saw", *(sheet.unseen for sheet in sheets))
     table.add_section()
     row("calls, by the ledger", *(sheet.calls for sheet in sheets))
     row("  again for the same message", *(sheet.called_again for sheet in sheets))

@@ -31,6 +31,7 @@ from tests.faults.transport import Transport
 ENVIRONMENT = {
     "CHUNK_SIZE": "25",
     "PROVIDER_THREADS": "10",
+    "PROVIDER_IDLE_SECONDS": "0.3",
     "VISIBILITY_SECONDS": "6",
     "RECONCILE_GRACE_SECONDS": "2",
     "SOON_SECONDS": "1",
@@ -99,6 +100,8 @@ class Storm:
         """Errors that left a handler for queues: on AWS they throttle the queue."""
         self.queues = MovingQueues(Random(f"queues {seed}"), self.faults)
         self.transport = Transport(self.queues)
+        self.most_calls = workers * int(site.environment.get("PROVIDER_THREADS", 25))
+        """That may be on their way to the provider at one moment."""
         self._doors = doors
         self._over = threading.Event()
         self._starting = threading.Lock()

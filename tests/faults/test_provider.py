@@ -2,12 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from time import sleep
 from typing import Any
 
 import pytest
+import trustme
 
 from local.process import free_port
 from tests.faults.rig import Rig, ids_of, statuses
+from tests.integration.raw_server import Server, certified
 from tests.world import NOW, START
 
 NO_ANSWER: dict[str, dict[str, Any]] = {
@@ -182,3 +185,116 @@ def test_12_one_of_a_chunk_fails(rig: Rig) -> None:
     expected = {ids[2]: "refused"} | ({} if rig.honours_key else {ids[8]: "unknown_outcome"})
     assert rows == expected
     assert found.deliveries == 24
+
+
+def test_the_answer_to_one_message_is_never_taken_for_anothers(rig: Rig) -> None:
+    mailing_id, chunks = rig.dispatched(40)
+    ids = ids_of(chunks)
+    rig.provider.configure(
+        faults=[
+            {"kind": "interim", "interim": [103], "status": 400, "ids": ids[0::5]},
+            {"kind": "interim", "interim": [100, 102, 101], "status": 422, "ids": ids[1::5]},
+            {"kind": "leftover", "seconds": 0, "status": 400, "ids": ids[2::5]},
+            {"kind": "interim", "accepted": True, "ids": ids[3::5]},
+        ]
+    )
+    assert rig.send(chunks) == []
+    found = rig.settled(mailing_id)
+    assert statuses(found) == {"failed": 24, "sent": 16}
+    assert (found.calls, found.deliveries, found.parked) == (40, 16, 0)
+
+
+def test_connections_idle_for_too_long_are_not_used(rig: Rig) -> None:
+    mailing_id, chunks = rig.dispatched(10)
+    rig.provider.configure(idle_seconds=0.6)
+    process = rig.process(PROVIDER_IDLE_SECONDS="0.3")
+    rig.send(chunks[:1], process)
+    sleep(1)
+    rig.send(chunks[1:], process)
+    found = rig.settled(mailing_id)
+    assert (found.calls, statuses(found)) == (10, {"sent": 10})
+
+
+def test_a_connection_that_breaks_before_any_byte_of_an_answer_leaves_an_unknown_fate(rig: Rig) -> None:
+    mailing_id, chunks = rig.dispatched(10)
+    rig.provider.configure(idle_seconds=0.6)
+    process = rig.process(PROVIDER_IDLE_SECONDS="60")  # longer than this provider bears
+    rig.send(chunks[:1], process)
+    sleep(1)
+    rig.send(chunks[1:], process)
+    begun = [call for call in rig.ledger() if call.answer == "reset when used again"]
+    assert begun
+    assert all(call.received for call in begun)
+    found = rig.settled(mailing_id)
+    assert found.parked == (0 if rig.honours_key else len(begun))
+    assert found.unseen == 0
+    assert found.calls == 10 + (len(begun) if rig.honours_key else 0)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"kind": "status", "status": 302, "location": "http://["},
+        {"kind": "bomb", "status": 302, "location": "//["},
+        {"kind": "status", "status": 503, "retry_after": "Mon, 99 Foo 99999 25:61:61 +99999"},
+        {"kind": "status", "status": 429, "retry_after": "9" * 400},
+        {
+            "kind": "status",
+            "status": 401,
+            "headers": {"Date": "never", "Set-Cookie": "a=b; expires=99999", "Content-Type": "\u00ff"},
+        },
+        {"kind": "raw", "raw": "HTTP/1.1 400 No\r\nContent-Length: -1\r\n\r\n"},
+        {"kind": "raw", "raw": "\u0000\u00ff\r\n\r\n"},
+        {"kind": "bomb", "status": 200, "accepted": True},
+    ],
+    ids=lambda odd: f"{odd['kind']}-{odd.get('status', '')}",
+)
+def test_one_odd_answer_is_the_trouble_of_one_message(rig: Rig, odd: dict[str, Any]) -> None:
+    mailing_id, chunks = rig.dispatched(5)
+    [chunk] = chunks
+    fault(rig, **odd, ids=ids_of(chunks)[2:3])
+    assert rig.send([chunk]) == []
+    assert rig.rows("status", mailing_id).count((2,)) == 4, "the others are recorded as what they were answered"
+    details = [detail for (detail,) in rig.rows("coalesce(error_detail, '')", mailing_id)]
+    assert not any("not known" in detail for detail in details), "no worker died, and none is said to have"
+
+
+@pytest.mark.parametrize("status", [409, 418, 451])
+def test_an_unexpected_4xx_is_tried_again_before_it_is_final(rig: Rig, status: int) -> None:
+    mailing_id, chunks = rig.dispatched()
+    fault(rig, kind="status", status=status)
+    assert rig.send(chunks) == []
+    found = rig.settled(mailing_id)
+    assert (found.calls, statuses(found)) == (10, {"sent": 5})
+
+
+def test_many_unexpected_4xx_in_a_row_open_the_breaker_and_burn_no_mailing(rig: Rig) -> None:
+    mailing_id, chunks = rig.dispatched(60)
+    rig.provider.configure(faults=[{"kind": "status", "status": 409}])
+    for chunk in chunks:
+        assert rig.send([chunk]) == []
+    assert len(rig.ledger()) == 20, "the rest waits until the provider is back"
+    rig.provider.configure(faults=[])
+    assert statuses(rig.settled(mailing_id)) == {"sent": 60}
+
+
+def test_a_certificate_that_is_not_trusted_opens_the_breaker_and_burns_nothing(rig: Rig) -> None:
+    mailing_id, chunks = rig.dispatched(10)
+    impostor = Server(certified(trustme.CA().issue_cert("127.0.0.1")))
+    for chunk in chunks:
+        assert rig.send([chunk], rig.process(PROVIDER_URL=impostor.url)) == []
+    assert rig.rows("status, attempts, unknown", mailing_id) == [(1, 0, False)] * 10
+    assert impostor.connections == 5, "the first chunk opened the breaker"
+    assert not impostor.requests
+    impostor.close()
+    found = rig.settled(mailing_id)
+    assert (found.calls, statuses(found)) == (10, {"sent": 10})
+
+
+def test_a_failed_tls_handshake_sends_nothing_and_costs_an_attempt(rig: Rig) -> None:
+    mailing_id, chunks = rig.dispatched()
+    plain = rig.process(PROVIDER_URL=f"https{rig.environment['PROVIDER_URL'].removeprefix('http')}")
+    assert rig.send(chunks, plain) == []
+    assert rig.rows("status, attempts, error_code, unknown", mailing_id) == [(1, 1, "not_delivered", False)] * 5
+    found = rig.settled(mailing_id)
+    assert (found.calls, statuses(found)) == (5, {"sent": 5})
