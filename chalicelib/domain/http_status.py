@@ -3,7 +3,8 @@
 The table is data: docs/provider.md shows it, and a test compares the two. The rules behind it:
 
 - A class whose consequence cannot be undone is given only to statuses that say so. A refusal is final, so an unlisted 4xx is none.
-- 4xx says that the request was not accepted, so that another call cannot become a second delivery. 5xx and 2xx do not say it.
+- 4xx says that the request was not accepted, so that another call cannot become a second delivery; but for the numbers with which
+  proxies say that somebody left before the answer. 5xx and 2xx do not say it.
 - 1xx, 2xx, 5xx and numbers outside HTTP that are not listed may belong to an accepted message: the outcome is unknown.
 """
 
@@ -75,11 +76,14 @@ STATUSES: Final = tuple(
         (431, _OURS, "the headers that we send are too large"),
         (440, _OURS, "the login has expired (IIS)"),
         (451, _UNEXPECTED, "withheld for legal reasons: of this recipient perhaps, perhaps of all"),
+        (460, _UNKNOWN, "a load balancer (AWS) saw its client leave, perhaps after the provider had accepted the message"),
+        (463, _UNKNOWN, "a load balancer (AWS) objects to forwarded addresses, perhaps not the first one on the way"),
         (494, _OURS, "the headers that we send are too large (nginx)"),
         (495, _OURS, "the provider does not accept our certificate (nginx)"),
         (496, _OURS, "the provider wants a certificate from us (nginx)"),
         (497, _OURS, "http:// was used where https:// is spoken (nginx)"),
         (498, _OURS, "the token is wrong or expired (ArcGIS)"),
+        (499, _UNKNOWN, "a proxy (nginx) saw its client leave, perhaps after the provider had accepted the message"),
         (500, _UNKNOWN, "the provider failed, perhaps after it accepted the message"),
         (501, _UNKNOWN, "something is not implemented: perhaps a step after it accepted the message"),
         (502, _UNKNOWN, "a gateway got no proper answer from the provider, which may have accepted the message"),
