@@ -98,7 +98,15 @@ class Settings(BaseModel):
     documentation_token_minutes: Annotated[int, Field(ge=2, le=60)] = 15
     """How long a token of the documentation page is good for; the page gets itself another while its session lasts."""
     login_window_seconds: Seconds = 900
+    """Failed logins count for so long."""
     login_max_failures: Count = 10
+    """Failures of one name from one place within the window; ten times that from one address; docs/security.md has the sums."""
+    known_place_days: Count = 90
+    """How long an address or a browser stays known to a user after the last login there."""
+    test_sends_per_hour: Count = 20
+    """Test messages that one user may send within an hour, over all mailings."""
+    audit_days: Annotated[int, Field(ge=30)] = 400
+    """Days after which events of the audit log are dropped."""
     text_limit: Count = 2_000
     page_size_default: Count = 50
     page_size_max: Count = 500

@@ -11,6 +11,7 @@ from starlette_admin.auth import AdminUser, AuthProvider
 from starlette_admin.helpers import index_url
 from starlette_admin.i18n import gettext
 
+from chalicelib import caller
 from chalicelib.admin.edge import is_https
 from chalicelib.admin.redirects import safe_redirect_url
 from chalicelib.admin.translations import said
@@ -19,10 +20,11 @@ from chalicelib.auth.throttle import Limit, TooManyAttemptsError
 from chalicelib.config import settings
 from chalicelib.domain.access import Principal
 from chalicelib.services import sessions
-from chalicelib.services.logins import LoginError, LoginRules
+from chalicelib.services.logins import LoginError, LoginRules, limit_of
 from chalicelib.storage.engine import engine
 
 _PRE_LOGIN_COOKIE = "mailing_login"
+_DEVICE_COOKIE = "mailing_device"
 # What pages ask for by themselves while they are looked at.
 _POLLED = ("/dashboard.json", "/data/")
 
@@ -76,6 +78,7 @@ class Access(AuthProvider):
         if principal is None:
             return None
         request.state.principal = principal
+        caller.current().user_id = principal.user_id
         return AdminUser(principal.username)
 
     async def render_login(self, request: Request, templates: Jinja2Templates) -> Response:
@@ -88,19 +91,17 @@ class Access(AuthProvider):
         form = await request.form()
         username, password = str(form.get("username") or ""), str(form.get("password") or "")
         try:
-            secret = sessions.log_in(
-                engine(), username, password, _address(request), _rules(), request.headers.get("user-agent", "")
-            )
+            device, browser = device_of(request) or secrets.token_urlsafe(32), request.headers.get("user-agent", "")
+            secret = sessions.log_in(engine(), username, password, address_of(request), _rules(), browser, device=device)
         except LoginError as error:
             return _refused(request, templates, HTTPStatus.UNAUTHORIZED, said(str(error)))
         except TooManyAttemptsError as error:
-            minutes = -(-error.retry_after // 60)
-            message = gettext("Too many attempts with this name or from this address. Try again in %(minutes)d min.")
-            answer = _refused(request, templates, HTTPStatus.TOO_MANY_REQUESTS, message % {"minutes": minutes})
+            answer = _refused(request, templates, HTTPStatus.TOO_MANY_REQUESTS, too_many(error))
             answer.headers["Retry-After"] = str(error.retry_after)
             return answer
         answer = RedirectResponse(_target(request), status_code=HTTPStatus.SEE_OTHER)
-        self._keep(request, answer, secret)
+        self._keep(request, answer, browser_session.COOKIE, secret, settings().session_hours * 3600)
+        self._keep(request, answer, _DEVICE_COOKIE, device, settings().known_place_days * 86400)
         PreLogin(request).forget(answer)
         return answer
 
@@ -111,11 +112,11 @@ class Access(AuthProvider):
         answer.delete_cookie(cookie_name(request), path="/", secure=is_https(request.scope), httponly=True, samesite="lax")
         return answer
 
-    def _keep(self, request: Request, answer: Response, secret: str) -> None:
+    def _keep(self, request: Request, answer: Response, name: str, value: str, seconds: int) -> None:
         answer.set_cookie(
-            cookie_name(request),
-            secret,
-            max_age=settings().session_hours * 3600,
+            cookie_name(request, name),
+            value,
+            max_age=seconds,
             path="/",
             secure=is_https(request.scope),
             httponly=True,
@@ -129,13 +130,28 @@ def _target(request: Request) -> str:
     return safe_redirect_url(request.query_params.get("next") or fallback, request, fallback)
 
 
+def login_limit() -> Limit:
+    """How often a password may be guessed."""
+    return limit_of(settings())
+
+
 def _rules() -> LoginRules:
-    chosen = settings()
-    limit = Limit(chosen.login_max_failures, chosen.login_window_seconds)
-    return LoginRules(timedelta(hours=chosen.session_hours), limit)
+    return LoginRules(timedelta(hours=settings().session_hours), login_limit())
 
 
-def _address(request: Request) -> str:
+def device_of(request: Request) -> str:
+    """What the browser's own cookie holds, by which a user's earlier logins in it are known."""
+    return request.cookies.get(cookie_name(request, _DEVICE_COOKIE), "")
+
+
+def too_many(error: TooManyAttemptsError) -> str:
+    """The sentence for somebody who has to wait."""
+    message = gettext("Too many attempts with this name or from this address. Try again in %(minutes)d min.")
+    return message % {"minutes": -(-error.retry_after // 60)}
+
+
+def address_of(request: Request) -> str:
+    """Where a request comes from."""
     return request.client.host if request.client and request.client.host else ""
 
 

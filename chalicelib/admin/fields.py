@@ -241,6 +241,15 @@ class LinkField(WholeNumberField):
 
 
 @dataclass
+class DetailsField(StringField):
+    """A small mapping, shown as `name: value` pairs."""
+
+    async def serialize_value(self, request: Request, value: Any) -> str:
+        """The pairs on one line."""
+        return ", ".join(f"{name}: {each}" for name, each in dict(value or {}).items())
+
+
+@dataclass
 class IdField(IntegerField):
     """An id, which people never write."""
 

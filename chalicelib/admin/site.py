@@ -32,6 +32,7 @@ from chalicelib.admin.pages.client_import import ImportPage
 from chalicelib.admin.pages.dashboard import Dashboard
 from chalicelib.admin.pages.data import DataPage
 from chalicelib.admin.pages.tokens import TokensPage
+from chalicelib.admin.views.audit import AuditView
 from chalicelib.admin.views.clients import ClientView
 from chalicelib.admin.views.do_not_contact import DoNotContactView
 from chalicelib.admin.views.mailings import MailingView
@@ -133,7 +134,8 @@ def build_site() -> Starlette:
         timezone_config=TimezoneConfig(use_user_locale_timezone=False),  # base.html does
         export_config=ExportConfig(max_rows=_EXPORT_ROWS),
     )
-    for view in (MailingView, ClientView, MessageView, DoNotContactView, ImportPage, UserView, TokensPage, AccountPage, DataPage):
+    lists = (MailingView, ClientView, MessageView, DoNotContactView)
+    for view in (*lists, ImportPage, UserView, AuditView, TokensPage, AccountPage, DataPage):
         admin.add_view(view())
     admin.routes.insert(0, Route("/static/icons.css", _icons, name="icons"))
     app = Starlette()

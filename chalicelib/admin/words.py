@@ -5,6 +5,7 @@ from starlette_admin.i18n import gettext
 
 from chalicelib.domain.outcome import OutcomeKind
 from chalicelib.domain.status import ErrorCode, MailingStatus, MessageStatus
+from chalicelib.services.audit import Event
 
 MAILING_COLOURS = (
     ("draft", "secondary"),
@@ -72,6 +73,33 @@ def mailing_status(status: str) -> str:
 def message_status(status: MessageStatus) -> str:
     """The word for a message's status."""
     return gettext(_MESSAGES[status])
+
+
+_EVENTS = {
+    Event.LOGIN_OK: "Logged in",
+    Event.LOGIN_FAILED: "Login failed",
+    Event.THROTTLED: "Too many attempts",
+    Event.FORBIDDEN: "Access denied",
+    Event.TOKEN_MADE: "API token created",
+    Event.TOKEN_REVOKED: "API token revoked",
+    Event.EXPORTED: "Data exported",
+    Event.ERASED: "Person erased",
+}
+AUDIT_COLOURS = (
+    ("login_ok", "green"),
+    ("login_failed", "yellow"),
+    ("throttled", "red"),
+    ("forbidden", "red"),
+    ("token_made", "azure"),
+    ("token_revoked", "secondary"),
+    ("exported", "blue"),
+    ("erased", "blue"),
+)
+
+
+def audit_events(_request: Request | None = None) -> list[tuple[str, str]]:
+    """Codes and words of events of the audit log."""
+    return [(str(event), gettext(_EVENTS[event])) for event in Event]
 
 
 def error_codes(_request: Request | None = None) -> list[tuple[str, str]]:

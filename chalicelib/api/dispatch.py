@@ -14,17 +14,19 @@ from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from chalicelib import caller
 from chalicelib.api.errors import ApiError, invalid, of_service, problem_of
 from chalicelib.api.operations import Call, NoBody, Operation, Reply, as_id, declared, takes_key
 from chalicelib.api.reading import MAX_BODY, MAX_PUBLIC_BODY, read_body, read_query
 from chalicelib.api.routes import Route
 from chalicelib.auth.tokens import Bearer, authenticate
 from chalicelib.config import ConfigurationError, Settings, settings
-from chalicelib.domain.errors import FieldError, ServiceError
+from chalicelib.domain.errors import FieldError, ForbiddenError, ServiceError
 from chalicelib.events import UnreadableRequestError, body_of, require_readable
 from chalicelib.observability import log, log_exception
-from chalicelib.services import idempotency
-from chalicelib.storage.engine import engine
+from chalicelib.services import audit, idempotency
+from chalicelib.services.audit import Event
+from chalicelib.storage.engine import autocommit, engine
 from chalicelib.storage.idempotency import KeyPlace
 
 _CORS_HEADERS = "Authorization, Content-Type, Idempotency-Key"
@@ -36,7 +38,7 @@ _SUBJECTS = {
     "mailing": "mailing_id",
     "messages-in-mailing": "mailing_id",
     "message": "message_id",
-    "user": "user_id",
+    "user": "about_user_id",  # user_id is whose request it is
 }
 _JSON_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 _ALWAYS = {"X-Content-Type-Options": "nosniff", "Strict-Transport-Security": "max-age=31536000"}
@@ -55,6 +57,7 @@ def answer(request: Request, route: Route, path_values: Mapping[str, str]) -> Re
 
 def _answer(request: Request, route: Route, path_values: Mapping[str, str]) -> Response:
     started = time.perf_counter()
+    asker = caller.begin(str(request.context.get("identity", {}).get("sourceIp", "")))
     reply = _guarded(request, route, path_values)
     cors = _cors(request)
     # The route, not the path: that may carry a phone in its query.
@@ -64,7 +67,7 @@ def _answer(request: Request, route: Route, path_values: Mapping[str, str]) -> R
         route=route.path,
         status=int(reply.status),
         ms=round((time.perf_counter() - started) * 1e3),
-        **_subject(route, path_values, reply),
+        **{**asker.fields, **_subject(route, path_values, reply)},
     )
     body = reply.body if isinstance(reply.body, str) else json.dumps(reply.body, separators=(",", ":"))
     headers: dict[str, str | list[str]] = {**_JSON_HEADERS, **reply.headers, **_ALWAYS, **cors}
@@ -98,6 +101,9 @@ def _guarded(request: Request, route: Route, path_values: Mapping[str, str]) -> 
     except ApiError as error:
         return _refusal(error)
     except ServiceError as error:
+        if isinstance(error, ForbiddenError):
+            with autocommit(engine()) as connection:
+                audit.record(connection, Event.FORBIDDEN, method=request.method, route=route.path)
         return _refusal(of_service(error))
     except Exception as error:  # noqa: BLE001 - the last resort: a person gets a sentence, the log where it came from
         log_exception("request failed", method=request.method, path=route.path, request_id=request.context.get("requestId"))

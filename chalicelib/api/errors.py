@@ -14,6 +14,7 @@ from chalicelib.domain.errors import (
     InvalidInputError,
     NotFoundError,
     ServiceError,
+    TooManyRequestsError,
 )
 
 
@@ -68,6 +69,7 @@ _OF_SERVICES: Mapping[type[ServiceError], HTTPStatus] = {
     NotFoundError: HTTPStatus.NOT_FOUND,
     ConflictError: HTTPStatus.CONFLICT,
     ForbiddenError: HTTPStatus.FORBIDDEN,
+    TooManyRequestsError: HTTPStatus.TOO_MANY_REQUESTS,
 }
 
 
@@ -76,7 +78,8 @@ def of_service(error: ServiceError) -> ApiError:
     status = next((status for kind, status in _OF_SERVICES.items() if isinstance(error, kind)), HTTPStatus.CONFLICT)
     if isinstance(error, InvalidInputError):
         return invalid(*error.errors)
-    return ApiError(status, str(error))
+    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, TooManyRequestsError) else {}
+    return ApiError(status, str(error), headers=headers)
 
 
 def invalid(*errors: FieldError) -> ApiError:

@@ -29,6 +29,7 @@ _TAGS = {
     "messages": "One mailing to one client each",
     "statistics": "What became of messages",
     "do not contact": "Phones that are left alone",
+    "persons": "All that is known of a phone, and erasing it",
     "tokens": "Keys to this API",
     "users": "Those who may log in, and what they did",
     "test clients": "For trying out",

@@ -72,6 +72,8 @@ ROUTES: Final = (
     Route(f"{V1}/user/{{id}}", {"GET": "users:get", "PATCH": "users:change", "DELETE": "users:delete"}),
     Route(f"{V1}/user/{{id}}/deactivate", {"POST": "users:deactivate"}),
     Route(f"{V1}/user/{{id}}/revoke-tokens", {"POST": "users:revoke_tokens"}),
+    Route(f"{V1}/person/export", {"POST": "persons:export"}),
+    Route(f"{V1}/person/erase", {"POST": "persons:erase"}),
     Route(f"{V1}/user/{{id}}/history", {"GET": "histories:user"}),
     Route(f"{V1}/statistic-messages", {"GET": "statistics:all_statuses"}),
     Route(f"{V1}/statistic-messages/{{status}}", {"GET": "statistics:one_status"}),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
+from chalicelib import caller
 from chalicelib.domain.access import Principal
 from chalicelib.storage import tokens
 from chalicelib.storage.engine import autocommit
@@ -57,6 +58,8 @@ def authenticate(source: Engine, header: str | None) -> Bearer | None:
             return None
         if found.use_is_news:
             tokens.note_use(connection, found.token_id)
+    asker = caller.current()
+    asker.user_id, asker.token_id = found.user_id, found.token_id
     return Bearer(Principal(found.user_id, found.username, found.is_superuser), found.token_id)
 
 

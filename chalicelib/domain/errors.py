@@ -37,3 +37,11 @@ class ConflictError(ServiceError):
 
 class ForbiddenError(ServiceError):
     """The asker is known, and may not do this."""
+
+
+class TooManyRequestsError(ServiceError):
+    """The asker has done this too often; in `retry_after` seconds it may be done again."""
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after

@@ -11,7 +11,18 @@ from chalicelib.domain.status import StartSource
 from chalicelib.observability import log, warn
 from chalicelib.scheduling.run import RunTools
 from chalicelib.services import schedules
-from chalicelib.storage import gates, mailings, message_calls, messages, retention, zones
+from chalicelib.services.idempotency import KEPT_HOURS
+from chalicelib.storage import (
+    audit,
+    gates,
+    idempotency,
+    login_attempts,
+    mailings,
+    message_calls,
+    messages,
+    retention,
+    zones,
+)
 from chalicelib.storage.engine import autocommit
 
 
@@ -44,6 +55,7 @@ def reconcile(tools: RunTools) -> Repairs:
     _compare_schedules(tools, now, repairs)
     repaired = sum(asdict(repairs).values())
     _clear_phones(tools, now, repairs)
+    _drop_old(tools, now)
     metrics = {
         "Repaired": repaired,
         "BreakerOpen": int(breaker is not None),
@@ -111,6 +123,16 @@ def _clear_phones(tools: RunTools, now: datetime, repairs: Repairs) -> None:
         if repairs.phones_cleared < size and calls < size:
             retention.mark_cleared(connection, mailing_id, before, now)
     log("phones_cleared", mailing_id=mailing_id, messages=repairs.phones_cleared, calls=calls)
+
+
+def _drop_old(tools: RunTools, now: datetime) -> None:
+    """What nobody needs any more goes, also where nobody calls what would drop it by the way."""
+    with autocommit(tools.engine) as connection:
+        answers = idempotency.forget_old(connection, KEPT_HOURS)
+        places = login_attempts.sweep_places(connection, now - timedelta(days=tools.settings.known_place_days))
+        events = audit.drop_old(connection, now - timedelta(days=tools.settings.audit_days))
+    if answers or places or events:
+        log("old_data_dropped", answers=answers, places=places, events=events)
 
 
 def _move_schedules(tools: RunTools, now: datetime, repairs: Repairs) -> None:

@@ -7,15 +7,17 @@ from sqlalchemy.exc import DBAPIError
 
 from chalicelib.auth.password_rules import require_good
 from chalicelib.auth.passwords import PasswordError, hash_password, verify_password
+from chalicelib.auth.throttle import Limit, admit, succeeded
 from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import ConflictError, FieldError, ForbiddenError, InvalidInputError, NotFoundError
 from chalicelib.domain.limits import USERNAME_LENGTH
 from chalicelib.domain.paging import Slice
 from chalicelib.domain.phone import CountryError, parse_country
-from chalicelib.services import history
+from chalicelib.services import audit, history
+from chalicelib.services.audit import Event
 from chalicelib.services.history import Change, Kind
 from chalicelib.services.sessions import digest
-from chalicelib.storage import sessions, tokens, user_edits
+from chalicelib.storage import sessions, tokens, user_edits, users
 from chalicelib.storage.engine import FOREIGN_KEY_VIOLATION, UNIQUE_VIOLATION, autocommit, sqlstate
 from chalicelib.storage.user_edits import UserRow
 
@@ -27,6 +29,15 @@ class Account:
     username: str
     is_superuser: bool = False
     is_active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """From where somebody gives a password, and how often they may."""
+
+    address: str
+    limit: Limit
+    device: str = ""
 
 
 def get(source: Engine, principal: Principal, user_id: int) -> UserRow:
@@ -107,7 +118,7 @@ def edit(source: Engine, principal: Principal, user_id: int, changes: AccountCha
             _store(connection, principal, user_id, hashed)
         elif not account.is_active:
             sessions.remove_of_user(connection, user_id)
-            tokens.remove_of_user(connection, user_id)
+            _note_revoked(connection, user_id, tokens.remove_of_user(connection, user_id))
     return changed
 
 
@@ -125,12 +136,19 @@ class Kept:
     tokens: bool = False
 
 
-def change_own_password(source: Engine, principal: Principal, old: str, new: str, kept: Kept) -> None:
-    """Change one's own password, which ends one's other sessions and, unless they are kept, one's tokens. Raises InvalidInputError."""
+def change_own_password(source: Engine, principal: Principal, old: str, new: str, kept: Kept, guess: Guess) -> None:
+    """Change one's own password, which ends one's other sessions and, unless they are kept, one's tokens.
+
+    Whoever has found an open session may guess the old password no oftener than at the login. Raises InvalidInputError,
+    TooManyAttemptsError.
+    """
     with autocommit(source) as connection:
         user, stored = _found(connection, principal.user_id), user_edits.password_hash(connection, principal.user_id)
+        name = users.folded(connection, user.username)
+    attempt = admit(source, name, guess.address, guess.limit, device=guess.device)
     if not verify_password(stored, old):
         raise InvalidInputError(FieldError("old_password", "this is not your password"))
+    succeeded(source, attempt)
     hashed = _hashed(new, user.username)
     with source.begin() as connection:
         _store(connection, principal, user.id, hashed, kept)
@@ -205,8 +223,14 @@ def _store(connection: Connection, principal: Principal, user_id: int, hashed: s
     user_edits.change(connection, user_id, {"password_hash": hashed})
     sessions.remove_of_user(connection, user_id, but=digest(kept.session_secret) if kept.session_secret else None)
     revoked = 0 if kept.tokens else tokens.remove_of_user(connection, user_id, but=kept.token_id)
+    _note_revoked(connection, user_id, revoked)
     changes: dict[str, list[object]] = {"revoked_tokens": [None, revoked]} if revoked else {}
     history.note(connection, principal, _change(user_id, "change_password", changes))
+
+
+def _note_revoked(connection: Connection, user_id: int, number: int) -> None:
+    if number:
+        audit.record(connection, Event.TOKEN_REVOKED, tokens=number, owner=user_id)
 
 
 def _merged(account: Account, changes: AccountChanges) -> Account:

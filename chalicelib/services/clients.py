@@ -112,7 +112,8 @@ def delete(source: Engine, principal: Principal, client_id: int) -> None:
     with source.begin() as connection:
         row = _locked(connection, principal, client_id)
         clients.remove(connection, [client_id], settings().provider_name)
-        history.note(connection, principal, Change(Kind.CLIENT, client_id, row.owner, "delete"))
+        # With the phone, by which this history is found when the person is to be erased.
+        history.note(connection, principal, Change(Kind.CLIENT, client_id, row.owner, "delete", {"phone": [row.phone, None]}))
 
 
 def _locked(connection: Connection, principal: Principal, client_id: int) -> ClientRow:

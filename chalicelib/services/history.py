@@ -14,6 +14,9 @@ from chalicelib.storage import clients, history, mailing_reads, users
 from chalicelib.storage.engine import autocommit
 from chalicelib.storage.history import HistoryRow
 
+TEST_SEND = "test_send"
+"""The action of a test message. Its phone stands in the history, where the owner sees it, and in no log."""
+
 
 class Kind(StrEnum):
     """Things whose changes are written down."""

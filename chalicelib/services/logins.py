@@ -6,10 +6,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Engine
 
 from chalicelib.auth.passwords import verify_password
-from chalicelib.auth.throttle import Limit, admit, succeeded
+from chalicelib.auth.throttle import Limit, TooManyAttemptsError, admit, succeeded
 from chalicelib.auth.tokens import fresh
+from chalicelib.config import Settings
 from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import ConflictError, ServiceError
+from chalicelib.services import audit
+from chalicelib.services.audit import Event
 from chalicelib.storage import tokens, users
 from chalicelib.storage.engine import autocommit
 
@@ -45,7 +48,9 @@ def issue(
     token_id = tokens.next_id(connection)
     made = fresh(token_id)
     new = tokens.NewToken(user_id, name, made.prefix, made.secret_sha256, lifetime, made_with, session_id)
-    return IssuedToken(made.text, token_id, tokens.add(connection, token_id, new))
+    expires_at = tokens.add(connection, token_id, new)
+    audit.record(connection, Event.TOKEN_MADE, user_id=user_id, token=token_id, expires_at=expires_at)
+    return IssuedToken(made.text, token_id, expires_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,11 @@ class LoginRules:
     limit: Limit
     tokens: int = 50
     """How many a user may have."""
+
+
+def limit_of(chosen: Settings) -> Limit:
+    """How often a password may be guessed."""
+    return Limit(chosen.login_max_failures, chosen.login_window_seconds, chosen.known_place_days)
 
 
 def login(source: Engine, username: str, password: str, address: str, rules: LoginRules) -> IssuedToken:
@@ -78,19 +88,38 @@ def too_many_tokens(limit: int) -> ConflictError:
     return ConflictError(f"a user has at most {limit} tokens: revoke one first")
 
 
-def checked(source: Engine, username: str, password: str, address: str, limit: Limit) -> int:
-    """The id of the active user with this name and password, tried from `address`. Raises LoginError, or TooManyAttemptsError."""
-    attempt = admit(source, username, address, limit)
+def checked(source: Engine, username: str, password: str, address: str, limit: Limit, *, device: str = "") -> int:
+    """The id of the active user with this name and password, tried from `address`, perhaps in a browser known as `device`.
+
+    Raises LoginError, or TooManyAttemptsError.
+    """
+    with autocommit(source) as connection:
+        name = users.folded(connection, username)
     with autocommit(source) as connection:
         user = users.credentials(connection, username)
+    user_id = user.id if user else None
+    try:
+        attempt = admit(source, name, address, limit, device=device)
+    except TooManyAttemptsError:
+        _record(source, Event.THROTTLED, user_id)
+        raise
     # Without a connection in hand: the hash takes its time, and takes it for unknown users as well.
     if not verify_password(user.password_hash if user else None, password) or user is None or not user.is_active:
+        _record(source, Event.LOGIN_FAILED, user_id)
         raise LoginError
+    _record(source, Event.LOGIN_OK, user.id)
     succeeded(source, attempt)
     return user.id
+
+
+def _record(source: Engine, event: Event, user_id: int | None) -> None:
+    # Of a name that no user has nothing is kept: people type passwords into that field.
+    with autocommit(source) as connection:
+        audit.record(connection, event, user_id=user_id)
 
 
 def logout(source: Engine, principal: Principal, token_id: int) -> None:
     """Makes the presented token worthless at once."""
     with autocommit(source) as connection:
         tokens.remove(connection, principal.user_id, token_id)
+        audit.record(connection, Event.TOKEN_REVOKED, token=token_id)

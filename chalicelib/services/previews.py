@@ -1,20 +1,26 @@
 """Looking before sending: whom a mailing would reach, what they would read, and one text to a number of one's own."""
 
+import math
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 
+from chalicelib.config import settings
 from chalicelib.domain.access import Principal
-from chalicelib.domain.errors import ConflictError, FieldError, InvalidInputError, NotFoundError
+from chalicelib.domain.errors import ConflictError, FieldError, InvalidInputError, NotFoundError, TooManyRequestsError
 from chalicelib.domain.outcome import Outcome
 from chalicelib.domain.personal_text import MissingValueError, render
 from chalicelib.domain.phone import CountryError, PhoneError, parse_phone
 from chalicelib.domain.selection import Selection
 from chalicelib.observability import log
 from chalicelib.providers import Outgoing, Provider
+from chalicelib.services import history
+from chalicelib.services.history import TEST_SEND, Change, Kind
 from chalicelib.services.mailings import times_of
 from chalicelib.storage import clients, do_not_contact, mailing_reads, selections
+from chalicelib.storage import history as history_rows
 from chalicelib.storage.clock import Clock, database_clock
 from chalicelib.storage.engine import autocommit
 from chalicelib.storage.paging import AnyRow
@@ -99,7 +105,7 @@ def send_test(
     """Renders the text for a client (without `client_id`: the first selected) and sends it to `phone`, outside all statistics.
 
     The key is a fresh one of the message sequence, so that no test is ever taken for a client's message. Raises NotFoundError,
-    InvalidInputError, or ConflictError for a phone on the owner's do-not-contact list.
+    InvalidInputError, ConflictError for a phone on the owner's do-not-contact list, or TooManyRequestsError.
     """
     try:
         phone = parse_phone(phone, country)
@@ -107,17 +113,29 @@ def send_test(
         raise InvalidInputError(FieldError("phone", str(error))) from None
     except CountryError as error:
         raise InvalidInputError(FieldError("default_country", str(error))) from None
-    with autocommit(source) as connection:
+    with source.begin() as connection:
         row = _visible(connection, principal, mailing_id)
         rendered = _rendered(row.text, _attributes(connection, row, client_id))
         if do_not_contact.listed(connection, row.owner_id, phone):
             raise ConflictError("this phone is on the do-not-contact list")
+        _count_test(connection, principal)
         message_id: int = connection.execute(_DRAW_ID).scalar_one()
+        recipient: dict[str, list[Any]] = {"phone": [None, phone], "client": [None, client_id], "message": [None, message_id]}
+        history.note(connection, principal, Change(Kind.MAILING, mailing_id, row.owner_id, TEST_SEND, recipient))
     outcome = provider.send(Outgoing(message_id, phone, rendered))
-    log("test_sent", mailing_id=mailing_id, message_id=message_id, outcome=str(outcome.kind))
+    log("test_sent", user_id=principal.user_id, mailing_id=mailing_id, message_id=message_id, outcome=str(outcome.kind))
     return SentTest(message_id, rendered, outcome)
 
 
+def _count_test(connection: Connection, principal: Principal) -> None:
+    """Refuse another test send to a user who has made as many within the hour as one may."""
+    most = settings().test_sends_per_hour
+    recent = history_rows.recent(connection, principal.user_id, TEST_SEND, _HOUR)
+    if recent.number >= most:
+        raise TooManyRequestsError(f"at most {most} test messages an hour", max(1, math.ceil(recent.seconds_left)))
+
+
+_HOUR = timedelta(hours=1)
 _DRAW_ID = text("SELECT nextval(pg_get_serial_sequence('message', 'id'))")
 
 

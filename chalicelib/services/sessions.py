@@ -19,9 +19,11 @@ _USER_AGENT = 200
 _ADDRESS = 45
 
 
-def log_in(source: Engine, username: str, password: str, address: str, rules: LoginRules, user_agent: str = "") -> str:
+def log_in(
+    source: Engine, username: str, password: str, address: str, rules: LoginRules, user_agent: str = "", *, device: str = ""
+) -> str:
     """Return the secret of a new session. Raises LoginError, or TooManyAttemptsError."""
-    user_id = checked(source, username, password, address, rules.limit)
+    user_id = checked(source, username, password, address, rules.limit, device=device)
     secret = secrets.token_urlsafe(32)
     browser = "".join(each for each in user_agent if each.isprintable())[:_USER_AGENT]
     new = NewSession(user_id, digest(secret), rules.token_lifetime, address[:_ADDRESS], browser)

@@ -9,7 +9,8 @@ from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import FieldError, ForbiddenError, InvalidInputError, NotFoundError
 from chalicelib.domain.paging import Slice
-from chalicelib.services import history
+from chalicelib.services import audit, history
+from chalicelib.services.audit import Event
 from chalicelib.services.history import Change, Kind
 from chalicelib.services.logins import IssuedToken, issue, too_many_tokens
 from chalicelib.services.sessions import digest, idle
@@ -92,6 +93,7 @@ def revoke(source: Engine, principal: Principal, token_id: int) -> int:
         gone = tokens.remove(connection, principal.owner_filter, token_id)
         if gone is None:
             raise NotFoundError("token")
+        audit.record(connection, Event.TOKEN_REVOKED, token=token_id, owner=gone.user_id)
         history.note(connection, principal, _change(gone.user_id, "revoke_token", [gone.name, None]))
         return gone.user_id
 
@@ -105,6 +107,7 @@ def revoke_all(source: Engine, principal: Principal, user_id: int) -> int:
             raise NotFoundError("user")
         users.lock(connection, user_id)
         number = tokens.remove_of_user(connection, user_id)
+        audit.record(connection, Event.TOKEN_REVOKED, tokens=number, owner=user_id)
         history.note(connection, principal, Change(Kind.USER, user_id, user_id, "revoke_tokens", {"tokens": [number, 0]}))
         return number
 

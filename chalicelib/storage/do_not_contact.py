@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, text
+from sqlalchemy import ColumnElement, Connection, delete, func, literal, select, text
 
 from chalicelib.domain.paging import Slice
 from chalicelib.storage.models import DoNotContact
@@ -57,7 +57,7 @@ def page(connection: Connection, owner_id: int | None, phone: str | None, part: 
     """A slice of the list, or of the lists of everyone; with `phone`, whether it is on them."""
     statement = _owned(select(*_COLUMNS), owner_id)
     if phone is not None:
-        statement = statement.where(DoNotContact.phone == phone)
+        statement = statement.where(_is(phone))
     return [DoNotContactRow(*row) for row in rows_of(connection, statement, DoNotContact.id, part)]
 
 
@@ -71,8 +71,13 @@ def remove(connection: Connection, owner_id: int | None, entry_id: int) -> bool:
 
 def listed(connection: Connection, owner_id: int, phone: str) -> bool:
     """Is the phone on the owner's list?"""
-    wanted = select(DoNotContact.id).where(DoNotContact.owner_id == owner_id, DoNotContact.phone == phone)
+    wanted = select(DoNotContact.id).where(DoNotContact.owner_id == owner_id, _is(phone)).limit(1)
     return connection.execute(wanted).one_or_none() is not None
+
+
+def _is(phone: str) -> ColumnElement[bool]:
+    """The phone, or the hash that an erased person left of it."""
+    return DoNotContact.phone.in_([literal(phone), select(func.erased_token(phone)).scalar_subquery()])
 
 
 def _owned(statement: AnySelect, owner_id: int | None) -> AnySelect:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, select, text
@@ -39,6 +39,30 @@ _ADD = text(
 def add(connection: Connection, user_id: int | None, username: str, changes: Sequence[Mapping[str, Any]]) -> None:
     """Writes down changes (`kind`, `object_id`, `owner_id`, `action`, `changes`) that one user made, in one statement."""
     connection.execute(_ADD, {"user": user_id, "username": username, "rows": json.dumps(list(changes), default=str)})
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """What a user did of one kind lately: how often, and in how many seconds the oldest is no longer lately."""
+
+    number: int
+    seconds_left: float
+
+
+_LOCK_USER = text("SELECT pg_advisory_xact_lock(hashtextextended(:action, :user))")
+_RECENT = text(
+    """
+    SELECT count(*), coalesce(extract(epoch FROM min(at) + CAST(:span AS interval) - clock_timestamp()), 0)
+    FROM history WHERE user_id = :user AND action = :action AND at > clock_timestamp() - CAST(:span AS interval)
+    """
+)
+
+
+def recent(connection: Connection, user_id: int, action: str, span: timedelta) -> Recent:
+    """How often a user did this within `span`; until the end of the transaction nobody else asks that of the user."""
+    connection.execute(_LOCK_USER, {"user": user_id, "action": action})
+    number, seconds = connection.execute(_RECENT, {"user": user_id, "action": action, "span": span}).one()
+    return Recent(int(number), float(seconds))
 
 
 def page(connection: Connection, owner_id: int | None, kind: str, object_id: int, part: Slice) -> list[HistoryRow]:

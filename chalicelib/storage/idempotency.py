@@ -41,9 +41,9 @@ def _parameters(place: KeyPlace) -> dict[str, object]:
     return {"user_id": place.user_id, "method": place.method, "path": place.path, "key": place.key}
 
 
-def forget_old(connection: Connection, hours: int) -> None:
-    """Drops keys that have lived their time."""
-    connection.execute(_FORGET_OLD, {"hours": hours})
+def forget_old(connection: Connection, hours: int) -> int:
+    """Drops keys that have lived their time; how many."""
+    return connection.execute(_FORGET_OLD, {"hours": hours}).rowcount
 
 
 def claim(connection: Connection, place: KeyPlace, body_sha256: bytes) -> bool:

@@ -301,11 +301,33 @@ class LoginAttempt(Base):
     at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+class KnownPlace(Base):
+    """A place from which a user has logged in: an address, or a browser by its cookie. Both are hashes, as in LoginAttempt."""
+
+    __tablename__ = "known_place"
+    __table_args__ = (Index("ix_known_place_seen_at", "seen_at"),)
+
+    name: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    place: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    seen_at: Mapped[datetime]
+
+
 class History(Base):
     """Who changed what, and when. Outlives what it tells of."""
 
     __tablename__ = "history"
-    __table_args__ = (Index("ix_history_kind_object_id_id", "kind", "object_id", "id"),)
+    __table_args__ = (
+        Index("ix_history_kind_object_id_id", "kind", "object_id", "id"),
+        # How many test messages a user has sent lately.
+        # What tells of a phone, for erasing it.
+        Index(
+            "ix_history_phone",
+            sql_text("(changes -> 'phone')"),
+            postgresql_using="gin",
+            postgresql_where=sql_text("changes ? 'phone'"),
+        ),
+        Index("ix_history_test_sends", "user_id", "at", postgresql_where=sql_text("action = 'test_send'")),
+    )
 
     id: Mapped[int] = _big_id()
     kind: Mapped[str] = mapped_column(String(16))
@@ -316,6 +338,47 @@ class History(Base):
     at: Mapped[datetime] = mapped_column(server_default=func.now())
     action: Mapped[str] = mapped_column(String(32))
     changes: Mapped[dict[str, Any]] = mapped_column(server_default=sql_text("'{}'"))
+
+
+class ErasedPhone(Base):
+    """The keyed hash of a phone whose person was erased, while something of the owner's still has to recognise it."""
+
+    __tablename__ = "erased_phone"
+
+    owner_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), primary_key=True)
+    token: Mapped[str] = mapped_column(String(16), primary_key=True)
+    erased_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ErasureKey(Base):
+    """The key of those hashes, for the owner of the tables alone."""
+
+    __tablename__ = "erasure_key"
+    __table_args__ = (CheckConstraint("id = 1", name="one"),)
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    key: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class AuditEvent(Base):
+    """A login, a refusal, a key, an export or an erasure. Only ever added to, and outlives users: no foreign keys."""
+
+    __tablename__ = "audit_event"
+    __table_args__ = (
+        Index("ix_audit_event_at", "at"),
+        Index("ix_audit_event_address_at", "address", "at"),
+        Index("ix_audit_event_user_id_id", "user_id", "id"),
+        Index("ix_audit_event_event_id", "event", "id"),
+    )
+
+    id: Mapped[int] = _big_id()
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+    event: Mapped[str] = mapped_column(String(32))
+    user_id: Mapped[int | None] = mapped_column(BigInteger)
+    username: Mapped[str] = mapped_column(String(150), server_default=sql_text("''"))
+    token_id: Mapped[int | None] = mapped_column(BigInteger)
+    address: Mapped[str] = mapped_column(String(64), server_default=sql_text("''"))
+    details: Mapped[dict[str, Any]] = mapped_column(server_default=sql_text("'{}'"))
 
 
 class Session(Base):

@@ -61,7 +61,9 @@ def _grant(connection: Connection, quoted: _Quoted) -> None:
     _run(connection, f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}")
     _run(connection, f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}")
     _run(connection, f"REVOKE ALL ON {schema}.alembic_version FROM {role}")
-    _run(connection, f"REVOKE UPDATE, DELETE ON {schema}.history FROM {role}")  # who did what is only ever added to
+    _run(connection, f"REVOKE ALL ON {schema}.erasure_key FROM {role}")
+    for table in ("history", "audit_event"):  # who did what is only ever added to
+        _run(connection, f"REVOKE UPDATE, DELETE ON {schema}.{table} FROM {role}")
 
 
 def _run(connection: Connection, statement: str) -> None:

@@ -76,7 +76,11 @@ def test_cookies_that_matter_are_bound_to_the_host_and_unreadable_for_scripts() 
     browser = secure()
     cookies = browser.get("/login").cookies
     cookies += browser.post("/login", {"username": "root", "password": PASSWORD}).cookies
-    assert {cookie.partition("=")[0] for cookie in cookies} >= {"__Host-mailing_login", "__Host-mailing_session"}
+    assert {cookie.partition("=")[0] for cookie in cookies} >= {
+        "__Host-mailing_login",
+        "__Host-mailing_session",
+        "__Host-mailing_device",
+    }
     for cookie in cookies:
         assert cookie.startswith("__Host-"), cookie
         parts = set(cookie.lower().split("; ")[1:])

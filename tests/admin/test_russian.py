@@ -18,7 +18,7 @@ HERE = Path(chalicelib.admin.__file__).parent
 
 def spoken() -> tuple[set[str], set[tuple[str, str]]]:
     """Every text that goes through gettext here, and every pair that goes through ngettext."""
-    single = {*words._MESSAGES.values(), *words._ERRORS.values(), *words._KINDS.values(), *MailingStatus}
+    single = {*words._MESSAGES.values(), *words._ERRORS.values(), *words._KINDS.values(), *words._EVENTS.values(), *MailingStatus}
     plural = set()
     for path in HERE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

@@ -127,7 +127,7 @@ def test_history_tells_who_changed_what_and_outlives_the_client(anna: Api, boris
     assert [(row["username"], row["action"], row["changes"]) for row in found] == [
         ("anna", "create", {}),
         ("anna", "update", {"tags": [[], ["vip"]]}),
-        ("root", "delete", {}),
+        ("root", "delete", {"phone": [PHONE, None]}),
     ]
     boris.get(f"{path}/history", expect=404)
     newest = anna.get(f"{path}/history?page_size=1&ordering=-id")

@@ -105,7 +105,13 @@ def test_old_attempts_are_forgotten(engine: Engine) -> None:
         connection.execute(text("UPDATE login_attempt SET at = at - interval '16 minutes'"))
     throttle.admit(engine, "anna", "192.0.2.1", limit)
     with engine.connect() as connection:
-        assert connection.execute(text("SELECT count(*) FROM login_attempt")).scalar_one() == 2
+        kept = text("SELECT count(*) FROM login_attempt WHERE at > now() - interval '1 minute'")
+        assert connection.execute(kept).scalar_one() == 3
+        connection.execute(text("UPDATE login_attempt SET at = at - interval '61 minutes'"))
+        connection.commit()
+    throttle.admit(engine, "anna", "192.0.2.1", limit)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM login_attempt")).scalar_one() == 3
 
 
 def test_a_program_may_send_a_form(api: Api, engine: Engine) -> None:

@@ -15,6 +15,7 @@ from chalicelib.services.clients import NewClient
 from chalicelib.services.logins import LoginError, LoginRules
 
 GOOD, BETTER = "correct horse battery", "staple of horses"
+GUESS = accounts.Guess("127.0.0.1", Limit(10, 900))
 RULES = LoginRules(timedelta(hours=1), Limit(10, 900))
 
 
@@ -49,8 +50,8 @@ def test_a_session_ends_by_itself(engine: Engine, root: Principal) -> None:
 def test_another_password_ends_every_session_but_the_one_that_asked(engine: Engine, root: Principal) -> None:
     here, there = log_in(engine, "root"), log_in(engine, "root")
     with pytest.raises(InvalidInputError, match="old_password"):
-        accounts.change_own_password(engine, root, BETTER, BETTER, Kept(here))
-    accounts.change_own_password(engine, root, GOOD, BETTER, Kept(here))
+        accounts.change_own_password(engine, root, BETTER, BETTER, Kept(here), GUESS)
+    accounts.change_own_password(engine, root, GOOD, BETTER, Kept(here), GUESS)
     assert (sessions.whose(engine, here), sessions.whose(engine, there)) == (root, None)
     with pytest.raises(LoginError):
         log_in(engine, "root", GOOD)

@@ -7,12 +7,13 @@ from starlette_admin.flash import flash
 from starlette_admin.i18n import gettext
 from starlette_admin.i18n import lazy_gettext as _
 
-from chalicelib.admin.access import principal_of, session_secret
+from chalicelib.admin.access import address_of, device_of, login_limit, principal_of, session_secret, too_many
 from chalicelib.admin.countries import country_choices, default_country
 from chalicelib.admin.fields import whole
 from chalicelib.admin.pages.base import Page
 from chalicelib.admin.translations import said
 from chalicelib.admin.views.users import PASSWORD_RULES
+from chalicelib.auth.throttle import TooManyAttemptsError
 from chalicelib.domain.errors import InvalidInputError, ServiceError
 from chalicelib.services import accounts, sessions
 from chalicelib.services.accounts import Kept
@@ -113,7 +114,10 @@ def browser_name(user_agent: str) -> str:
 
 def _changed(request: Request, old: str, new: str, kept: Kept) -> dict[str, str]:
     try:
-        accounts.change_own_password(engine(), principal_of(request), old, new, kept)
+        guess = accounts.Guess(address_of(request), login_limit(), device_of(request))
+        accounts.change_own_password(engine(), principal_of(request), old, new, kept, guess)
+    except TooManyAttemptsError as error:
+        return {"old_password": too_many(error)}
     except InvalidInputError as error:
         return {each.field: said(each.message) for each in error.errors}
     return {}

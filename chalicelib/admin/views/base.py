@@ -26,9 +26,10 @@ from chalicelib.admin.filters import Registry
 from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import NotFoundError, ServiceError
 from chalicelib.domain.paging import Slice
-from chalicelib.services import history
+from chalicelib.services import audit, history
+from chalicelib.services.audit import Event
 from chalicelib.services.history import Kind
-from chalicelib.storage.engine import engine
+from chalicelib.storage.engine import autocommit, engine
 from chalicelib.storage.models import Base
 
 AnySelect = Select[*tuple[Any, ...]]
@@ -117,7 +118,10 @@ class ServiceView(ModelView):
     ) -> Sequence[Any]:
         if scope == "all":
             selection = ActionSelection(self, request, None, list_params.filters, list_params.q)
-        return await super()._export_resolve_items(request, selection, scope, list_params, export_config)
+        items = await super()._export_resolve_items(request, selection, scope, list_params, export_config)
+        with autocommit(engine()) as connection:
+            audit.record(connection, Event.EXPORTED, what=str(self.key), rows=len(items))
+        return items
 
     def _parse_list_params(self, request: Request, query_params: QueryParams | None = None) -> ListParams:
         found = super()._parse_list_params(request, query_params)

@@ -12,7 +12,7 @@ from chalicelib.api.operations import Call, NoBody, NoQuery, Reply, Schema, oper
 from chalicelib.api.schemas.fields import Moment
 from chalicelib.api.visitors import is_https, redirect, visitor_of
 from chalicelib.auth import browser_session
-from chalicelib.auth.throttle import Limit, TooManyAttemptsError
+from chalicelib.auth.throttle import TooManyAttemptsError
 from chalicelib.auth.tokens import authenticate, presented_in
 from chalicelib.domain import limits
 from chalicelib.services import logins, sessions
@@ -94,8 +94,7 @@ def _unauthorized() -> ApiError:
 
 def _issued(call: Call[LoginIn, NoQuery]) -> IssuedToken:
     chosen = call.settings
-    limit = Limit(chosen.login_max_failures, chosen.login_window_seconds)
-    rules = LoginRules(timedelta(days=chosen.token_days), limit, chosen.tokens_per_user)
+    rules = LoginRules(timedelta(days=chosen.token_days), logins.limit_of(chosen), chosen.tokens_per_user)
     try:
         return logins.login(call.engine, call.body.username, call.body.password, call.source_ip, rules)
     except logins.LoginError as error:

@@ -89,9 +89,12 @@ def preview(call: Call[NoBody, NoQuery]) -> PreviewOut:
     return show_preview(previews.preview(call.engine, call.principal, call.id_of("mailing")))
 
 
-@operation("Send one test message", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
+@operation("Send one test message", tag=_TAG, errors=(HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS))
 def test(call: Call[TestSendIn, PhoneQuery]) -> TestSendOut:
-    """The text as it stands, to one phone, now: outside of all statistics, and whatever the mailing's status."""
+    """The text as it stands, to one phone, now: outside of all statistics, and whatever the mailing's status.
+
+    A user may send only so many an hour; each stands in the mailing's history.
+    """
     sent = previews.send_test(
         call.engine,
         call.principal,

@@ -12,7 +12,8 @@ from chalicelib.auth.passwords import MAX_LENGTH, MIN_LENGTH
 from chalicelib.domain import limits
 from chalicelib.domain.errors import NotFoundError
 from chalicelib.services import accounts, tokens
-from chalicelib.services.accounts import Account, AccountChanges, Kept
+from chalicelib.services.accounts import Account, AccountChanges, Guess, Kept
+from chalicelib.services.logins import limit_of
 from chalicelib.storage.user_edits import UserRow
 
 _TAG = "users"
@@ -99,11 +100,12 @@ def me(call: Call[NoBody, NoQuery]) -> UserOut:
     return show(accounts.me(call.engine, call.principal))
 
 
-@operation("Change your own password", tag=_TAG, secret=True)
+@operation("Change your own password", tag=_TAG, secret=True, errors=(HTTPStatus.TOO_MANY_REQUESTS,))
 def change_own_password(call: Call[PasswordIn, NoQuery]) -> None:
     """Ends your sessions and, unless told otherwise, revokes your tokens; the token of this request stays valid."""
     kept = Kept(token_id=call.token_id, tokens=not call.body.revoke_tokens)
-    accounts.change_own_password(call.engine, call.principal, call.body.old_password, call.body.password, kept)
+    guess = Guess(call.source_ip, limit_of(call.settings))
+    accounts.change_own_password(call.engine, call.principal, call.body.old_password, call.body.password, kept, guess)
 
 
 @operation("Read a user", tag=_TAG)

@@ -7,7 +7,7 @@ from pydantic import Tag as Branch
 
 from chalicelib.api.operations import Schema
 from chalicelib.api.pages import PageQuery
-from chalicelib.api.schemas.fields import Country, Id, Moment, Phone, PhoneIn
+from chalicelib.api.schemas.fields import Country, Id, Moment, Phone, PhoneIn, known
 from chalicelib.domain import limits
 from chalicelib.services.do_not_contact import NewEntry
 from chalicelib.storage.do_not_contact import DoNotContactRow
@@ -47,7 +47,7 @@ class DoNotContactOut(Schema):
 
     id: Id
     owner: Id
-    phone: Phone
+    phone: Phone | None = Field(description="null once the person was erased: a hash of the phone is left, which still bars it")
     reason: str
     created_at: Moment
 
@@ -67,4 +67,4 @@ class DoNotContactQuery(PageQuery):
 
 def show(row: DoNotContactRow) -> DoNotContactOut:
     """An entry as the API shows it."""
-    return DoNotContactOut(id=row.id, owner=row.owner, phone=row.phone, reason=row.reason, created_at=row.created_at)
+    return DoNotContactOut(id=row.id, owner=row.owner, phone=known(row.phone), reason=row.reason, created_at=row.created_at)

@@ -82,6 +82,13 @@ Phone = Annotated[
     ),
     AfterValidator(_phone),
 ]
+
+
+def known(stored: str | None) -> str | None:
+    """The phone of a row; None where it was cleared, or where an erased person left a hash in its place."""
+    return stored if stored and stored.startswith("+") else None
+
+
 PhoneIn = Annotated[
     str,
     Field(

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from chalicelib.api.operations import Schema
 from chalicelib.api.pages import Page, PageQuery
-from chalicelib.api.schemas.fields import Id, Moment, Phone
+from chalicelib.api.schemas.fields import Id, Moment, Phone, known
 from chalicelib.api.schemas.mailings import MailingOut
 from chalicelib.domain.outcome import UNASKED, OutcomeKind
 from chalicelib.domain.status import ErrorCode, MessageStatus
@@ -39,7 +39,7 @@ class MessageOut(Schema):
     owner: Id
     mailing: Id
     client: Id | None = Field(description="null once the client was deleted")
-    phone: Phone | None = Field(description="null once it was cleared, long after the mailing was finished")
+    phone: Phone | None = Field(description="null once it was cleared, long after the mailing was finished, or with the person")
     time_zone: str
     status: StatusNumber
     status_title: str
@@ -141,7 +141,7 @@ def show(row: MessageRow) -> MessageOut:
         owner=row.owner,
         mailing=row.mailing,
         client=row.client,
-        phone=row.phone,
+        phone=known(row.phone),
         time_zone=row.time_zone,
         status=row.status,
         status_title=MessageStatus(row.status).title,

@@ -1,0 +1,222 @@
+"""A person is erased by phone, and what was promised to them still holds."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from chalicelib.domain.access import Principal
+from chalicelib.domain.errors import ConflictError
+from chalicelib.domain.outcome import Outcome, OutcomeKind
+from chalicelib.services import client_import, clients, do_not_contact, idempotency, persons, previews
+from chalicelib.services.client_import import Slice
+from chalicelib.services.clients import NewClient
+from chalicelib.services.do_not_contact import NewEntry
+from chalicelib.services.idempotency import KeptAnswer
+from chalicelib.storage.idempotency import KeyPlace
+from chalicelib.storage.models import Base
+from tests.world import World
+
+PHONE, OTHER, EARLIER = "+79101234567", "+79107654321", "+79100000042"
+NAME, CITY = "Ermengarde", "Xanten-on-the-Rhine"
+TRACES = (PHONE[1:], PHONE[2:], EARLIER[1:], NAME, CITY, "asked by letter")
+
+
+def dump(world: World) -> dict[str, str]:
+    """Every table as text."""
+    return {
+        table.name: "\n".join(str(row[0]) for row in world.sql(f'SELECT t::text FROM "{table.name}" t'))  # noqa: S608
+        for table in Base.metadata.sorted_tables
+    }
+
+
+def new(phone: str = PHONE, name: str = NAME) -> NewClient:
+    return NewClient(phone, "UTC", attributes={"name": name, "city": CITY if name == NAME else "Ulm"}, tags=("vip",))
+
+
+def add(world: World, phone: str = PHONE, name: str = NAME) -> int:
+    return clients.create(world.engine, world.owner, new(phone, name)).id
+
+
+def live(world: World, mailing_id: int) -> None:
+    """A client with a past, in all tables that can know of one."""
+    client = add(world, EARLIER)
+    clients.change(world.engine, world.owner, client, {"phone": PHONE, "attributes": {"name": NAME + "!", "city": CITY}})
+    world.provider.answer = lambda key: Outcome(OutcomeKind.NOT_DELIVERED, f"cannot reach {world.provider.phones[key]}")
+    world.run(mailing_id)
+    world.work()
+    world.provider.answer = lambda key: Outcome(OutcomeKind.REFUSED, f"{world.provider.phones[key]} is no number of ours")
+    world.clock.advance(hours=1)
+    world.run(mailing_id)
+    world.work()
+    do_not_contact.put(world.engine, world.owner, [NewEntry(PHONE, "asked by letter")])
+    other = world.write(text="Dear ${name}", draft=True)
+    with pytest.raises(ConflictError):
+        previews.send_test(world.engine, world.owner, other.id, PHONE, world.provider, client_id=client)
+    previews.send_test(world.engine, world.owner, other.id, OTHER, world.provider, client_id=client)
+    for number, body in enumerate(
+        (
+            {"id": client, "owner": world.owner.user_id, "phone": EARLIER, "attributes": {"name": NAME}},
+            [{"id": client, "owner": world.owner.user_id, "phone": PHONE, "attributes": {"city": CITY}}],
+        )
+    ):
+        place = KeyPlace(world.owner.user_id, "POST", "/api/v1/client", f"key {number}")
+        idempotency.begin(world.engine, place, b"x" * 32)
+        idempotency.finish(world.engine, place, KeptAnswer(201, json.dumps(body, separators=(",", ":"))))
+    place = KeyPlace(world.owner.user_id, "POST", "/api/v1/mailing/1/test", f"to {PHONE}")
+    idempotency.begin(world.engine, place, b"x" * 32)
+    idempotency.finish(world.engine, place, KeptAnswer(200, json.dumps({"text": f"Dear {NAME}"})))
+
+
+def test_after_an_erasure_no_table_knows_the_person(world: World) -> None:
+    """Not the phone, nor the one before, nor the name or any attribute, in any column; others are left alone."""
+    bystander = add(world, OTHER, "Bystander")
+    mailing = world.write()
+    live(world, mailing.id)
+    deleted = add(world, "+79105550000")
+    clients.change(world.engine, world.owner, deleted, {"attributes": {"name": NAME}})
+    clients.change(world.engine, world.owner, deleted, {"attributes": {"name": "gone"}})
+    clients.delete(world.engine, world.owner, deleted)
+    before = dump(world)
+    for trace in TRACES:
+        assert any(trace in content for content in before.values()), trace
+
+    counts = persons.erase(world.engine, world.owner, PHONE)
+    assert (counts.clients, counts.do_not_contact) == (1, 1)
+    assert counts.messages >= 1
+    persons.erase(world.engine, world.owner, "+79105550000")
+    after = dump(world)
+    found = {(name, trace) for name, content in after.items() for trace in TRACES if trace in content}
+    assert found == set()
+    assert "79105550000" not in str(after)
+    assert "Bystander" in after["client"]
+    assert clients.get(world.engine, world.owner, bystander).phone == OTHER
+    assert world.mailing(mailing.id).counts["total"] == 2, "statistics stay"
+    actions = world.sql("SELECT action, changes FROM history WHERE kind = 'user' AND action = 'erase_person' ORDER BY id")
+    assert actions[0][1]["clients"] == [None, 1]
+    assert [row.event for row in world.sql("SELECT event FROM audit_event ORDER BY id")] == ["erased", "erased"]
+
+
+def by_service(world: World) -> None:
+    add(world)
+
+
+def by_import(world: World) -> None:
+    part = Slice("phone,time_zone", f"{PHONE},UTC\n")
+    assert client_import.run(world.engine, world.owner, part, update=True, rehearse=False).created == 1
+
+
+def by_new_phone(world: World) -> None:
+    client = add(world, "+79109999999")
+    clients.change(world.engine, world.owner, client, {"phone": PHONE})
+
+
+def by_sql(world: World) -> None:
+    world.sql(
+        "INSERT INTO client (owner_id, phone, operator_code, time_zone) VALUES (:owner, :phone, '910', 'UTC')",
+        owner=world.owner.user_id,
+        phone=PHONE,
+    )
+
+
+@pytest.mark.parametrize("again", [by_service, by_import, by_new_phone, by_sql])
+def test_who_is_added_again_gets_no_message_twice(world: World, again: Callable[[World], None]) -> None:
+    """In a mailing that is still running, whatever writes the client."""
+    add(world)
+    add(world, OTHER)
+    mailing = world.write()
+    world.run(mailing.id)
+    world.work()
+    assert sorted(world.provider.phones.values()) == sorted([PHONE, OTHER])
+    persons.erase(world.engine, world.owner, PHONE)
+    again(world)
+    other = world.write()
+    for each in (mailing.id, other.id):
+        world.reconcile()
+        world.finish(each)
+    assert list(world.provider.phones.values()).count(PHONE) == 2, "once in each mailing"
+    assert len(world.provider.calls) == 4
+
+
+def test_what_waits_for_an_erased_person_is_not_sent(world: World) -> None:
+    add(world)
+    mailing = world.write()
+    world.run(mailing.id)
+    persons.erase(world.engine, world.owner, PHONE)
+    world.work()
+    assert world.provider.calls == []
+    assert world.finish(mailing.id).counts["failed"] == 1
+
+
+@pytest.mark.parametrize("again", [by_service, by_import, by_new_phone, by_sql])
+def test_who_opted_out_stays_so_after_an_erasure(world: World, again: Callable[[World], None]) -> None:
+    """For mailings, test messages, and when asked; erased twice, too."""
+    do_not_contact.put(world.engine, world.owner, [NewEntry(PHONE)])
+    persons.erase(world.engine, world.owner, PHONE)
+    do_not_contact.put(world.engine, world.owner, [NewEntry(PHONE)])
+    persons.erase(world.engine, world.owner, PHONE)
+    assert len(world.sql("SELECT 1 FROM do_not_contact")) == 1
+    draft = world.write(draft=True)
+    with pytest.raises(ConflictError, match="do-not-contact"):
+        previews.send_test(world.engine, world.owner, draft.id, PHONE, world.provider)
+    again(world)
+    mailing = world.write()
+    world.finish(mailing.id)
+    assert world.provider.calls == []
+
+
+def test_everyone_erases_their_own_and_a_superuser_everybodys(world: World) -> None:
+    add(world)
+    other_id = world.sql("""INSERT INTO "user" (username, password_hash) VALUES ('boris', '-') RETURNING id""")[0][0]
+    root_id = world.sql("""INSERT INTO "user" (username, password_hash, is_superuser) VALUES ('root', '-', true) RETURNING id""")[
+        0
+    ][0]
+    other, root = Principal(other_id, "boris", is_superuser=False), Principal(root_id, "root", is_superuser=True)
+    clients.create(world.engine, other, new())
+    assert persons.erase(world.engine, other, PHONE).clients == 1
+    assert [row[0] for row in world.sql("SELECT owner_id FROM client")] == [world.owner.user_id]
+    assert persons.export(world.engine, other, PHONE).clients == []
+    assert len(persons.export(world.engine, root, PHONE).clients) == 1
+    assert persons.erase(world.engine, root, PHONE).clients == 1
+    assert world.sql("SELECT 1 FROM client") == []
+
+
+def test_an_export_holds_all_that_is_known(world: World) -> None:
+    mailing = world.write()
+    live(world, mailing.id)
+    found: dict[str, Any] = json.loads(json.dumps(vars_of(persons.export(world.engine, world.owner, PHONE)), default=str))
+    for trace in (PHONE, NAME, CITY, "asked by letter", EARLIER):
+        assert trace in json.dumps(found, ensure_ascii=False), trace
+    assert [len(found[name]) for name in ("clients", "do_not_contact")] == [1, 1]
+    assert len(found["messages"]) >= 1
+    persons.erase(world.engine, world.owner, PHONE)
+    empty = persons.export(world.engine, world.owner, PHONE)
+    assert (empty.clients, empty.messages, empty.do_not_contact) == ([], [], [])
+
+
+def vars_of(data: persons.PersonData) -> dict[str, Any]:
+    return {name: getattr(data, name) for name in data.__dataclass_fields__}
+
+
+def test_an_erased_answer_is_not_given_again_nor_is_its_call_done_again(world: World) -> None:
+    live(world, world.write().id)
+    persons.erase(world.engine, world.owner, PHONE)
+    kept = idempotency.begin(world.engine, KeyPlace(world.owner.user_id, "POST", "/api/v1/client", "key 0"), b"x" * 32)
+    assert kept is not None
+    assert kept.status == 410
+    assert NAME not in kept.body
+
+
+def test_the_functions_cannot_read_the_key_of_the_hashes(engine: Engine) -> None:
+    for statement in ("SELECT * FROM erasure_key", "SELECT erasure_key()"):
+        with engine.connect() as connection, pytest.raises(Exception, match="permission denied"):
+            connection.execute(text(statement))
+
+
+def test_kept_answers_are_dropped_by_reconcile(world: World) -> None:
+    live(world, world.write().id)
+    world.sql("UPDATE idempotency_key SET created_at = created_at - interval '25 hours'")
+    world.reconcile()
+    assert world.sql("SELECT 1 FROM idempotency_key") == []
