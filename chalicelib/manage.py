@@ -5,8 +5,10 @@ On a laptop (`python -m chalicelib.manage …`) and as a Lambda inside the datab
 
 import argparse
 import getpass
+import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from chalicelib.auth.passwords import PasswordError
 from chalicelib.config import ConfigurationError, Settings, settings
+from chalicelib.domain.errors import ServiceError
 from chalicelib.services.users import ensure_superuser
 from chalicelib.storage import service_role
 from chalicelib.storage.engine import engine
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from chalicelib.services.stored_phones import PhoneReport
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+_PERSON_COMMANDS = ("export", "erase")
 _SHOWN_FINDINGS = 1_000  # a Lambda answers 6 MB at most
 _MIGRATION_LOCK = 7_105_081  # any constant: two deployments that migrate at once wait for each other
 
@@ -67,7 +71,7 @@ _RAISE_MESSAGE_IDS = text(
 def handle(event: dict[str, Any]) -> dict[str, Any]:
     """The Lambda: `{"command": "migrate"}`, `{"command": "createsuperuser", "username": …, "password": …}`, or
 
-    `{"command": "check-phones", "apply": false}`.
+    `{"command": "check-phones", "apply": false}`, or `{"command": "erase", "username": …, "phone": …}` (and `export`).
     """
     command = event.get("command")
     if command == "migrate":
@@ -75,13 +79,28 @@ def handle(event: dict[str, Any]) -> dict[str, Any]:
     if command == "createsuperuser":
         try:
             return {"created": ensure_superuser(engine(), str(event["username"]), str(event["password"]))}
-        except (KeyError, PasswordError) as error:
+        except (KeyError, PasswordError, ServiceError) as error:
             return {"error": f"createsuperuser: {error}"}
     if command == "check-phones":
         report = _check_phones(apply=event.get("apply") is True)
         shown = [str(each) for each in report.findings[:_SHOWN_FINDINGS]]
         return {"checked": dict(report.checked), "found": report.counts(), "rows": shown}
-    return {"error": "command is one of: migrate, createsuperuser, check-phones"}
+    if command in _PERSON_COMMANDS:
+        try:
+            return _person(str(command), str(event["username"]), str(event["phone"]))
+        except (KeyError, ServiceError) as error:
+            return {"error": f"{command}: {error}"}
+    return {"error": f"command is one of: {', '.join(('migrate', 'createsuperuser', 'check-phones', *_PERSON_COMMANDS))}"}
+
+
+def _person(command: str, username: str, phone: str) -> dict[str, Any]:
+    """Exports or erases the person behind a phone, from everyone's data, on behalf of a superuser."""
+    from chalicelib.services import accounts, persons  # only here: numbering plans take a while to load
+
+    principal = accounts.superuser_named(engine(), username)
+    given = persons.export if command == "export" else persons.erase
+    found: dict[str, Any] = json.loads(json.dumps(asdict(given(engine(), principal, phone)), default=str))
+    return found
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -92,6 +111,13 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--apply", action="store_true", help="correct those that collide with no other row")
     create = commands.add_parser("createsuperuser", help="make a superuser, or give a user that password and those rights")
     create.add_argument("--username", required=True)
+    for command, purpose in (
+        ("export", "print all that is known of a phone, as JSON"),
+        ("erase", "erase the person behind a phone"),
+    ):
+        person = commands.add_parser(command, help=purpose)
+        person.add_argument("--phone", required=True)
+        person.add_argument("--username", required=True, help="the superuser in whose name it is done and written down")
     return parser
 
 
@@ -116,11 +142,13 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"schema at revision {migrate(engine(), settings())}")
         elif chosen.command == "check-phones":
             _print(_check_phones(apply=chosen.apply))
+        elif chosen.command in _PERSON_COMMANDS:
+            print(json.dumps(_person(chosen.command, chosen.username, chosen.phone), ensure_ascii=False, indent=1))
         else:
             password = os.environ.get("SUPERUSER_PASSWORD") or getpass.getpass(f"password for {chosen.username}: ")
             created = ensure_superuser(engine(), chosen.username, password)
             print(f"superuser {chosen.username} {'created' if created else 'was there: password set'}")
-    except (ConfigurationError, PasswordError) as error:
+    except (ConfigurationError, PasswordError, ServiceError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except DBAPIError as error:

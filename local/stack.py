@@ -22,7 +22,7 @@ from local.settings import ROOT, Ports
 
 DATABASE = "mailing"
 SUPERUSER = "admin"
-PASSWORD = "mailing-admin"  # opens nothing but a stack on loopback
+PASSWORD = "mailing-locally"  # opens nothing but a stack on loopback
 PROVIDER_TOKEN = "local.provider.token"
 
 POSTGRES, PROVIDER, ENDPOINT = "PostgreSQL", "the provider", "the AWS endpoint"

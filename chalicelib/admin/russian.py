@@ -423,6 +423,23 @@ MESSAGES: dict[str, str] = {
     "deleted": "удалить",
     "test_send": "тестовая отправка",
     "at most %(n)s test messages an hour": "не больше %(n)s тестовых сообщений в час",
+    # Personal data
+    "Personal data": "Персональные данные",
+    "Export: all that is known of this phone, as a JSON file.": "Выгрузка: всё, что известно об этом телефоне, файлом JSON.",
+    "Erase: clients are deleted, and phone, name and attributes are removed everywhere. Messages and do-not-contact entries keep a hash in"
+    " place of the phone, so that nobody is sent a message twice or after opting out. This cannot be undone.": (
+        "Стирание: клиенты удаляются, телефон, имя и атрибуты убираются отовсюду. В сообщениях и в списке «не беспокоить» вместо телефона"
+        " остаётся хеш, чтобы никто не получил сообщение дважды или после отказа. Отменить это нельзя."
+    ),
+    "Erase this person? This cannot be undone.": "Стереть данные этого человека? Отменить это нельзя.",
+    "Phone to be erased": "Телефон, данные о котором надо стереть",
+    "Erase": "Стереть",
+    "Choose what is to be done.": "Выберите, что нужно сделать.",
+    "Erased: %(clients)d clients, %(messages)d messages, %(entries)d do-not-contact entries, %(history)d changes.": (
+        "Стёрто: клиентов %(clients)d, сообщений %(messages)d, записей «не беспокоить» %(entries)d, изменений %(history)d."
+    ),
+    "erase_person": "стирание данных лица",
+    "export_person": "выгрузка данных лица",
     # The audit log
     "Audit log": "Журнал аудита",
     "event": "событие",

@@ -31,6 +31,7 @@ from chalicelib.admin.pages.account import AccountPage
 from chalicelib.admin.pages.client_import import ImportPage
 from chalicelib.admin.pages.dashboard import Dashboard
 from chalicelib.admin.pages.data import DataPage
+from chalicelib.admin.pages.persons import PersonsPage
 from chalicelib.admin.pages.tokens import TokensPage
 from chalicelib.admin.views.audit import AuditView
 from chalicelib.admin.views.clients import ClientView
@@ -135,7 +136,7 @@ def build_site() -> Starlette:
         export_config=ExportConfig(max_rows=_EXPORT_ROWS),
     )
     lists = (MailingView, ClientView, MessageView, DoNotContactView)
-    for view in (*lists, ImportPage, UserView, AuditView, TokensPage, AccountPage, DataPage):
+    for view in (*lists, ImportPage, PersonsPage, UserView, AuditView, TokensPage, AccountPage, DataPage):
         admin.add_view(view())
     admin.routes.insert(0, Route("/static/icons.css", _icons, name="icons"))
     app = Starlette()

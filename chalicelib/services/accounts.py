@@ -40,6 +40,16 @@ class Guess:
     device: str = ""
 
 
+def superuser_named(source: Engine, username: str) -> Principal:
+    """The active superuser of this name. Raises NotFoundError."""
+    with autocommit(source) as connection:
+        found = users.credentials(connection, username)
+        user = user_edits.find(connection, found.id) if found else None
+    if user is None or not (user.is_active and user.is_superuser):
+        raise NotFoundError("superuser")
+    return Principal(user.id, user.username, is_superuser=True)
+
+
 def get(source: Engine, principal: Principal, user_id: int) -> UserRow:
     """The user. Raises ForbiddenError, NotFoundError."""
     _require_superuser(principal)
@@ -50,7 +60,7 @@ def get(source: Engine, principal: Principal, user_id: int) -> UserRow:
 def create(source: Engine, principal: Principal, account: Account, password: str) -> UserRow:
     """A new user. Raises ForbiddenError, InvalidInputError."""
     _require_superuser(principal)
-    account = _checked(account)
+    account = checked(account)
     values = {**_values(account), "password_hash": _hashed(password, account.username)}
     with source.begin() as connection:
         try:
@@ -102,7 +112,7 @@ def edit(source: Engine, principal: Principal, user_id: int, changes: AccountCha
     with source.begin() as connection:
         superusers = user_edits.lock_all_superusers(connection)
         before = _found(connection, user_id)
-        account = _checked(_merged(_account(before), changes))
+        account = checked(_merged(_account(before), changes))
         if superusers == [user_id] and not (account.is_superuser and account.is_active):
             raise ConflictError("the last active superuser stays one")
         if hashed is not None and user_id == principal.user_id:
@@ -202,7 +212,8 @@ def _found(connection: Connection, user_id: int) -> UserRow:
     return found
 
 
-def _checked(account: Account) -> Account:
+def checked(account: Account) -> Account:
+    """Return the account with its name as it is kept. Raises InvalidInputError."""
     name = account.username.strip()
     if not 0 < len(name) <= USERNAME_LENGTH or not name.isprintable():
         raise InvalidInputError(FieldError("username", f"a user's name has 1 to {USERNAME_LENGTH} printable characters"))

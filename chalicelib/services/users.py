@@ -3,7 +3,9 @@
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from chalicelib.auth.password_rules import require_good
 from chalicelib.auth.passwords import hash_password
+from chalicelib.services.accounts import Account, checked
 from chalicelib.storage import sessions, tokens, users
 from chalicelib.storage.models import User
 
@@ -11,8 +13,10 @@ from chalicelib.storage.models import User
 def ensure_superuser(source: Engine, username: str, password: str) -> bool:
     """Makes the superuser `username`, or gives an existing user that password and those rights. True if it was made.
 
-    Raises PasswordError for a password that cannot be taken.
+    Name and password are held to the rules of every other user: raises InvalidInputError, PasswordError.
     """
+    username = checked(Account(username)).username
+    require_good(password, username)
     hashed = hash_password(password)
     with Session(source) as session, session.begin():
         user = users.by_username(session, username)

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, text
 
+from chalicelib.auth.passwords import PasswordError
 from chalicelib.auth.throttle import Limit
 from chalicelib.config import Settings
 from chalicelib.domain.access import Principal
@@ -108,3 +109,11 @@ def test_names_are_unique_whatever_their_case(engine: Engine, root: Principal) -
 def test_a_bad_password_is_refused_with_the_rule_it_breaks(engine: Engine, root: Principal, password: str) -> None:
     with pytest.raises(InvalidInputError, match="password"):
         accounts.create(engine, root, Account("anna"), password)
+
+
+def test_the_command_line_holds_to_the_same_rules(engine: Engine) -> None:
+    for name, password in (("root", "chocolate"), ("root", "xx-root-12"), ("root", "12345678"), (" \t", GOOD), ("x" * 151, GOOD)):
+        with pytest.raises((PasswordError, InvalidInputError)):
+            users.ensure_superuser(engine, name, password)
+    assert users.ensure_superuser(engine, " root ", GOOD)
+    assert not users.ensure_superuser(engine, "ROOT", BETTER)
