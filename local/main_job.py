@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.panel import Panel
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from local.api import Api
@@ -19,7 +19,7 @@ CLIENTS = 2160
 AHEAD = timedelta(seconds=15)
 PATIENCE = 180.0
 NAMES = {1: "waiting", 2: "sent", 3: "expired", 4: "failed", 5: "cancelled"}
-FINAL = (2, 3, 4, 5)
+SENT, OTHERS = 2, (3, 4, 5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def write_mailing(api: Api) -> dict[str, Any]:
 
 def watch(console: Console, api: Api, mailing: dict[str, Any], expected: int) -> Outcome:
     """A progress bar of the statistics until the mailing is finished."""
-    before = sum(api.statistics().get(status, 0) for status in FINAL)
+    before = api.statistics()
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(None),
@@ -91,11 +91,17 @@ def watch(console: Console, api: Api, mailing: dict[str, Any], expected: int) ->
             if time.monotonic() > deadline:
                 raise LocalError(f"The mailing is still {mailing['status']} after {PATIENCE:.0f} s: {mailing['counts']}.")
             time.sleep(0.3)
-            done = sum(api.statistics().get(status, 0) for status in FINAL) - before
             mailing = api.mailing(mailing["id"])
-            bar.update(task, completed=done, description="sending" if mailing["started_at"] else "waiting for its schedule")
-        bar.update(task, completed=sum(api.statistics().get(status, 0) for status in FINAL) - before, description="finished")
+            _advance(bar, task, api, before, "sending" if mailing["started_at"] else "waiting for its schedule")
+        _advance(bar, task, api, before, "finished")
     return _figures(api, mailing)
+
+
+def _advance(bar: Progress, task: TaskID, api: Api, before: dict[int, int], state: str) -> None:
+    """Only what was sent fills the bar; what ended otherwise stands beside it."""
+    since = {status: number - before.get(status, 0) for status, number in api.statistics().items()}
+    others = sum(since.get(status, 0) for status in OTHERS)
+    bar.update(task, completed=since.get(SENT, 0), description=f"{state}, {others:,} not sent" if others else state)
 
 
 def _figures(api: Api, mailing: dict[str, Any]) -> Outcome:

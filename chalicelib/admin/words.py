@@ -3,6 +3,7 @@
 from starlette.requests import Request
 from starlette_admin.i18n import gettext
 
+from chalicelib.domain.counts import UNPLANNED
 from chalicelib.domain.outcome import OutcomeKind
 from chalicelib.domain.status import ErrorCode, MailingStatus, MessageStatus
 from chalicelib.services.audit import Event
@@ -73,6 +74,11 @@ def mailing_status(status: str) -> str:
 def message_status(status: MessageStatus) -> str:
     """The word for a message's status."""
     return gettext(_MESSAGES[status])
+
+
+def part_title(part: str) -> str:
+    """The word for a part of a mailing's total."""
+    return gettext("Not planned yet") if part == UNPLANNED else message_status(MessageStatus[part.upper()])
 
 
 _EVENTS = {

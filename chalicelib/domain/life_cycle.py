@@ -15,6 +15,8 @@ ALWAYS_EDITABLE = frozenset({"name"})
 YEARS = range(2000, 3000)
 """Years of wall times: near the ends of the calendar there is no telling what another zone's clocks show."""
 
+UNFINISHED = (MailingStatus.DRAFT, MailingStatus.SCHEDULED, MailingStatus.RUNNING, MailingStatus.PAUSED)
+"""Selected clients who have no message yet will get one; in the other states nobody is added any more."""
 STARTABLE = (MailingStatus.DRAFT, MailingStatus.SCHEDULED)
 PAUSABLE = (MailingStatus.SCHEDULED, MailingStatus.RUNNING)
 RESUMABLE = (MailingStatus.PAUSED,)

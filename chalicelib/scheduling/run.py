@@ -210,7 +210,7 @@ class Run:
                 self.figures.caught_up = planning.catch_up(connection, mailing.id, mailing.owner_id, mailing.selection, now)
                 moment = self._next_run(connection, mailing.status, now) if self.figures.caught_up else None
             if moment is None:
-                return mailings.finish(connection, mailing.id, message_counts.of_mailing(connection, mailing.id), now), now
+                return mailings.finish(connection, mailing.id, message_counts.of_messages(connection, mailing.id), now), now
             return mailings.settle(connection, mailing.id, moment), now
 
     def _next_run(self, connection: Connection, status: MailingStatus, now: datetime) -> datetime | None:

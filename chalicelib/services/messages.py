@@ -142,7 +142,7 @@ def delete(source: Engine, principal: Principal, message_id: int, *, clock: Cloc
             raise ConflictError("it is being sent, or may have been delivered: its fate is not known yet")
         status = MessageStatus.CANCELLED if waits else MessageStatus(message.status)
         message_edits.hide(connection, message_id, status, clock(connection))
-        message_edits.recount(connection, mailing.id, message_counts.of_mailing(connection, mailing.id))
+        message_edits.recount(connection, mailing.id, message_counts.of_messages(connection, mailing.id))
         if waits:  # it may have been the last one
             mailings.lower_next_run(connection, mailing.id, clock(connection))
     if waits:

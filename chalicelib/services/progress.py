@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Engine
 
 from chalicelib.domain.access import Principal
+from chalicelib.domain.counts import UNPLANNED
 from chalicelib.domain.paging import Slice
 from chalicelib.domain.selection import Selection
 from chalicelib.domain.status import MailingStatus, MessageStatus
@@ -33,10 +34,10 @@ class Wave:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a mailing stands. `expected` counts its messages and the clients that have still to be planned."""
+    """Where a mailing stands. `unplanned` counts the selected clients who have no message yet, by time zone."""
 
     mailing: MailingRecord
-    expected: int
+    unplanned: Mapping[str, int]
     now: datetime
     errors: Sequence[tuple[str, str, int]]
     zones: Sequence[WaitingZone]
@@ -49,29 +50,17 @@ def of_mailing(source: Engine, principal: Principal, mailing_id: int, *, clock: 
     with autocommit(source) as connection:
         now = clock(connection)
         zones = progress.waiting_zones(connection, mailing_id) if record.status in _LIVE else []
-        expected = _expected(connection, record)
-        return Progress(
-            record, expected, now, progress.errors(connection, mailing_id), zones, _next_wave(connection, record, zones, now)
-        )
+        unplanned = {}
+        if record.counts[UNPLANNED]:
+            selection = Selection(tuple(record.filter_operator_codes), tuple(record.filter_tags))
+            unplanned = message_counts.unplanned_by_zone(connection, mailing_id, record.owner, selection)
+        errors = progress.errors(connection, mailing_id)
+        return Progress(record, unplanned, now, errors, zones, _next_wave(zones, unplanned, now))
 
 
-def _expected(connection: Connection, record: MailingRecord) -> int:
-    total = record.counts["total"]
-    if record.status not in _LIVE:
-        return total
-    return total + progress.unplanned(connection, record.id, record.owner, _selection(record))
-
-
-def _selection(record: MailingRecord) -> Selection:
-    return Selection(tuple(record.filter_operator_codes), tuple(record.filter_tags))
-
-
-def _next_wave(connection: Connection, record: MailingRecord, zones: Sequence[WaitingZone], now: datetime) -> Wave | None:
+def _next_wave(zones: Sequence[WaitingZone], unplanned: Mapping[str, int], now: datetime) -> Wave | None:
     """The earliest zones that have somebody; zones that nobody selected lives in are passed over."""
-    unplanned = progress.clients_in(
-        connection, record.owner, _selection(record), [zone.time_zone for zone in zones if not zone.planned]
-    )
-    waiting = {zone.time_zone: zone.waiting if zone.planned else unplanned.get(zone.time_zone, 0) for zone in zones}
+    waiting = {zone.time_zone: zone.waiting + unplanned.get(zone.time_zone, 0) for zone in zones}
     peopled = [zone for zone in zones if waiting[zone.time_zone]]
     if not peopled:
         return None
@@ -99,16 +88,13 @@ def matches(source: Engine, principal: Principal, selection: Selection, owner_id
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Everything the dashboard shows. `days` has each day from the first to today, `counts` all messages ever.
-
-    Running mailings come with how many messages each is expected to have.
-    """
+    """Everything the dashboard shows. `days` has each day from the first to today, `counts` all messages ever."""
 
     clients: int
     mailings: int
     counts: Mapping[MessageStatus, int]
     days: Mapping[date, Mapping[MessageStatus, int]]
-    running: Sequence[tuple[MailingRecord, int]]
+    running: Sequence[MailingRecord]
     upcoming: Sequence[MailingRecord]
     provider: ProviderHealth
     now: datetime
@@ -127,9 +113,7 @@ def overview(
         found = progress.days(connection, owner_id, since, zone)
         clients, number = progress.totals(connection, owner_id)
         running = [
-            (each, _expected(connection, each))
-            for status in (MailingStatus.RUNNING, MailingStatus.PAUSED)
-            for each in _some(connection, owner_id, status)
+            each for status in (MailingStatus.RUNNING, MailingStatus.PAUSED) for each in _some(connection, owner_id, status)
         ]
         return Overview(
             clients=clients,

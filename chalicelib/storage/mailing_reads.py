@@ -15,7 +15,7 @@ from chalicelib.storage.paging import AnyRow, AnySelect, rows_of
 
 @dataclass(frozen=True, slots=True)
 class MailingRecord:
-    """A mailing with its counts by status and their total."""
+    """A mailing with its counts: messages by status, clients who have none yet (`unplanned`), and their total."""
 
     id: int
     owner: int
@@ -123,7 +123,7 @@ def _owned(statement: AnySelect, owner_id: int | None) -> AnySelect:
 
 
 def _with_counts(connection: Connection, rows: Sequence[AnyRow]) -> list[MailingRecord]:
-    counts = message_counts.of_mailings(connection, {row.id: row.final_counts for row in rows})
+    counts = message_counts.of_mailings(connection, rows)
     return [_record(row, counts[row.id]) for row in rows]
 
 

@@ -1,11 +1,18 @@
-"""How many messages there are of each status: counted while a mailing moves, as kept once it has finished."""
+"""The counts of a mailing: its messages by status, and the selected clients who have none yet. Kept once it has finished.
 
-from collections.abc import Mapping
+The total of a mailing is the sum of these, wherever it is shown: each person counts once.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, text
 
-from chalicelib.domain.counts import by_key
-from chalicelib.domain.status import MessageStatus
+from chalicelib.domain.counts import UNPLANNED, by_key
+from chalicelib.domain.life_cycle import UNFINISHED
+from chalicelib.domain.selection import Selection
+from chalicelib.domain.status import MailingStatus, MessageStatus
+from chalicelib.storage.selections import SELECTED, count, selected
 
 _STATUSES = "(VALUES " + ", ".join(f"({int(status)}::smallint, '{status.key}')" for status in MessageStatus) + ") s (status, key)"
 # Each status is looked up in the index of visible messages, which alone is read. "Between itself and itself": of an equality the
@@ -23,21 +30,98 @@ _OF_OWNER = text(
     FROM mailing g CROSS JOIN {_STATUSES} WHERE CAST(:owner AS bigint) IS NULL OR g.owner_id = :owner GROUP BY s.status
     """  # noqa: S608
 )
+# Which of these have any row, hidden ones included: of the others every selected client is unplanned.
+_WITH_ROWS = text(
+    """
+    SELECT g.id FROM unnest(CAST(:mailings AS bigint[])) g (id)
+    WHERE (SELECT m.id FROM message m WHERE m.mailing_id = g.id ORDER BY m.phone LIMIT 1) IS NOT NULL
+    """
+)
+# In each zone of the owner's clients, those behind its cursor (all of them, in a zone that the mailing has not got yet) who have no row:
+# neither as this client, nor by this phone under an earlier one. The cursor of a planned zone stands at its last client, so that only
+# those who were added since are looked up. Clients who came into the selection behind a cursor (by another tag, or from another zone)
+# are counted with the row that the mailing's last run gives them.
+_UNPLANNED = text(
+    f"""
+    WITH RECURSIVE owners_zone AS (
+      (SELECT time_zone FROM client WHERE owner_id = :owner ORDER BY time_zone LIMIT 1)
+      UNION ALL
+      SELECT (SELECT c.time_zone FROM client c WHERE c.owner_id = :owner AND c.time_zone > z.time_zone ORDER BY c.time_zone LIMIT 1)
+      FROM owners_zone z WHERE z.time_zone IS NOT NULL
+    ), ahead AS MATERIALIZED (
+      SELECT o.time_zone, coalesce(z.cursor, 0) AS cursor
+      FROM owners_zone o LEFT JOIN mailing_zone z ON z.mailing_id = :mailing AND z.time_zone = o.time_zone
+      WHERE o.time_zone IS NOT NULL
+    )
+    SELECT c.time_zone, count(*) FROM ahead a JOIN client c ON c.owner_id = :owner AND c.time_zone = a.time_zone AND c.id > a.cursor
+    WHERE {SELECTED}
+      AND NOT EXISTS (SELECT 1 FROM message m WHERE m.mailing_id = :mailing AND m.client_id = c.id)
+      AND NOT EXISTS (SELECT 1 FROM message m WHERE m.mailing_id = :mailing AND m.phone = c.phone COLLATE "default")
+    GROUP BY c.time_zone
+    """  # noqa: S608
+)
 
 
-def of_mailing(connection: Connection, mailing_id: int) -> Mapping[str, int]:
-    """Messages of a mailing by status (`waiting`, `sent` …) and their `total`, counted."""
-    return of_mailings(connection, {mailing_id: None})[mailing_id]
+class CountedMailing(Protocol):
+    """What counting has to know of a mailing."""
+
+    id: Any
+    owner_id: Any
+    status: Any
+    filter_operator_codes: Any
+    filter_tags: Any
+    final_counts: Any
 
 
-def of_mailings(connection: Connection, kept: Mapping[int, Mapping[str, int] | None]) -> dict[int, Mapping[str, int]]:
-    """The same for several mailings, each with what it has kept: None, while it moves, is counted."""
-    moving = [mailing_id for mailing_id, counts in kept.items() if counts is None]
-    counted: dict[int, dict[int, int]] = {mailing_id: {} for mailing_id in moving}
-    if moving:
-        for mailing_id, status, number in connection.execute(_OF_MAILINGS, {"mailings": moving}):
+def of_messages(connection: Connection, mailing_id: int) -> Mapping[str, int]:
+    """Messages of a mailing by status (`waiting`, `sent` …) and their `total`, counted: what a mailing keeps when it has finished."""
+    return by_key(_by_status(connection, [mailing_id])[mailing_id])
+
+
+def of_mailings(connection: Connection, mailings: Sequence[CountedMailing]) -> dict[int, Mapping[str, int]]:
+    """The counts of several mailings: as kept, or counted."""
+    counted = _by_status(connection, [mailing.id for mailing in mailings if mailing.final_counts is None])
+    live = [mailing for mailing in mailings if mailing.final_counts is None and MailingStatus(mailing.status) in UNFINISHED]
+    unplanned = _unplanned(connection, live)
+    return {
+        mailing.id: {UNPLANNED: 0, **mailing.final_counts}
+        if mailing.final_counts is not None
+        else by_key(counted[mailing.id], unplanned.get(mailing.id, 0))
+        for mailing in mailings
+    }
+
+
+def unplanned_by_zone(connection: Connection, mailing_id: int, owner_id: int, selection: Selection) -> dict[str, int]:
+    """How many selected clients have no message of the mailing yet, by time zone."""
+    values: dict[str, Any] = {"mailing": mailing_id, "owner": owner_id, **selected(selection)}
+    return {row[0]: row[1] for row in connection.execute(_UNPLANNED, values)}
+
+
+def _by_status(connection: Connection, mailing_ids: Sequence[int]) -> dict[int, dict[int, int]]:
+    counted: dict[int, dict[int, int]] = {mailing_id: {} for mailing_id in mailing_ids}
+    if mailing_ids:
+        for mailing_id, status, number in connection.execute(_OF_MAILINGS, {"mailings": list(mailing_ids)}):
             counted[mailing_id][status] = number
-    return {mailing_id: counts or by_key(counted[mailing_id]) for mailing_id, counts in kept.items()}
+    return counted
+
+
+def _unplanned(connection: Connection, mailings: Sequence[CountedMailing]) -> dict[int, int]:
+    """By mailing. Those without a row that select the same clients are counted once."""
+    if not mailings:
+        return {}
+    with_rows = {row.id for row in connection.execute(_WITH_ROWS, {"mailings": [mailing.id for mailing in mailings]})}
+    alike: dict[tuple[int, Selection], int] = {}
+    found = {}
+    for mailing in mailings:
+        selection = Selection(tuple(mailing.filter_operator_codes), tuple(mailing.filter_tags))
+        if mailing.id in with_rows:
+            found[mailing.id] = sum(unplanned_by_zone(connection, mailing.id, mailing.owner_id, selection).values())
+            continue
+        key = (mailing.owner_id, selection)
+        if key not in alike:
+            alike[key] = count(connection, mailing.owner_id, selection)
+        found[mailing.id] = alike[key]
+    return found
 
 
 def of_owner(connection: Connection, owner_id: int | None) -> dict[MessageStatus, int]:

@@ -1,19 +1,14 @@
 """How mailings and the whole service are getting on: what the dashboard and a mailing's page show."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 from sqlalchemy import Connection, text
-
-from chalicelib.domain.selection import Selection
-from chalicelib.storage.selections import SELECTED, selected
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingZone:
-    """One time zone of a mailing in which something is still to come. `waiting` counts rows: none where it is not planned yet."""
+    """One time zone of a mailing in which something is still to come. `waiting` counts rows."""
 
     time_zone: str
     opens_at: datetime
@@ -48,7 +43,6 @@ _ERRORS = text(
     WHERE mailing_id = :mailing AND status = 4 AND deleted_at IS NULL GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 12
     """
 )
-# Planned zones have rows to count; of the others only the next one is counted, among the clients it will be planned from.
 _ZONES = text(
     """
     SELECT z.time_zone, z.opens_at, z.closes_at, z.expires_at, z.planned_at IS NOT NULL, coalesce(w.waiting, 0)
@@ -59,18 +53,6 @@ _ZONES = text(
     WHERE z.mailing_id = :mailing AND (z.planned_at IS NULL OR w.waiting > 0)
     ORDER BY z.opens_at, z.time_zone
     """
-)
-_IN_ZONES = text(
-    f"""
-    SELECT c.time_zone, count(*) FROM client c
-    WHERE c.owner_id = :owner AND c.time_zone = ANY(CAST(:zones AS text[])) AND {SELECTED} GROUP BY c.time_zone
-    """  # noqa: S608
-)
-_UNPLANNED = text(
-    f"""
-    SELECT count(*) FROM client c JOIN mailing_zone z ON z.time_zone = c.time_zone
-    WHERE z.mailing_id = :mailing AND z.planned_at IS NULL AND c.owner_id = :owner AND {SELECTED}
-    """  # noqa: S608
 )
 # What was over before the first day has nothing to tell: only the messages of mailings that are not are looked at.
 _DAYS = text(
@@ -99,18 +81,6 @@ def errors(connection: Connection, mailing_id: int) -> list[tuple[str, str, int]
 def waiting_zones(connection: Connection, mailing_id: int) -> list[WaitingZone]:
     """The zones of a mailing in which something is still to come, in the order in which they open."""
     return [WaitingZone(*row) for row in connection.execute(_ZONES, {"mailing": mailing_id})]
-
-
-def clients_in(connection: Connection, owner_id: int, selection: Selection, zones: Sequence[str]) -> dict[str, int]:
-    """How many of the owner's clients in these zones are selected."""
-    values: dict[str, Any] = {"owner": owner_id, "zones": list(zones), **selected(selection)}
-    return {row[0]: row[1] for row in connection.execute(_IN_ZONES, values)}
-
-
-def unplanned(connection: Connection, mailing_id: int, owner_id: int, selection: Selection) -> int:
-    """How many clients a mailing has still to plan, as things are."""
-    values: dict[str, Any] = {"mailing": mailing_id, "owner": owner_id, **selected(selection)}
-    return int(connection.execute(_UNPLANNED, values).scalar_one())
 
 
 def days(connection: Connection, owner_id: int | None, since: datetime, zone: str) -> list[DayCount]:

@@ -18,6 +18,7 @@ SELECTED = """
 """
 
 _BY_ZONE = text(f"SELECT c.time_zone, count(*) FROM client c WHERE c.owner_id = :owner AND {SELECTED} GROUP BY c.time_zone")  # noqa: S608
+_COUNT = text(f"SELECT count(*) FROM client c WHERE c.owner_id = :owner AND {SELECTED}")  # noqa: S608
 _BARRED = text(
     f"""
     SELECT count(*) FROM do_not_contact d JOIN client c ON c.owner_id = d.owner_id AND c.phone = d.phone COLLATE "C"
@@ -45,6 +46,11 @@ def selected(selection: Selection) -> dict[str, Any]:
 def count_by_zone(connection: Connection, owner_id: int, selection: Selection) -> dict[str, int]:
     """How many of the owner's clients are selected, by time zone."""
     return {row[0]: row[1] for row in connection.execute(_BY_ZONE, {"owner": owner_id, **selected(selection)})}
+
+
+def count(connection: Connection, owner_id: int, selection: Selection) -> int:
+    """How many of the owner's clients are selected."""
+    return int(connection.execute(_COUNT, {"owner": owner_id, **selected(selection)}).scalar_one())
 
 
 def count_barred(connection: Connection, owner_id: int, selection: Selection) -> int:

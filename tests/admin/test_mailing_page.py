@@ -41,7 +41,7 @@ def test_what_comes_next_in_words(root: Browser, engine: Engine, time_zone: str 
     root.language = language
     data = root.get(f"/data/mailing/{mailing.id}").json
     assert data["headline"] == headline
-    assert (data["done"], data["total"]) == (0, 4)
+    assert (data["bar"]["sent"], data["bar"]["ended"], data["bar"]["total"]) == (0, 0, 4)
     page = root.get(f"/mailing/detail?pk={mailing.id}").text
     assert ("Start now" if language == "en" else "Запустить сейчас") in page
 

@@ -9,7 +9,7 @@ def test_a_mailing_is_written_read_and_listed(anna: Api, boris: Api) -> None:
     made = anna.post("/api/v1/mailing", MAILING)
     assert made["status"] == "scheduled"
     assert made["next_run_at"] == "2030-05-01T09:00:00Z"
-    assert made["counts"] == {"waiting": 0, "sent": 0, "expired": 0, "failed": 0, "cancelled": 0, "total": 0}
+    assert made["counts"] == {"waiting": 0, "sent": 0, "expired": 0, "failed": 0, "cancelled": 0, "unplanned": 0, "total": 0}
     assert anna.get(f"/api/v1/mailing/{made['id']}") == made
     assert anna.get("/api/v1/mailing?status=scheduled&starts_after=2030-04-30T00:00:00")["results"] == [made]
     assert anna.get("/api/v1/mailing?starts_before=2030-05-01T09:00:00")["results"] == []

@@ -77,7 +77,7 @@ class Stage:
 
     def assert_sent(self, mailing: dict[str, Any], expected: int) -> list[int]:
         """So many messages of the mailing are sent, to as many phones, and none is anything else; their ids."""
-        assert mailing["counts"] == {"waiting": 0, "sent": expected, "expired": 0, "failed": 0, "cancelled": 0, "total": expected}
+        assert {part: number for part, number in mailing["counts"].items() if number} == {"sent": expected, "total": expected}
         messages = self.api.messages(mailing["id"])
         assert Counter(message["status"] for message in messages) == {2: expected}
         assert len({message["phone"] for message in messages}) == expected

@@ -17,6 +17,7 @@ from chalicelib.admin.access import principal_of
 from chalicelib.admin.errors import shown_as_alert
 from chalicelib.admin.fields import count_of, moment
 from chalicelib.admin.pages.base import Page
+from chalicelib.admin.progress import stacked
 from chalicelib.admin.words import MAILING_COLOURS, mailing_status, message_status
 from chalicelib.config import settings
 from chalicelib.domain.status import MessageStatus
@@ -78,8 +79,8 @@ def _data(request: Request) -> dict[str, Any]:
         },
         "statuses": [{"key": status.key, "title": message_status(status)} for status in MessageStatus],
         "days": [_day(day, counts) for day, counts in found.days.items()],
-        "running": [_mailing(request, record, expected) for record, expected in found.running],
-        "upcoming": [_mailing(request, record, 0) for record in found.upcoming],
+        "running": [_mailing(request, record) for record in found.running],
+        "upcoming": [_mailing(request, record) for record in found.upcoming],
         "provider": _provider(found.provider, found),
         "now": moment(found.now),
         "epoch": found.now.timestamp(),
@@ -94,8 +95,7 @@ def _day(day: date, counts: Mapping[MessageStatus, int]) -> dict[str, Any]:
     }
 
 
-def _mailing(request: Request, record: MailingRecord, expected: int) -> dict[str, Any]:
-    total = record.counts["total"]
+def _mailing(request: Request, record: MailingRecord) -> dict[str, Any]:
     return {
         "id": record.id,
         "name": record.name,
@@ -104,8 +104,7 @@ def _mailing(request: Request, record: MailingRecord, expected: int) -> dict[str
         "status_title": mailing_status(record.status),
         "colour": dict(MAILING_COLOURS)[record.status],
         "counts": dict(record.counts),
-        "done": total - record.counts["waiting"],
-        "expected": expected,
+        "bar": stacked(record.counts),
         "next": moment(record.next_run_at) if record.next_run_at else "",
     }
 

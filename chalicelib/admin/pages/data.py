@@ -17,12 +17,14 @@ from starlette_admin.types import RequestAction
 from chalicelib.admin.access import principal_of
 from chalicelib.admin.fields import count_of, moment, offset, whole
 from chalicelib.admin.pages.base import Page
+from chalicelib.admin.progress import stacked
 from chalicelib.admin.views.base import ServiceView
-from chalicelib.admin.words import MAILING_COLOURS, error, mailing_status, message_status
+from chalicelib.admin.words import MAILING_COLOURS, error, mailing_status, part_title
 from chalicelib.domain.cells import split_words
+from chalicelib.domain.counts import PARTS
 from chalicelib.domain.errors import ServiceError
 from chalicelib.domain.selection import Selection
-from chalicelib.domain.status import MailingStatus, MessageStatus
+from chalicelib.domain.status import MailingStatus
 from chalicelib.services import progress
 from chalicelib.services.progress import Progress, Wave
 from chalicelib.storage.engine import engine
@@ -87,17 +89,13 @@ def mailing_data(request: Request, mailing_id: int) -> dict[str, Any]:
     except ServiceError:
         raise HTTPException(404) from None
     record = found.mailing
-    total = record.counts["total"]
     return {
         "id": record.id,
         "status": record.status,
         "status_title": mailing_status(record.status),
         "colour": dict(MAILING_COLOURS)[record.status],
-        "total": found.expected,
-        "done": total - record.counts["waiting"],
-        "counts": [
-            {"key": status.key, "title": message_status(status), "number": record.counts[status.key]} for status in MessageStatus
-        ],
+        "bar": stacked(record.counts),
+        "counts": [{"key": part, "title": part_title(part), "number": record.counts[part]} for part in PARTS],
         "errors": [
             {"code": error(code) if code else "", "detail": detail, "number": number} for code, detail, number in found.errors
         ],
@@ -107,7 +105,7 @@ def mailing_data(request: Request, mailing_id: int) -> dict[str, Any]:
                 "zone": zone.time_zone,
                 "opens": moment(zone.opens_at),
                 "ends": moment(zone.expires_at),
-                "waiting": zone.waiting if zone.planned else None,
+                "waiting": zone.waiting + found.unplanned.get(zone.time_zone, 0),
             }
             for zone in found.zones
         ],

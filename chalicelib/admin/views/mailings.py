@@ -30,6 +30,7 @@ from chalicelib.admin.fields import (
     count_of,
 )
 from chalicelib.admin.pages.data import mailing_data
+from chalicelib.admin.progress import stacked
 from chalicelib.admin.translations import said
 from chalicelib.admin.views.base import ServiceView
 from chalicelib.admin.words import MAILING_COLOURS, mailing_statuses
@@ -64,13 +65,13 @@ class ProgressField(StringField):
     list_template: str = "admin/fields/progress.html"
 
     async def serialize_value(self, request: Request, value: Any) -> Any:
-        """The counts."""
+        """What the bar is drawn from."""
         return value
 
 
-async def _counts(request: Request, obj: Any) -> dict[str, int]:
+async def _progress(request: Request, obj: Any) -> dict[str, Any]:
     found: dict[int, dict[str, int]] = getattr(request.state, "mailing_counts", {})
-    return found.get(obj.id, {})
+    return stacked(found.get(obj.id, {}))
 
 
 def _test_form(request: Request, obj: Any) -> str:
@@ -111,7 +112,7 @@ class MailingView(ServiceView):
         ProgressField(
             "progress",
             label=_("Progress"),
-            getter=_counts,
+            getter=_progress,
             read_only=True,
             searchable=False,
             orderable=False,
@@ -201,8 +202,7 @@ class MailingView(ServiceView):
         """Mailings, with their counts put aside for the column that shows them."""
         found = await super().find_all(request, *args, **more)
         with autocommit(engine()) as connection:
-            kept = {mailing.id: mailing.final_counts for mailing in found}
-            request.state.mailing_counts = message_counts.of_mailings(connection, kept)
+            request.state.mailing_counts = message_counts.of_mailings(connection, found)
         return found
 
     def get_search_query(self, request: Request, term: str) -> Any:

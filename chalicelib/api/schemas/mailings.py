@@ -10,7 +10,8 @@ from chalicelib.api.operations import Schema, partial
 from chalicelib.api.pages import PageQuery
 from chalicelib.api.schemas.fields import Id, Moment, OperatorCode, Tag, Template, TimeOfDay, WallTime, ZoneName
 from chalicelib.domain import limits
-from chalicelib.domain.status import MailingStatus, MessageStatus, StartSource
+from chalicelib.domain.counts import PARTS
+from chalicelib.domain.status import MailingStatus, StartSource
 from chalicelib.services.mailings import MailingRecord, NewMailing
 
 
@@ -69,14 +70,17 @@ class MailingPatch(MailingFields):
 
 
 class Counts(Schema):
-    """Messages of a mailing by status."""
+    """A mailing's messages by status, and the clients who have none yet. Each person counts once."""
 
     waiting: int
     sent: int
     expired: int
     failed: int
     cancelled: int
-    total: int
+    unplanned: int = Field(
+        description="Selected clients who have no message yet: their time zone has not been reached, or they are new"
+    )
+    total: int = Field(description="The sum of the others: as many as the mailing has or will have messages")
 
 
 class MailingOut(Schema):
@@ -113,7 +117,7 @@ class MailingQuery(PageQuery):
 
 def show(record: MailingRecord) -> MailingOut:
     """A mailing as the API shows it."""
-    counted = {status.key: record.counts.get(status.key, 0) for status in MessageStatus}
+    counted = {part: record.counts.get(part, 0) for part in PARTS}
     return MailingOut(
         id=record.id,
         owner=record.owner,

@@ -69,6 +69,8 @@
       made.append(...children);
       return made;
     },
+    // How far a mailing is (chalicelib/admin/progress.py): a segment for each final status, in its colour; what waits is the rest.
+    segments: bar => bar.segments.map(each => window.mailing.element("i", { class: `code-${each.key}`, style: { width: `${each.percent}%` } })),
     number: value => new Intl.NumberFormat(document.documentElement.lang).format(value),
     csrf: () => document.querySelector('meta[name="csrf-token"]').content,
     // Asks again and again while the page is looked at; a login page in place of data means that the session is over.

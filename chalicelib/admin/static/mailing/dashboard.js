@@ -1,6 +1,6 @@
 "use strict";
 (() => {
-  const { element, number, poll } = window.mailing;
+  const { element, number, poll, segments } = window.mailing;
   const place = document.getElementById("dashboard");
   const SVG = "http://www.w3.org/2000/svg";
   const seen = new Map();
@@ -45,15 +45,13 @@
     const list = document.getElementById("running");
     const made = data.running.map(each => {
       const before = seen.get(each.id);
-      const rate = before && data.epoch > before.epoch ? (each.done - before.done) / (data.epoch - before.epoch) : 0;
-      seen.set(each.id, { done: each.done, epoch: data.epoch });
-      const total = each.expected;
-      const stack = element("div", { class: "stack", "aria-hidden": "true" }, ...["sent", "expired", "failed", "cancelled"].filter(key => each.counts[key])
-        .map(key => element("i", { class: `code-${key}`, style: { width: `${100 * each.counts[key] / total}%` } })));
+      const rate = before && data.epoch > before.epoch ? (each.bar.ended - before.ended) / (data.epoch - before.epoch) : 0;
+      seen.set(each.id, { ended: each.bar.ended, epoch: data.epoch });
+      const stack = element("div", { class: "stack", role: "img", "aria-label": each.bar.label, title: each.bar.label }, ...segments(each.bar));
       const speed = rate > 0 ? ` · ${number(Math.round(rate))} ${list.dataset.rate}` : "";
       return element("div", { class: "running" },
         element("div", { class: "d-flex justify-content-between gap-2" }, element("a", { href: each.url }, each.name), element("span", { class: `badge code-${each.colour}` }, each.status_title)),
-        stack, element("div", { class: "text-secondary small" }, `${number(each.done)} / ${number(total)}${speed}`));
+        stack, element("div", { class: "text-secondary small" }, `${each.bar.text}${speed}`));
     });
     list.replaceChildren(...(made.length ? made : [list.dataset.empty]));
     const soon = document.getElementById("upcoming");

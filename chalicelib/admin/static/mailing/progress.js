@@ -1,7 +1,7 @@
 "use strict";
 // A mailing's page while it is on its way.
 (() => {
-  const { element, number, poll } = window.mailing;
+  const { element, number, poll, segments } = window.mailing;
   const card = document.getElementById("mailing-progress");
   const part = name => card.querySelector(`[data-show="${name}"]`);
   let last = null;
@@ -16,12 +16,9 @@
     part("status").textContent = data.status_title;
     part("status").className = `badge code-${data.colour}`;
     part("headline").textContent = data.headline;
-    part("done").textContent = number(data.done);
-    part("total").textContent = number(data.total);
-    const bar = part("bar");
-    bar.style.width = data.total ? `${100 * data.done / data.total}%` : "0";
-    bar.parentElement.setAttribute("aria-valuenow", data.done);
-    bar.parentElement.setAttribute("aria-valuemax", data.total);
+    part("text").textContent = data.bar.text;
+    part("bar").replaceChildren(...segments(data.bar));
+    part("bar").setAttribute("aria-label", data.bar.label);
     const most = Math.max(1, ...data.counts.map(each => each.number));
     part("chart").tBodies[0].replaceChildren(...data.counts.map(each => element("tr", {},
       element("th", { scope: "row" }, each.title),
@@ -30,7 +27,7 @@
     rows("errors", data.errors.map(each => [each.code, each.detail, number(each.number)]));
     rows("zones", data.zones.map(each => [each.zone, each.opens, each.ends, each.waiting === null ? "…" : number(each.waiting)]));
     const seconds = last ? data.epoch - last.epoch : 0;
-    const rate = seconds > 0 ? (data.done - last.done) / seconds : 0;
+    const rate = seconds > 0 ? (data.bar.ended - last.bar.ended) / seconds : 0;
     part("rate").textContent = rate > 0 ? `${number(Math.round(rate))} ${part("rate").dataset.text}` : "";
     last = data;
     // The buttons are those of the state in which the page was made.
