@@ -107,7 +107,6 @@ class Settings(BaseModel):
     """Test messages that one user may send within an hour, over all mailings."""
     audit_days: Annotated[int, Field(ge=30)] = 400
     """Days after which events of the audit log are dropped."""
-    text_limit: Count = 2_000
     page_size_default: Count = 50
     page_size_max: Count = 500
     test_clients_enabled: bool = True

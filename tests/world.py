@@ -143,7 +143,9 @@ class World:
     def write(self, **fields: Any) -> MailingRecord:
         """A mailing in UTC from START for a day, unless `fields` say otherwise."""
         given = {"name": "sale", "text": "hello", "starts_at": START, "ends_at": START + timedelta(days=1), "time_zone": "UTC"}
-        return mailings.create(self.engine, self.owner, NewMailing(**{**given, **fields}), clock=self.clock)
+        accept = fields.pop("confirmed", False)
+        new = NewMailing(**{**given, **fields})
+        return mailings.create(self.engine, self.owner, new, confirmed=accept, clock=self.clock)
 
     def mailing(self, mailing_id: int) -> MailingRecord:
         return mailings.get(self.engine, self.owner, mailing_id)

@@ -8,7 +8,7 @@ from starlette_admin.exceptions import ActionFailed, FormValidationError
 from starlette_admin.flash import flash
 
 from chalicelib.admin.translations import said
-from chalicelib.domain.errors import InvalidInputError, ServiceError
+from chalicelib.domain.errors import ConfirmationRequiredError, InvalidInputError, ServiceError
 
 
 @contextmanager
@@ -19,7 +19,7 @@ def shown_in_form(request: Request, names: Mapping[str, str] | None = None, conf
     """
     try:
         yield
-    except InvalidInputError as error:
+    except (InvalidInputError, ConfirmationRequiredError) as error:
         raise FormValidationError(
             {(names or {}).get(each.field, each.field): said(each.message) for each in error.errors}
         ) from None
@@ -35,7 +35,7 @@ def shown_as_alert() -> Iterator[None]:
     """Turns errors of services into the alert that an action raises."""
     try:
         yield
-    except InvalidInputError as error:
+    except (InvalidInputError, ConfirmationRequiredError) as error:
         raise ActionFailed("; ".join(said(each.message) for each in error.errors)) from None
     except ServiceError as error:
         raise ActionFailed(said(str(error))) from None

@@ -14,6 +14,7 @@ from starlette_admin.filters.registry import filters
 from starlette_admin.i18n import lazy_gettext as _
 
 from chalicelib.admin.fields import CodeField, MomentField, OwnerField, WordsField, whole
+from chalicelib.domain.characters import canonical
 
 
 def _column(ctx: FilterApplyContext) -> ColumnElement[Any]:
@@ -49,7 +50,7 @@ class _Word(BaseFilter):
     data_type = FilterDataType.STRING
 
     def parse_value(self, raw: Any) -> str:
-        return str(raw).strip()
+        return canonical(str(raw))
 
 
 class HasWord(_Word):

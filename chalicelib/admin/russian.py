@@ -6,6 +6,19 @@ PLURALS: dict[tuple[str, str], tuple[str, str, str]] = {
         "Отозвано %(n)s токена.",
         "Отозвано %(n)s токенов.",
     ),
+    ("With the longest values %(n)s SMS", "With the longest values %(n)s SMS"): (
+        "С самыми длинными значениями %(n)s SMS",
+        "С самыми длинными значениями %(n)s SMS",
+        "С самыми длинными значениями %(n)s SMS",
+    ),
+    (
+        "%(n)s client would get no message, because a value that the text needs is missing.",
+        "%(n)s clients would get no message, because a value that the text needs is missing.",
+    ): (
+        "%(n)s клиент не получит сообщения: не хватает значения, нужного тексту.",
+        "%(n)s клиента не получат сообщения: не хватает значения, нужного тексту.",
+        "%(n)s клиентов не получат сообщения: не хватает значения, нужного тексту.",
+    ),
     ("%(zone)s and %(n)d more time zone", "%(zone)s and %(n)d more time zones"): (
         "%(zone)s и ещё %(n)d часовой пояс",
         "%(zone)s и ещё %(n)d часовых пояса",
@@ -99,8 +112,10 @@ MESSAGES: dict[str, str] = {
     "Too many calls": "Слишком частые обращения",
     "Unknown": "Неизвестно",
     "Yes": "Да",
-    "${name} is the client's attribute, ${name|friend} has a word in its place for clients without it": (
-        "${name} — атрибут клиента; ${name|друг} подставит слово тем, у кого его нет"
+    "${name} is the client's attribute, ${name|friend} has a word in its place for clients without it;"
+    " a literal ${ is written $${, a dollar sign before a placeholder $$": (
+        "${name} — атрибут клиента; ${name|друг} подставит слово тем, у кого его нет; знаки ${ сами по себе пишутся $${,"
+        " знак доллара перед подстановкой — $$"
     ),
     "%(done)d of %(all)d deleted, then #%(pk)s: %(why)s": "Удалено %(done)d из %(all)d, затем #%(pk)s: %(why)s",
     "2,160 made-up clients: 24 time zones by operator codes 910 to 999. Deleting deletes every client of everyone.": (
@@ -117,6 +132,35 @@ MESSAGES: dict[str, str] = {
         "Все сеансы этого пользователя завершатся, а все его токены API будут отозваны."
     ),
     "Any of these, commas between them; empty: all": "Любое из перечисленных через запятую; пусто — все",
+    "With the client's values nothing is left of the text": "С данными клиента от текста ничего не остаётся",
+    "With the client's values the text is too long": "С данными клиента текст слишком длинный",
+    "Send although values are missing": "Отправить, хотя значений не хватает",
+    "Start although values are missing": "Запустить, хотя значений не хватает",
+    "Clients who lack a value that the text needs get no message": "Клиенты без нужного тексту значения не получат сообщения",
+    "Client #%(id)s would get no message: %(why)s.": "Клиент №%(id)s не получит сообщения: %(why)s.",
+    "No client has the attribute %(name)s.": "Атрибута %(name)s нет ни у одного клиента.",
+    "Without %(name)s: %(clients)s.": "Без %(name)s: %(clients)s.",
+    "Do you mean %(name)s?": "Может быть, %(name)s?",
+    "Known attributes: %(names)s.": "Известные атрибуты: %(names)s.",
+    "With the longest values the text is too long.": "С самыми длинными значениями текст слишком длинный.",
+    "With the longest values: %(segments)s SMS (%(encoding)s, %(units)s)": (
+        "С самыми длинными значениями: %(segments)s SMS (%(encoding)s, %(units)s)"
+    ),
+    "not in the GSM alphabet: %(character)s": "нет в алфавите GSM: %(character)s",
+    "has nothing in it that can be seen": "здесь нет ничего видимого",
+    "has no line breaks and no control characters": "здесь не должно быть переводов строки и управляющих знаков",
+    "must be a text": "должен быть текст",
+    "must be a list": "должен быть список",
+    "at most %(n)s operator codes": "не больше %(n)s кодов оператора",
+    "has values with which nothing is left of the text": "с данными этого клиента от текста ничего не остаётся",
+    "has values with which the text is too long": "с данными этого клиента текст слишком длинный",
+    "clients who would get no message, because they lack a value: %(n)s; lacked values: %(raw)s": (
+        "клиентов, которые не получат сообщения, потому что у них нет значения: %(n)s; не хватает: %(raw)s"
+    ),
+    "the character \ufffd stands in the place of bytes that were not UTF-8: send the text in UTF-8": (
+        "знак \ufffd стоит на месте байтов не в UTF-8: отправьте текст в UTF-8"
+    ),
+    "a number is at most %(n)s either way": "число по модулю не больше %(n)s",
     "As client #%(id)s would read it; %(length)d characters.": "Так его прочтёт клиент №%(id)s; символов: %(length)d.",
     "As of": "По состоянию на",
     "At least 8 characters, 4 of them different; not only digits, not a common password, without the user's name.": (
@@ -481,7 +525,9 @@ MESSAGES: dict[str, str] = {
     "this user owns clients, mailings or do-not-contact entries: deactivate them instead": (
         "у пользователя есть клиенты, рассылки или список «не беспокоить»: сделайте его неактивным"
     ),
-    "a name of an attribute is made of latin letters, digits and _": ("имя атрибута состоит из латинских букв, цифр и знака _"),
+    "a name of an attribute is made of latin letters, digits and _, a digit not first; capital letters are not small ones": (
+        "имя атрибута состоит из латинских букв, цифр и знака _, цифра не первая; большие и маленькие буквы различаются"
+    ),
     "belongs to another owner than the mailing": "принадлежит не владельцу рассылки",
     "is past in every time zone of the clients": "уже прошёл во всех часовых поясах клиентов",
     "only a superuser may name another user, and one that exists": (
@@ -526,7 +572,6 @@ MESSAGES: dict[str, str] = {
     "a value of an attribute has at most %(n)s characters": "в значении атрибута не больше %(n)s символов",
     "at most %(n)s attributes": "не больше %(n)s атрибутов",
     "at most %(n)s tags": "не больше %(n)s тегов",
-    "at most %(n)s operator codes and as many tags": "не больше %(n)s кодов операторов и столько же тегов",
     "a slice has at most %(n)s rows": "в одной части не больше %(n)s строк",
     "lacks the attribute %(raw)s, which the text needs": "нет атрибута %(raw)s, нужного тексту",
     "these headers are missing: %(raw)s": "нет заголовков: %(raw)s",
@@ -607,8 +652,10 @@ MESSAGES: dict[str, str] = {
     "only a failed (4) or expired (3) message can be tried again, and this one is %(status)s": (
         "повторить можно только неотправленное или просроченное сообщение"
     ),
-    "position %(n)s: a placeholder is ${name} or ${name|default}; a literal ${ is written $${": (
-        "позиция %(n)s: подстановка пишется ${name} или ${name|слово}; знаки ${ сами по себе пишутся $${"
+    "position %(n)s: a placeholder is ${name} or ${name|default}; a literal ${ is written $${, a dollar sign before a placeholder $$;"
+    " a name is made of latin letters, digits and _, a digit not first; capital letters are not small ones": (
+        "позиция %(n)s: подстановка пишется ${name} или ${name|слово}; знаки ${ сами по себе пишутся $${, знак доллара перед"
+        " подстановкой — $$; имя состоит из латинских букв, цифр и знака _, цифра не первая, большие и маленькие буквы различаются"
     ),
 }
 
@@ -660,11 +707,16 @@ PATTERNS: tuple[tuple[str, str], ...] = (
         r"(?P<fields>.+) can change only before the mailing's first run",
         "%(fields)s can change only before the mailing's first run",
     ),
+    (
+        r"clients who would get no message, because they lack a value: (?P<n>\d+); lacked values: (?P<raw>.+)",
+        "clients who would get no message, because they lack a value: %(n)s; lacked values: %(raw)s",
+    ),
+    (r"a number is at most (?P<n>\d+) either way", "a number is at most %(n)s either way"),
+    (r"at most (?P<n>\d+) operator codes", "at most %(n)s operator codes"),
     (r"a value of an attribute has at most (?P<n>\d+) characters", "a value of an attribute has at most %(n)s characters"),
     (r"a wall time of the years (?P<first>\d+) to (?P<last>\d+)", "a wall time of the years %(first)s to %(last)s"),
     (r"at most (?P<n>\d+) attributes", "at most %(n)s attributes"),
     (r"at most (?P<n>\d+) tags", "at most %(n)s tags"),
-    (r"at most (?P<n>\d+) operator codes and as many tags", "at most %(n)s operator codes and as many tags"),
     (r"a slice has at most (?P<n>\d+) rows", "a slice has at most %(n)s rows"),
     (r"lacks the attribute (?P<raw>\w+), which the text needs", "lacks the attribute %(raw)s, which the text needs"),
     (r"these headers are missing: (?P<raw>.+)", "these headers are missing: %(raw)s"),
@@ -691,6 +743,7 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"position (?P<n>\d+): a placeholder is .*",
-        "position %(n)s: a placeholder is ${name} or ${name|default}; a literal ${ is written $${",
+        "position %(n)s: a placeholder is ${name} or ${name|default}; a literal ${ is written $${, a dollar sign before a placeholder $$;"
+        " a name is made of latin letters, digits and _, a digit not first; capital letters are not small ones",
     ),
 )

@@ -39,6 +39,7 @@ from chalicelib.admin.views.do_not_contact import DoNotContactView
 from chalicelib.admin.views.mailings import MailingView
 from chalicelib.admin.views.messages import MessageView
 from chalicelib.admin.views.users import UserView
+from chalicelib.admin.words import segment_table, segment_words
 from chalicelib.config import settings
 from chalicelib.domain.languages import LANGUAGES
 from chalicelib.storage.engine import DATA_EXCEPTION, sqlstate
@@ -103,6 +104,8 @@ class _Theme(DefaultTheme):
             "shown_moment": moment,
             "zone_offset": offset,
             "settings": settings,
+            "segment_table": segment_table,
+            "segment_words": segment_words,
         }
 
 

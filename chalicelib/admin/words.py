@@ -1,8 +1,11 @@
 """Codes and their words and colours."""
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette_admin.i18n import gettext
 
+from chalicelib.domain import segments
 from chalicelib.domain.counts import UNPLANNED
 from chalicelib.domain.outcome import OutcomeKind
 from chalicelib.domain.status import ErrorCode, MailingStatus, MessageStatus
@@ -33,6 +36,8 @@ _ERRORS = {
     ErrorCode.CLIENT_DELETED: "The client was deleted",
     ErrorCode.DO_NOT_CONTACT: "On the do-not-contact list",
     ErrorCode.MISSING_VALUE: "The client lacks a value that the text needs",
+    ErrorCode.EMPTY_TEXT: "With the client's values nothing is left of the text",
+    ErrorCode.TEXT_TOO_LONG: "With the client's values the text is too long",
 }
 
 
@@ -119,3 +124,20 @@ def error(code: str) -> str:
         return gettext(_ERRORS[ErrorCode(code)])
     except ValueError:
         return code
+
+
+def segment_table() -> dict[str, Any]:
+    """The rules of `domain.segments` for the counter in the browser."""
+    return {
+        "gsm": segments.GSM,
+        "extension": segments.GSM_EXTENSION,
+        "sizes": [segments.GSM_SINGLE, segments.GSM_PART, segments.UCS2_SINGLE, segments.UCS2_PART],
+    }
+
+
+def segment_words() -> dict[str, str]:
+    """What the counter says."""
+    return {
+        "size": gettext("With the longest values: %(segments)s SMS (%(encoding)s, %(units)s)"),
+        "odd": gettext("not in the GSM alphabet: %(character)s"),
+    }

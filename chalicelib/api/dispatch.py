@@ -21,7 +21,7 @@ from chalicelib.api.reading import MAX_BODY, MAX_PUBLIC_BODY, read_body, read_qu
 from chalicelib.api.routes import Route
 from chalicelib.auth.tokens import Bearer, authenticate
 from chalicelib.config import ConfigurationError, Settings, settings
-from chalicelib.domain.errors import FieldError, ForbiddenError, ServiceError
+from chalicelib.domain.errors import FieldCode, FieldError, ForbiddenError, ServiceError
 from chalicelib.events import UnreadableRequestError, body_of, require_readable
 from chalicelib.observability import log, log_exception
 from chalicelib.services import audit, idempotency
@@ -155,7 +155,7 @@ def _key(request: Request, route: Route, chosen: Operation, bearer: Bearer | Non
     if key is None or bearer is None or not takes_key(route, request.method, chosen):
         return None
     if not (0 < len(key) <= _MAX_KEY and key.isascii() and key.isprintable() and " " not in key):
-        raise invalid(FieldError(idempotency.HEADER, f"1 to {_MAX_KEY} visible ASCII characters"))
+        raise invalid(FieldError(idempotency.HEADER, f"1 to {_MAX_KEY} visible ASCII characters", FieldCode.WRONG_CHARACTERS))
     if "{id}" in route.path and as_id((request.uri_params or {}).get("id", "")) is None:
         return None  # the handler answers 404
     return KeyPlace(bearer.principal.user_id, request.method, _own_path(request), key)
@@ -224,7 +224,7 @@ def _query_values(request: Request) -> dict[str, str]:
     if found and len(found) > _MAX_PARAMETERS:
         raise ApiError(HTTPStatus.BAD_REQUEST, f"a query string has at most {_MAX_PARAMETERS} parameters")
     values = {name: found.getlist(name) for name in found} if found else {}
-    twice = [FieldError(name, "given more than once") for name, given in values.items() if len(given) > 1]
+    twice = [FieldError(name, "given more than once", FieldCode.GIVEN_TWICE) for name, given in values.items() if len(given) > 1]
     if twice:
         raise invalid(*twice)
     return {name: given[0] for name, given in values.items()}

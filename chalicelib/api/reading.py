@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from itertools import islice
 from math import isfinite
@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from chalicelib.api.errors import ApiError, invalid
-from chalicelib.domain.errors import FieldError
+from chalicelib.domain.errors import FieldCode, FieldError
 from chalicelib.domain.limits import unfit
 from chalicelib.events import is_readable
 
@@ -50,11 +50,7 @@ def read_body(raw: bytes, content_type: str, schema: Any, *, form: bool, most: i
 
 def read_query(values: Mapping[str, str], schema: type[BaseModel]) -> Any:
     """The query parameters as `schema`. Raises ApiError."""
-    problems = [
-        FieldError(name if not unfit(name) else "query", why)
-        for name, value in values.items()
-        if (why := unfit(name) or unfit(value))
-    ]
+    problems = _unfit_pairs(values.items(), "query")
     if problems:
         raise invalid(*problems)
     return validated(schema, dict(values))
@@ -71,7 +67,9 @@ def validated(schema: Any, value: Any) -> Any:
 
 def _refuse(error: ValidationError) -> NoReturn:
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    raise invalid(*(FieldError(_dotted(each["loc"]), _message(each)) for each in found[:_MAX_ERRORS])) from None
+    raise invalid(
+        *(FieldError(_dotted(each["loc"]), _message(each), _code(each["type"])) for each in found[:_MAX_ERRORS])
+    ) from None
 
 
 def _message(each: Any) -> str:
@@ -80,6 +78,32 @@ def _message(each: Any) -> str:
     if each["type"] in ("model_type", "dict_type"):
         return "must be a JSON object"  # and no word of the class that reads it
     return str(each["msg"]).removeprefix("Value error, ")
+
+
+# pydantic's names for kinds of errors, by what they end with; the first that fits.
+_CODES = {
+    "extra_forbidden": FieldCode.UNKNOWN_FIELD,
+    "missing": FieldCode.REQUIRED,
+    "missing_argument": FieldCode.REQUIRED,
+    "_type": FieldCode.WRONG_TYPE,
+    "_parsing": FieldCode.WRONG_TYPE,
+    "_from_float": FieldCode.WRONG_TYPE,
+    "too_long": FieldCode.WRONG_LENGTH,
+    "too_short": FieldCode.WRONG_LENGTH,
+    "_size": FieldCode.OUT_OF_RANGE,
+    "greater_than": FieldCode.OUT_OF_RANGE,
+    "greater_than_equal": FieldCode.OUT_OF_RANGE,
+    "less_than": FieldCode.OUT_OF_RANGE,
+    "less_than_equal": FieldCode.OUT_OF_RANGE,
+    "pattern_mismatch": FieldCode.WRONG_FORMAT,
+    "literal_error": FieldCode.OUT_OF_RANGE,
+    "enum": FieldCode.OUT_OF_RANGE,
+    "value_error": FieldCode.WRONG_FORMAT,
+}
+
+
+def _code(kind: str) -> FieldCode:
+    return next((code for end, code in _CODES.items() if kind.endswith(end)), FieldCode.INVALID)
 
 
 def _dotted(where: tuple[int | str, ...]) -> str:
@@ -92,9 +116,7 @@ def _decoded_form(raw: bytes) -> dict[str, str]:
         pairs = parse_qsl(raw.decode(), keep_blank_values=True, strict_parsing=bool(raw), max_num_fields=50, errors="strict")
     except ValueError:
         raise ApiError(HTTPStatus.BAD_REQUEST, "the body is not a form that can be read") from None
-    problems = [
-        FieldError(name if not unfit(name) else "body", why) for name, value in pairs if (why := unfit(name) or unfit(value))
-    ]
+    problems = _unfit_pairs(pairs, "body")
     if problems:
         raise invalid(*problems)
     if len(dict(pairs)) < len(pairs):
@@ -117,6 +139,15 @@ def _decoded_json(raw: bytes) -> Any:
         )
     except ValueError:
         raise _malformed("the body is not JSON that can be read") from None
+
+
+def _unfit_pairs(pairs: Iterable[tuple[str, str]], place: str) -> list[FieldError]:
+    """Texts that no column can hold; a name that is one itself is told by its `place`."""
+    return [
+        FieldError(place if unfit(name) else name, why, FieldCode.WRONG_CHARACTERS)
+        for name, value in pairs
+        if (why := unfit(name) or unfit(value))
+    ]
 
 
 def _malformed(why: str) -> ApiError:
@@ -177,18 +208,20 @@ def _problems(value: Any, where: list[int | str]) -> Iterator[FieldError]:
     """Strings that no text column can hold, keys too, and lists that are too long. `where` is put together only as far as it is needed."""
     if isinstance(value, str):
         if why := unfit(value):
-            yield FieldError(_dotted(tuple(where)), why)
+            yield FieldError(_dotted(tuple(where)), why, FieldCode.WRONG_CHARACTERS)
     elif isinstance(value, dict):
         for key, inner in value.items():
             if unfit(key):
-                yield FieldError(_dotted(tuple(where)), "a name in it holds characters that are not allowed")
+                yield FieldError(
+                    _dotted(tuple(where)), "a name in it holds characters that are not allowed", FieldCode.WRONG_CHARACTERS
+                )
                 continue
             where.append(key)
             yield from _problems(inner, where)
             where.pop()
     elif isinstance(value, list):
         if len(value) > MAX_ITEMS:
-            yield FieldError(_dotted(tuple(where)), f"a list has at most {MAX_ITEMS} items")
+            yield FieldError(_dotted(tuple(where)), f"a list has at most {MAX_ITEMS} items", FieldCode.WRONG_LENGTH)
             return
         for place, inner in enumerate(value):
             where.append(place)

@@ -65,7 +65,7 @@ class Attempt:
 def admit(source: Engine, name: str, address: str, limit: Limit, *, device: str = "", clock: Clock = database_clock) -> Attempt:
     """Lets a login go on to the password, counted as failed until `succeeded`. Raises TooManyAttemptsError.
 
-    `name` is the user's name as storage.users folds it; `device` is what the browser's cookie holds.
+    `name` is the user's name in its stored form; `device` is what the browser's cookie holds.
     """
     subject, from_address = _subject("name", name), _subject("address", address)
     places = [from_address, *([_subject("device", device)] if device else [])]

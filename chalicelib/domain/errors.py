@@ -1,10 +1,36 @@
 """Why a use case could not do what was asked. API and admin turn each into their own kind of answer."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 class ServiceError(Exception):
     """What all of these share; the message is for the person who asked."""
+
+
+class FieldCode(StrEnum):
+    """What is wrong with a field, for programs. Part of the API's contract."""
+
+    REQUIRED = "required"
+    UNKNOWN_FIELD = "unknown_field"
+    WRONG_TYPE = "wrong_type"
+    WRONG_LENGTH = "wrong_length"
+    """A text, a list or an object is too long or too short."""
+    OUT_OF_RANGE = "out_of_range"
+    WRONG_FORMAT = "wrong_format"
+    WRONG_CHARACTERS = "wrong_characters"
+    BLANK = "blank"
+    """Nothing in it is visible."""
+    GIVEN_TWICE = "given_twice"
+    TAKEN = "taken"
+    NOT_ALLOWED = "not_allowed"
+    """Somebody else's, or not for this user."""
+    CONTRADICTION = "contradiction"
+    """It does not fit another field."""
+    MISSING_VALUES = "missing_values"
+    """Clients lack values that the text needs."""
+    INVALID = "invalid"
+    """Anything else; the message says what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +39,7 @@ class FieldError:
 
     field: str
     message: str
+    code: FieldCode = FieldCode.INVALID
 
 
 class InvalidInputError(ServiceError):
@@ -33,6 +60,14 @@ class NotFoundError(ServiceError):
 
 class ConflictError(ServiceError):
     """The thing is in a state that does not allow this; the message says which states do."""
+
+
+class ConfirmationRequiredError(ConflictError):
+    """It can be done, but not as the asker may expect; asked again with a confirmation it is done. `errors` name the fields."""
+
+    def __init__(self, *errors: FieldError) -> None:
+        super().__init__("; ".join(error.message for error in errors))
+        self.errors = errors
 
 
 class ForbiddenError(ServiceError):

@@ -1,10 +1,10 @@
 """What may be done to a mailing in which state."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, time
 
-from chalicelib.domain.errors import ConflictError, FieldError
-from chalicelib.domain.personal_text import TextError, placeholders
+from chalicelib.domain.errors import ConflictError, FieldCode, FieldError
+from chalicelib.domain.personal_text import TextError, needs
 from chalicelib.domain.status import MailingStatus
 from chalicelib.domain.window import SendingTimes
 from chalicelib.domain.zones import ZoneError, parse_time_zone
@@ -48,40 +48,56 @@ def _either(states: Collection[MailingStatus]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
 
 
-def problems(times: SendingTimes, text: str, text_limit: int) -> list[FieldError]:
-    """What is wrong with a mailing as written, by field; an empty list if nothing is."""
-    return [*_time_problems(times), *_text_problems(text, text_limit)]
-
-
-def _time_problems(times: SendingTimes) -> list[FieldError]:
-    found = []
+def time_problems(times: SendingTimes) -> list[FieldError]:
+    """What is wrong with a mailing's times, by field; an empty list if nothing is."""
+    found = _type_problems(times)
+    if found:
+        return found
     try:
         if times.time_zone is not None:
             parse_time_zone(times.time_zone)
     except ZoneError as error:
-        found.append(FieldError("time_zone", str(error)))
+        found.append(FieldError("time_zone", str(error), FieldCode.WRONG_FORMAT))
     for name, wall in (("starts_at", times.starts_at), ("ends_at", times.ends_at)):
         if wall.year not in YEARS:
-            found.append(FieldError(name, f"a wall time of the years {YEARS[0]} to {YEARS[-1]}"))
+            found.append(FieldError(name, f"a wall time of the years {YEARS[0]} to {YEARS[-1]}", FieldCode.OUT_OF_RANGE))
     if times.ends_at <= times.starts_at:
-        found.append(FieldError("ends_at", "must be after starts_at"))
+        found.append(FieldError("ends_at", "must be after starts_at", FieldCode.CONTRADICTION))
     if (times.send_from is None) != (times.send_until is None):
         missing = "send_from" if times.send_from is None else "send_until"
-        found.append(FieldError(missing, "send_from and send_until are given together or not at all"))
+        found.append(FieldError(missing, "send_from and send_until are given together or not at all", FieldCode.CONTRADICTION))
     elif times.send_from is not None and times.send_from == times.send_until:
-        found.append(FieldError("send_until", "must differ from send_from; leave both out to send all day"))
+        found.append(
+            FieldError("send_until", "must differ from send_from; leave both out to send all day", FieldCode.CONTRADICTION)
+        )
     return found
 
 
-def _text_problems(text: str, limit: int) -> list[FieldError]:
-    found = []
-    if len(text) > limit:
-        found.append(FieldError("text", f"has {len(text)} characters, at most {limit} are allowed"))
+def _type_problems(times: SendingTimes) -> list[FieldError]:
+    found = [
+        FieldError(name, "a wall time, without an offset", FieldCode.WRONG_TYPE)
+        for name, wall in (("starts_at", times.starts_at), ("ends_at", times.ends_at))
+        if not isinstance(wall, datetime) or wall.tzinfo is not None
+    ]
+    found += [
+        FieldError(name, "a time of day, without an offset", FieldCode.WRONG_TYPE)
+        for name, hour in (("send_from", times.send_from), ("send_until", times.send_until))
+        if hour is not None and (not isinstance(hour, time) or hour.tzinfo is not None)
+    ]
+    if times.time_zone is not None and not isinstance(times.time_zone, str):
+        found.append(FieldError("time_zone", "the name of a time zone", FieldCode.WRONG_TYPE))
+    return found
+
+
+def text_problems(text: str) -> list[FieldError]:
+    """What is wrong with the placeholders of a mailing's text, or with what they leave."""
     try:
-        placeholders(text)
+        asked = needs(text)
     except TextError as error:
-        found.append(FieldError("text", str(error)))
-    return found
+        return [FieldError("text", str(error), FieldCode.WRONG_FORMAT)]
+    if asked.by_values_alone and not asked.names:
+        return [FieldError("text", "has nothing in it that can be seen", FieldCode.BLANK)]
+    return []
 
 
 def past_in_every_zone(ends: Collection[datetime], now: datetime) -> bool:

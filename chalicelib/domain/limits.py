@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Collection, Mapping
-from typing import Final
+from datetime import timedelta
+from typing import Any, Final
 
-from chalicelib.domain.errors import FieldError
-from chalicelib.domain.personal_text import ATTRIBUTE_NAME
+from chalicelib.domain.characters import is_blank
+from chalicelib.domain.errors import FieldCode, FieldError
+from chalicelib.domain.personal_text import ATTRIBUTE_NAME, NAME_RULE, TEXT_LENGTH
 
 TAG_LENGTH: Final = 50
 TAGS: Final = 50
@@ -16,13 +18,18 @@ ATTRIBUTE_VALUE_LENGTH: Final = 500
 SAFE_INTEGER: Final = 2**53 - 1  # whole numbers that every JSON reader keeps
 FILTER_WORDS: Final = 500
 MAILING_NAME_LENGTH: Final = 200
-MAILING_TEXT_LENGTH: Final = 10_000
+MAILING_TEXT_LENGTH: Final = TEXT_LENGTH
 RATE: Final = 100_000
 REASON_LENGTH: Final = 200
 TOKEN_NAME_LENGTH: Final = 100
+TOKEN_DAYS: Final = 3_650
 USERNAME_LENGTH: Final = 150
+AT_ONCE: Final = 1_000
+"""Clients or phones in one call."""
+BIGGEST_ID: Final = 2**63 - 1
 
 _UNFIT = re.compile("[\0\ufffd\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _CODE = re.compile(f"[0-9]{{1,{CODE_LENGTH}}}", re.ASCII)
 _ATTRIBUTE = re.compile(ATTRIBUTE_NAME, re.ASCII)
 
@@ -39,61 +46,116 @@ def unfit(text: str) -> str:
     return "half of a surrogate pair is not a character"
 
 
-def text_problems(field: str, text: str, most: int, least: int = 0) -> list[FieldError]:
-    """What is wrong with a text of `least` to `most` characters."""
+def is_id(number: object) -> bool:
+    """Can it be the id of anything?"""
+    return type(number) is int and 0 < number <= BIGGEST_ID
+
+
+def text_problems(field: str, text: Any, most: int, least: int = 0) -> list[FieldError]:
+    """What is wrong with a text of `least` to `most` characters, which must be visible where one is asked for."""
+    if not isinstance(text, str):
+        return [FieldError(field, "must be a text", FieldCode.WRONG_TYPE)]
     if not least <= len(text) <= most:
-        return [FieldError(field, f"has {least} to {most} characters")]
-    return _unfit(field, text)
+        return [FieldError(field, f"has {least} to {most} characters", FieldCode.WRONG_LENGTH)]
+    if why := unfit(text):
+        return [FieldError(field, why, FieldCode.WRONG_CHARACTERS)]
+    if least and is_blank(text):
+        return [FieldError(field, "has nothing in it that can be seen", FieldCode.BLANK)]
+    return []
 
 
-def _unfit(field: str, *texts: str) -> list[FieldError]:
-    return [FieldError(field, why) for why in dict.fromkeys(map(unfit, texts)) if why]
+def name_problems(field: str, text: Any, most: int) -> list[FieldError]:
+    """The same for a name, which stands on one line."""
+    found = text_problems(field, text, most, 1)
+    if not found and _CONTROL.search(text):
+        return [FieldError(field, "has no line breaks and no control characters", FieldCode.WRONG_CHARACTERS)]
+    return found
 
 
-def client_problems(operator_code: str | None, tags: Collection[str], attributes: Mapping[str, str | int]) -> list[FieldError]:
+def client_problems(operator_code: Any, tags: Any, attributes: Any) -> list[FieldError]:
     """What is too long, too much or malformed in what is said of a client."""
-    found = []
-    if operator_code is not None and not _CODE.fullmatch(operator_code):
-        found.append(_bad_code("operator_code"))
-    if len(tags) > TAGS:
-        found.append(FieldError("tags", f"at most {TAGS} tags"))
-    if not all(0 < len(tag) <= TAG_LENGTH for tag in tags):
-        found.append(_bad_tag("tags"))
-    found += _unfit("tags", *tags)
+    found = [] if operator_code is None else _code_problems("operator_code", [operator_code])
+    found += _tag_problems("tags", tags, TAGS)
+    if not isinstance(attributes, Mapping):
+        return [*found, FieldError("attributes", "must be names with values", FieldCode.WRONG_TYPE)]
     if len(attributes) > ATTRIBUTES:
-        found.append(FieldError("attributes", f"at most {ATTRIBUTES} attributes"))
-    found += [error for name, value in attributes.items() for error in _attribute_problems(name, value)]
-    return found
+        found.append(FieldError("attributes", f"at most {ATTRIBUTES} attributes", FieldCode.WRONG_LENGTH))
+    return [*found, *(error for name, value in attributes.items() for error in _attribute_problems(name, value))]
 
 
-def _attribute_problems(name: str, value: str | int) -> list[FieldError]:
-    if len(name) > ATTRIBUTE_NAME_LENGTH or not _ATTRIBUTE.fullmatch(name):
-        return [FieldError("attributes", "a name of an attribute is made of latin letters, digits and _")]
-    if len(str(value)) > ATTRIBUTE_VALUE_LENGTH:
-        return [FieldError("attributes", f"a value of an attribute has at most {ATTRIBUTE_VALUE_LENGTH} characters")]
-    return _unfit("attributes", str(value))
+def _attribute_problems(name: Any, value: Any) -> list[FieldError]:
+    if not isinstance(name, str) or len(name) > ATTRIBUTE_NAME_LENGTH or not _ATTRIBUTE.fullmatch(name):
+        return [FieldError("attributes", f"a name of an attribute is made of {NAME_RULE}", FieldCode.WRONG_CHARACTERS)]
+    if type(value) is int:
+        if abs(value) <= SAFE_INTEGER:
+            return []
+        return [FieldError("attributes", f"a number is at most {SAFE_INTEGER} either way", FieldCode.OUT_OF_RANGE)]
+    if not isinstance(value, str):
+        return [FieldError("attributes", "a value of an attribute is a text or a whole number", FieldCode.WRONG_TYPE)]
+    if len(value) > ATTRIBUTE_VALUE_LENGTH:
+        why = f"a value of an attribute has at most {ATTRIBUTE_VALUE_LENGTH} characters"
+        return [FieldError("attributes", why, FieldCode.WRONG_LENGTH)]
+    return text_problems("attributes", value, ATTRIBUTE_VALUE_LENGTH)
 
 
-def mailing_problems(
-    name: str, text: str, operator_codes: Collection[str], tags: Collection[str], rate_limit: int | None
-) -> list[FieldError]:
+def mailing_problems(name: Any, text: Any, operator_codes: Any, tags: Any, rate_limit: Any) -> list[FieldError]:
     """What is missing, too long, too much or malformed in what is said of a mailing."""
-    found = [*text_problems("name", name, MAILING_NAME_LENGTH, 1), *text_problems("text", text, MAILING_TEXT_LENGTH, 1)]
-    if not all(_CODE.fullmatch(code) for code in operator_codes):
-        found.append(_bad_code("filter_operator_codes"))
-    if not all(0 < len(tag) <= TAG_LENGTH for tag in tags):
-        found.append(_bad_tag("filter_tags"))
-    found += _unfit("filter_tags", *tags)
-    if max(len(operator_codes), len(tags)) > FILTER_WORDS:
-        found.append(FieldError("filter_tags", f"at most {FILTER_WORDS} operator codes and as many tags"))
-    if rate_limit is not None and not 0 < rate_limit <= RATE:
-        found.append(FieldError("rate_limit", f"a whole number from 1 to {RATE}"))
+    found = [
+        *name_problems("name", name, MAILING_NAME_LENGTH),
+        *text_problems("text", text, MAILING_TEXT_LENGTH, 1),
+        *_code_problems("filter_operator_codes", operator_codes),
+        *_tag_problems("filter_tags", tags, FILTER_WORDS),
+    ]
+    if rate_limit is not None and (type(rate_limit) is not int or not 0 < rate_limit <= RATE):
+        found.append(FieldError("rate_limit", f"a whole number from 1 to {RATE}", FieldCode.OUT_OF_RANGE))
     return found
 
 
-def _bad_code(field: str) -> FieldError:
-    return FieldError(field, f"an operator code is made of 1 to {CODE_LENGTH} digits")
+def token_problems(name: Any, lifetime: Any) -> list[FieldError]:
+    """What is wrong with a token that is to be made; without a lifetime it has the usual one."""
+    found = name_problems("name", name, TOKEN_NAME_LENGTH)
+    if lifetime is not None and (
+        not isinstance(lifetime, timedelta) or not timedelta(0) < lifetime <= timedelta(days=TOKEN_DAYS)
+    ):
+        found.append(FieldError("days", f"a whole number from 1 to {TOKEN_DAYS}", FieldCode.OUT_OF_RANGE))
+    return found
 
 
-def _bad_tag(field: str) -> FieldError:
-    return FieldError(field, f"a tag has 1 to {TAG_LENGTH} characters")
+def flag_problems(**flags: Any) -> list[FieldError]:
+    """What is neither true nor false."""
+    return [
+        FieldError(name, "true or false", FieldCode.WRONG_TYPE) for name, value in flags.items() if not isinstance(value, bool)
+    ]
+
+
+def username_problems(name: Any) -> list[FieldError]:
+    """What is wrong with a user's name in its stored form (`characters.canonical`)."""
+    if not text_problems("username", name, USERNAME_LENGTH, 1) and name.isprintable():
+        return []
+    why = f"a user's name has 1 to {USERNAME_LENGTH} printable characters"
+    return [FieldError("username", why, FieldCode.WRONG_CHARACTERS)]
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Collection) and not isinstance(value, str | bytes | Mapping)
+
+
+def _code_problems(field: str, codes: Any) -> list[FieldError]:
+    if not _is_list(codes):
+        return [FieldError(field, "must be a list", FieldCode.WRONG_TYPE)]
+    if len(codes) > FILTER_WORDS:
+        return [FieldError(field, f"at most {FILTER_WORDS} operator codes", FieldCode.WRONG_LENGTH)]
+    if not all(isinstance(code, str) and _CODE.fullmatch(code) for code in codes):
+        return [FieldError(field, f"an operator code is made of 1 to {CODE_LENGTH} digits", FieldCode.WRONG_FORMAT)]
+    return []
+
+
+def _tag_problems(field: str, tags: Any, most: int) -> list[FieldError]:
+    if not _is_list(tags):
+        return [FieldError(field, "must be a list", FieldCode.WRONG_TYPE)]
+    if len(tags) > most:
+        return [FieldError(field, f"at most {most} tags", FieldCode.WRONG_LENGTH)]
+    if not all(isinstance(tag, str) and 0 < len(tag) <= TAG_LENGTH and not is_blank(tag) for tag in tags):
+        return [FieldError(field, f"a tag has 1 to {TAG_LENGTH} characters", FieldCode.WRONG_LENGTH)]
+    found = (error for tag in tags for error in name_problems(field, tag, TAG_LENGTH))
+    return list(dict.fromkeys(found))

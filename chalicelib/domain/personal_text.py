@@ -1,16 +1,26 @@
 """Texts with `${placeholders}` that are filled from a client's attributes.
 
-`${name}` is the client's attribute `name`; `${name|friend}` falls back to `friend`; `$${` stands for a literal `${`. A `$` before
-anything else is just a dollar sign.
+`${name}` is the client's attribute `name`; `${name|friend}` falls back to `friend`. An attribute that holds nothing visible counts as
+missing. Dollar signs directly before a `{` are read in pairs: `$$` is one dollar sign, so `$${` is a literal `${` and `$$${price}` a
+dollar sign before the value of `price`. A `$` before anything else is just a dollar sign.
 """
 
+import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
-_PLACEHOLDER = re.compile(r"\$\$\{|\$\{(?P<inside>[^{}]*)(?P<close>\}?)")
+from chalicelib.domain.characters import is_blank
+from chalicelib.domain.status import ErrorCode
+
+TEXT_LENGTH: Final = 2_000
+"""Of a mailing's text, and of what becomes of it for each client."""
 ATTRIBUTE_NAME = r"[A-Za-z_][A-Za-z0-9_]{0,63}"
+NAME_RULE = "latin letters, digits and _, a digit not first; capital letters are not small ones"
+_DOLLARS = re.compile(r"(?P<dollars>\$+)\{")
+_INSIDE = re.compile(r"(?P<inside>[^{}]*)(?P<close>\}?)")
 _NAME = re.compile(ATTRIBUTE_NAME, re.ASCII)
 
 
@@ -18,12 +28,37 @@ class TextError(ValueError):
     """The text's placeholders are not understood; the message names the place."""
 
 
-class MissingValueError(Exception):
-    """A client lacks a value that the text needs and has no default for; `name` is the attribute."""
+class UnsendableTextError(Exception):
+    """The text for one client must not be sent; `code` says why, `detail` holds nothing personal."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
+    code: ErrorCode
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class MissingValueError(UnsendableTextError):
+    """The client lacks a value that the text needs and has no default for; `name` is the attribute."""
+
+    code = ErrorCode.MISSING_VALUE
+
+    @property
+    def name(self) -> str:
+        """The attribute."""
+        return self.detail
+
+
+class EmptyTextError(UnsendableTextError):
+    """Nothing visible is left of the text."""
+
+    code = ErrorCode.EMPTY_TEXT
+
+
+class LongTextError(UnsendableTextError):
+    """The values make the text longer than TEXT_LENGTH."""
+
+    code = ErrorCode.TEXT_TOO_LONG
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,39 +71,86 @@ class _Placeholder:
 def _parse(text: str) -> tuple[str | _Placeholder, ...]:
     parts: list[str | _Placeholder] = []
     end = 0
-    for found in _PLACEHOLDER.finditer(text):
-        parts.append(text[end : found.start()])
-        parts.append("${" if found["inside"] is None else _placeholder(found))
+    while found := _DOLLARS.search(text, end):
+        pairs, single = divmod(len(found["dollars"]), 2)
+        parts.append(text[end : found.start()] + "$" * pairs + ("" if single else "{"))
         end = found.end()
+        if single:
+            inside = _INSIDE.match(text, end)
+            assert inside is not None  # noqa: S101 - it matches nothing, too
+            parts.append(_placeholder(found.end() - 2, inside))
+            end = inside.end()
     parts.append(text[end:])
     return tuple(part for part in parts if part != "")
 
 
-def _placeholder(found: re.Match[str]) -> _Placeholder:
+def _placeholder(place: int, found: re.Match[str]) -> _Placeholder:
     name, bar, default = found["inside"].partition("|")
     if not found["close"] or not _NAME.fullmatch(name):
         raise TextError(
-            f"position {found.start()}: a placeholder is ${{name}} or ${{name|default}}; a literal ${{ is written $${{"
+            f"position {place}: a placeholder is ${{name}} or ${{name|default}}; a literal ${{ is written $${{,"
+            f" a dollar sign before a placeholder $$; a name is made of {NAME_RULE}"
         )
     return _Placeholder(name, default if bar else None)
 
 
+def escape(text: str) -> str:
+    """The text to write so that exactly `text` is sent."""
+    return _DOLLARS.sub(lambda found: f"{found['dollars'] * 2}{{", text)
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a text asks of a client."""
+
+    names: frozenset[str]
+    required: frozenset[str]
+    """Names without a default."""
+    by_values_alone: bool
+    """Is everything else in the text blank, so that a client with none of the values would get an empty text?"""
+
+
+def needs(text: str) -> Needs:
+    """What the text asks of a client; raises TextError where its syntax is unknown."""
+    parts = _parse(text)
+    asked = [part for part in parts if isinstance(part, _Placeholder)]
+    return Needs(
+        frozenset(part.name for part in asked),
+        frozenset(part.name for part in asked if part.default is None),
+        all(is_blank((part.default or "") if isinstance(part, _Placeholder) else part) for part in parts),
+    )
+
+
 def placeholders(text: str) -> frozenset[str]:
     """Names of the attributes that the text asks for; raises TextError where its syntax is unknown."""
-    return frozenset(part.name for part in _parse(text) if isinstance(part, _Placeholder))
+    return needs(text).names
+
+
+def nearest(name: str, known: Collection[str]) -> str | None:
+    """The known name that an unknown one was probably meant to be."""
+    by_small_letters = {each.lower(): each for each in sorted(known)}  # of two, the one in small letters
+    found = difflib.get_close_matches(name.lower(), by_small_letters, n=1, cutoff=0.6)
+    return by_small_letters[found[0]] if found else None
 
 
 def render(text: str, attributes: Mapping[str, object]) -> str:
-    """The text for one client; raises MissingValueError rather than leave a hole, TextError for unknown syntax."""
-    parts = _parse(text)
-    if len(parts) == 1 and isinstance(parts[0], str):
-        return parts[0]
-    return "".join(part if isinstance(part, str) else _value(part, attributes) for part in parts)
+    """The text for one client; raises UnsendableTextError rather than leave a hole or nothing, TextError for unknown syntax."""
+    rendered = fill(text, attributes)
+    if is_blank(rendered):
+        raise EmptyTextError
+    if len(rendered) > TEXT_LENGTH:
+        raise LongTextError(f"{len(rendered)} characters")
+    return rendered
+
+
+def fill(text: str, attributes: Mapping[str, object]) -> str:
+    """The text with the values in it, whatever its length. Raises MissingValueError."""
+    return "".join(part if isinstance(part, str) else _value(part, attributes) for part in _parse(text))
 
 
 def _value(part: _Placeholder, attributes: Mapping[str, object]) -> str:
     value = attributes.get(part.name)
-    if value is None or value == "":
+    if value is None or is_blank(str(value)):
         if part.default is None:
             raise MissingValueError(part.name)
         return part.default

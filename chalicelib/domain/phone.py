@@ -71,7 +71,7 @@ def check_typed(text: str) -> str:
 
 def parse_country(text: str) -> str:
     """Return the ISO 3166 code of a country with a numbering plan, in upper case. Raises CountryError."""
-    code = text.strip().upper()
+    code = text.strip().upper() if isinstance(text, str) else ""
     if code not in phonenumbers.SUPPORTED_REGIONS:
         raise CountryError("the default country must be an ISO 3166 code of two letters, like RU")
     return code
@@ -181,6 +181,8 @@ def _without_country(digits: str) -> str:
 
 def _plain(text: str) -> str:
     """`+` and ASCII digits, or digits alone, of what was typed."""
+    if not isinstance(text, str):
+        raise PhoneError("phone_wrong_type", "must be a text")
     if len(text) > MAX_TYPED:
         raise PhoneError("phone_too_long", f"a phone number is written in at most {MAX_TYPED} characters")
     typed = "".join(_folded(each) for each in text if unicodedata.category(each) != "Cf").strip()

@@ -68,3 +68,5 @@ class ErrorCode(StrEnum):
     CLIENT_DELETED = "client_deleted"
     DO_NOT_CONTACT = "do_not_contact"
     MISSING_VALUE = "missing_value"
+    EMPTY_TEXT = "empty_text"
+    TEXT_TOO_LONG = "text_too_long"

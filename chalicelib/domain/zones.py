@@ -27,6 +27,6 @@ def time_zones() -> frozenset[str]:
 
 def parse_time_zone(name: str) -> str:
     """`name` if it is one of `time_zones()`; raises ZoneError otherwise."""
-    if name not in time_zones():
+    if not isinstance(name, str) or name not in time_zones():
         raise ZoneError("not the IANA name of a time zone, like Europe/Moscow")
     return name

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 from chalicelib.config import Settings
 from chalicelib.domain.backoff import delay
 from chalicelib.domain.outcome import Attempt, Outcome, OutcomeKind, RetryRules, Verdict, decide
-from chalicelib.domain.personal_text import MissingValueError, render
+from chalicelib.domain.personal_text import UnsendableTextError, render
 from chalicelib.domain.status import ErrorCode, MessageStatus, StartSource
 from chalicelib.observability import Metrics, log, log_exception
 from chalicelib.providers import Outgoing, Provider
@@ -160,8 +160,8 @@ def _send_one(tools: WorkerTools, claim: Claim, text: str, last_call: float) -> 
         return Answer(Outcome(OutcomeKind.WITHHELD, code=claim.barred_by))
     try:
         rendered = render(text, claim.attributes or {})
-    except MissingValueError as error:
-        return Answer(Outcome(OutcomeKind.WITHHELD, error.name, code=ErrorCode.MISSING_VALUE))
+    except UnsendableTextError as error:
+        return Answer(Outcome(OutcomeKind.WITHHELD, error.detail, code=error.code))
     except Exception as error:  # noqa: BLE001 - nothing was sent; the chunk's other messages are
         return Answer(_failed(OutcomeKind.NOT_DELIVERED, claim, error))
     began = tools.monotonic()

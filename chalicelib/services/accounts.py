@@ -8,9 +8,10 @@ from sqlalchemy.exc import DBAPIError
 from chalicelib.auth.password_rules import require_good
 from chalicelib.auth.passwords import PasswordError, hash_password, verify_password
 from chalicelib.auth.throttle import Limit, admit, succeeded
+from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
-from chalicelib.domain.errors import ConflictError, FieldError, ForbiddenError, InvalidInputError, NotFoundError
-from chalicelib.domain.limits import USERNAME_LENGTH
+from chalicelib.domain.characters import canonical
+from chalicelib.domain.errors import ConflictError, FieldCode, FieldError, ForbiddenError, InvalidInputError, NotFoundError
 from chalicelib.domain.paging import Slice
 from chalicelib.domain.phone import CountryError, parse_country
 from chalicelib.services import audit, history
@@ -43,7 +44,7 @@ class Guess:
 def superuser_named(source: Engine, username: str) -> Principal:
     """The active superuser of this name. Raises NotFoundError."""
     with autocommit(source) as connection:
-        found = users.credentials(connection, username)
+        found = users.credentials(connection, canonical(username))
         user = user_edits.find(connection, found.id) if found else None
     if user is None or not (user.is_active and user.is_superuser):
         raise NotFoundError("superuser")
@@ -154,7 +155,7 @@ def change_own_password(source: Engine, principal: Principal, old: str, new: str
     """
     with autocommit(source) as connection:
         user, stored = _found(connection, principal.user_id), user_edits.password_hash(connection, principal.user_id)
-        name = users.folded(connection, user.username)
+        name = canonical(user.username)
     attempt = admit(source, name, guess.address, guess.limit, device=guess.device)
     if not verify_password(stored, old):
         raise InvalidInputError(FieldError("old_password", "this is not your password"))
@@ -206,7 +207,7 @@ def _require_superuser(principal: Principal) -> None:
 
 
 def _found(connection: Connection, user_id: int) -> UserRow:
-    found = user_edits.find(connection, user_id)
+    found = user_edits.find(connection, user_id) if limits.is_id(user_id) else None
     if found is None:
         raise NotFoundError("user")
     return found
@@ -214,14 +215,17 @@ def _found(connection: Connection, user_id: int) -> UserRow:
 
 def checked(account: Account) -> Account:
     """Return the account with its name as it is kept. Raises InvalidInputError."""
-    name = account.username.strip()
-    if not 0 < len(name) <= USERNAME_LENGTH or not name.isprintable():
-        raise InvalidInputError(FieldError("username", f"a user's name has 1 to {USERNAME_LENGTH} printable characters"))
+    name = canonical(account.username) if isinstance(account.username, str) else account.username
+    flags = limits.flag_problems(is_superuser=account.is_superuser, is_active=account.is_active)
+    if problems := [*limits.username_problems(name), *flags]:
+        raise InvalidInputError(*problems)
     return replace(account, username=name)
 
 
 def _hashed(password: str, username: str) -> str:
     try:
+        if not isinstance(password, str):
+            raise PasswordError("must be a text")
         require_good(password, username)
     except PasswordError as error:
         raise InvalidInputError(FieldError("password", str(error))) from None
@@ -263,7 +267,7 @@ def _change(user_id: int, action: str, changes: dict[str, list[object]] | None =
 
 def _taken(error: DBAPIError) -> Exception:
     if sqlstate(error) == UNIQUE_VIOLATION:
-        return InvalidInputError(FieldError("username", "another user has this name"))
+        return InvalidInputError(FieldError("username", "another user has this name", FieldCode.TAKEN))
     return error
 
 

@@ -18,7 +18,7 @@ from chalicelib.domain.access import Principal
 from chalicelib.domain.cells import split_attributes, split_words
 from chalicelib.domain.errors import FieldError, InvalidInputError
 from chalicelib.services import history
-from chalicelib.services.clients import NewClient, canonical_phone, problems, row_values
+from chalicelib.services.clients import NewClient, canonical_phone, normalized, problems, row_values
 from chalicelib.services.history import Change, Kind
 from chalicelib.services.ownership import owner_of_new
 from chalicelib.storage import client_import, clients
@@ -135,7 +135,7 @@ def _delimiter(header: str) -> str:
 def _checked(rows: Sequence[Mapping[str, str]], part: Slice, report: Report) -> list[NewClient]:
     good: dict[str, NewClient] = {}
     for place, row in enumerate(rows, part.first_row):
-        new = _client(row)
+        new = normalized(_client(row))
         found = problems(new)
         if not found:
             new = replace(new, phone=canonical_phone(new))

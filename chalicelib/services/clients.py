@@ -11,7 +11,8 @@ from sqlalchemy.exc import DBAPIError
 from chalicelib.config import settings
 from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
-from chalicelib.domain.errors import ConflictError, FieldError, InvalidInputError, NotFoundError
+from chalicelib.domain.characters import canonical
+from chalicelib.domain.errors import ConflictError, FieldCode, FieldError, InvalidInputError, NotFoundError
 from chalicelib.domain.paging import Slice
 from chalicelib.domain.phone import CountryError, PhoneError, operator_code, parse_phone
 from chalicelib.domain.zones import ZoneError, parse_time_zone
@@ -53,6 +54,7 @@ class ClientChanges(TypedDict, total=False):
 
 def create(source: Engine, principal: Principal, new: NewClient) -> ClientRow:
     """Adds a client. Raises InvalidInputError, or ConflictError if the owner has the phone already."""
+    new = normalized(new)
     _refuse_wrong(problems(new))
     new = revised(new, phone=canonical_phone(new))
     with source.begin() as connection:
@@ -62,6 +64,9 @@ def create(source: Engine, principal: Principal, new: NewClient) -> ClientRow:
 
 def create_many(source: Engine, principal: Principal, new: Sequence[NewClient]) -> list[ClientRow]:
     """Adds all or none. Raises InvalidInputError that names each bad row by its place, phones that are taken included."""
+    if len(new) > limits.AT_ONCE:
+        raise InvalidInputError(FieldError("clients", f"at most {limits.AT_ONCE} clients at once", FieldCode.WRONG_LENGTH))
+    new = [normalized(each) for each in new]
     _refuse_wrong([_at(place, each) for place, client in enumerate(new) for each in problems(client)])
     new = [revised(each, phone=canonical_phone(each)) for each in new]
     with source.begin() as connection:
@@ -74,7 +79,7 @@ def create_many(source: Engine, principal: Principal, new: Sequence[NewClient]) 
 def get(source: Engine, principal: Principal, client_id: int) -> ClientRow:
     """The client. Raises NotFoundError, also for another's."""
     with autocommit(source) as connection:
-        found = clients.find(connection, principal.owner_filter, client_id)
+        found = clients.find(connection, principal.owner_filter, client_id) if limits.is_id(client_id) else None
     if found is None:
         raise NotFoundError("client")
     return found
@@ -88,6 +93,7 @@ def page(source: Engine, chosen: ClientFilter, part: Slice) -> list[ClientRow]:
 
 def replace(source: Engine, principal: Principal, client_id: int, new: NewClient) -> ClientRow:
     """Writes a client anew. Raises NotFoundError, InvalidInputError, ConflictError."""
+    new = normalized(new)
     _refuse_wrong(problems(new))
     new = revised(new, phone=canonical_phone(new))
     with source.begin() as connection:
@@ -98,7 +104,9 @@ def change(source: Engine, principal: Principal, client_id: int, changes: Client
     """Changes what is named; a new phone without an operator code has it derived. Raises like `replace`."""
     with source.begin() as connection:
         row = _locked(connection, principal, client_id)
-        new = revised(NewClient(row.phone, row.time_zone, row.operator_code, tuple(row.tags), row.attributes), **changes)
+        new = normalized(
+            revised(NewClient(row.phone, row.time_zone, row.operator_code, tuple(row.tags), row.attributes), **changes)
+        )
         # A stored phone that is not among the changes stays as it is, whatever today's rules say of it.
         _refuse_wrong(problems(new) if "phone" in changes else problems_beside_phone(new))
         phone = canonical_phone(new) if "phone" in changes else row.phone
@@ -117,7 +125,7 @@ def delete(source: Engine, principal: Principal, client_id: int) -> None:
 
 
 def _locked(connection: Connection, principal: Principal, client_id: int) -> ClientRow:
-    row = clients.lock(connection, principal.owner_filter, client_id)
+    row = clients.lock(connection, principal.owner_filter, client_id) if limits.is_id(client_id) else None
     if row is None:
         raise NotFoundError("client")
     return row
@@ -161,14 +169,21 @@ def canonical_phone(new: NewClient) -> str:
     return parse_phone(new.phone, new.country)
 
 
+def normalized(new: NewClient) -> NewClient:
+    """The client in the form in which it is stored: tags that people take for the same are the same."""
+    if not isinstance(new.tags, list | tuple) or not all(isinstance(tag, str) for tag in new.tags):
+        return new  # to be refused
+    return revised(new, tags=tuple(dict.fromkeys(map(canonical, new.tags))))
+
+
 def problems(new: NewClient) -> list[FieldError]:
     """What is wrong with a client as written, by field."""
     try:
         canonical_phone(new)
     except PhoneError as error:
-        return [*problems_beside_phone(new), FieldError("phone", str(error))]
+        return [*problems_beside_phone(new), FieldError("phone", str(error), FieldCode.WRONG_FORMAT)]
     except CountryError as error:
-        return [*problems_beside_phone(new), FieldError("default_country", str(error))]
+        return [*problems_beside_phone(new), FieldError("default_country", str(error), FieldCode.WRONG_FORMAT)]
     return problems_beside_phone(new)
 
 
@@ -178,7 +193,7 @@ def problems_beside_phone(new: NewClient) -> list[FieldError]:
     try:
         parse_time_zone(new.time_zone)
     except ZoneError as error:
-        found.append(FieldError("time_zone", str(error)))
+        found.append(FieldError("time_zone", str(error), FieldCode.WRONG_FORMAT))
     return found
 
 
@@ -188,7 +203,7 @@ def _refuse_wrong(problems: Sequence[FieldError]) -> None:
 
 
 def _at(place: int, error: FieldError) -> FieldError:
-    return FieldError(f"clients.{place}.{error.field}", error.message)
+    return revised(error, field=f"clients.{place}.{error.field}")
 
 
 def _phones_taken(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[FieldError]:
@@ -202,7 +217,7 @@ def _phones_taken(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> 
     for place, row in enumerate(rows):
         key = (row["owner_id"], row["phone"])
         if key in seen:
-            found.append(_at(place, FieldError("phone", "the owner has a client with this phone")))
+            found.append(_at(place, FieldError("phone", "the owner has a client with this phone", FieldCode.TAKEN)))
         seen.add(key)
     return found
 

@@ -1,14 +1,15 @@
 """Use cases around the phones that are left alone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Engine
 
 from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
-from chalicelib.domain.errors import FieldError, InvalidInputError, NotFoundError
+from chalicelib.domain.characters import tidy
+from chalicelib.domain.errors import FieldCode, FieldError, InvalidInputError, NotFoundError
 from chalicelib.domain.paging import Slice
 from chalicelib.domain.phone import CountryError, PhoneError, misspellings, parse_phone
 from chalicelib.services.ownership import owner_of_new
@@ -29,6 +30,9 @@ class NewEntry:
 
 def put(source: Engine, principal: Principal, entries: Sequence[NewEntry], *, prefix: str = "") -> list[DoNotContactRow]:
     """Puts phones on the list; one that is there stays there once. Raises InvalidInputError that names fields behind `prefix`."""
+    if len(entries) > limits.AT_ONCE:
+        raise InvalidInputError(FieldError("phones", f"at most {limits.AT_ONCE} phones at once", FieldCode.WRONG_LENGTH))
+    entries = [replace(each, reason=tidy(each.reason) if isinstance(each.reason, str) else each.reason) for each in entries]
     problems = [error for place, entry in enumerate(entries) for error in _problems(entry, prefix.format(place=place))]
     if problems:
         raise InvalidInputError(*problems)
@@ -59,9 +63,9 @@ def _problems(entry: NewEntry, prefix: str) -> list[FieldError]:
     try:
         parse_phone(entry.phone, entry.country)
     except PhoneError as error:
-        found.append(FieldError(f"{prefix}phone", str(error)))
+        found.append(FieldError(f"{prefix}phone", str(error), FieldCode.WRONG_FORMAT))
     except CountryError as error:
-        found.append(FieldError("default_country", str(error)))
+        found.append(FieldError("default_country", str(error), FieldCode.WRONG_FORMAT))
     return found
 
 
@@ -81,7 +85,7 @@ def page(
 def get(source: Engine, principal: Principal, entry_id: int) -> DoNotContactRow:
     """One entry. Raises NotFoundError."""
     with autocommit(source) as connection:
-        found = do_not_contact.find(connection, principal.owner_filter, entry_id)
+        found = do_not_contact.find(connection, principal.owner_filter, entry_id) if limits.is_id(entry_id) else None
     if found is None:
         raise NotFoundError("do-not-contact entry")
     return found
@@ -90,5 +94,5 @@ def get(source: Engine, principal: Principal, entry_id: int) -> DoNotContactRow:
 def remove(source: Engine, principal: Principal, entry_id: int) -> None:
     """Takes an entry off the list. Raises NotFoundError."""
     with autocommit(source) as connection:
-        if not do_not_contact.remove(connection, principal.owner_filter, entry_id):
+        if not (limits.is_id(entry_id) and do_not_contact.remove(connection, principal.owner_filter, entry_id)):
             raise NotFoundError("do-not-contact entry")

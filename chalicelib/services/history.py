@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
+from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import NotFoundError
 from chalicelib.domain.paging import Slice
@@ -61,6 +62,8 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
 def page(source: Engine, principal: Principal, kind: Kind, object_id: int, part: Slice) -> list[HistoryRow]:
     """A slice of a thing's history, also of one that was deleted. Raises NotFoundError if it never was the asker's to see."""
     owner_id = principal.owner_filter
+    if not limits.is_id(object_id):
+        raise NotFoundError(str(kind))
     with autocommit(source) as connection:
         found = history.page(connection, owner_id, kind, object_id, part)
         if not found and not _EXISTS[kind](connection, owner_id, object_id) and not _was(connection, owner_id, kind, object_id):

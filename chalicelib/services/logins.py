@@ -9,7 +9,9 @@ from chalicelib.auth.passwords import verify_password
 from chalicelib.auth.throttle import Limit, TooManyAttemptsError, admit, succeeded
 from chalicelib.auth.tokens import fresh
 from chalicelib.config import Settings
+from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
+from chalicelib.domain.characters import canonical
 from chalicelib.domain.errors import ConflictError, ServiceError
 from chalicelib.services import audit
 from chalicelib.services.audit import Event
@@ -93,10 +95,12 @@ def checked(source: Engine, username: str, password: str, address: str, limit: L
 
     Raises LoginError, or TooManyAttemptsError.
     """
+    if not isinstance(username, str) or not isinstance(password, str):
+        raise LoginError
+    # One form of the name for the count of attempts and for the look-up: else each spelling had attempts of its own.
+    name = canonical(username)
     with autocommit(source) as connection:
-        name = users.folded(connection, username)
-    with autocommit(source) as connection:
-        user = users.credentials(connection, username)
+        user = None if limits.username_problems(name) else users.credentials(connection, name)
     user_id = user.id if user else None
     try:
         attempt = admit(source, name, address, limit, device=device)

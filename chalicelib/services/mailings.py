@@ -3,21 +3,23 @@
 Whatever changes when a mailing may run locks its row first, commits, and then lets queue and schedule follow.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, time
 from typing import Any
 
 from sqlalchemy import Connection, Engine, null
 
 from chalicelib.config import settings
-from chalicelib.domain import life_cycle
+from chalicelib.domain import life_cycle, limits
 from chalicelib.domain.access import Principal
-from chalicelib.domain.errors import ConflictError, FieldError, InvalidInputError, NotFoundError
+from chalicelib.domain.characters import canonical, tidy
+from chalicelib.domain.errors import ConflictError, FieldCode, FieldError, InvalidInputError, NotFoundError
 from chalicelib.domain.paging import Slice
+from chalicelib.domain.selection import Selection
 from chalicelib.domain.status import MailingStatus, StartSource
 from chalicelib.domain.window import SendingTimes
-from chalicelib.services import history, schedules
+from chalicelib.services import history, schedules, text_checks
 from chalicelib.services.history import Change, Kind
 from chalicelib.services.ownership import owner_of_new
 from chalicelib.storage import mailing_reads, mailings, message_edits, messages, zones
@@ -52,19 +54,27 @@ class NewMailing:
         return SendingTimes(self.starts_at, self.ends_at, self.time_zone, self.send_from, self.send_until)
 
 
-def create(source: Engine, principal: Principal, new: NewMailing, *, clock: Clock = database_clock) -> MailingRecord:
-    """Writes a mailing, and unless it is a draft lets it start by itself. Raises InvalidInputError."""
-    _refuse_wrong(new.times, new.text)
+def create(
+    source: Engine,
+    principal: Principal,
+    new: NewMailing,
+    *,
+    confirmed: bool = False,
+    clock: Clock = database_clock,
+) -> MailingRecord:
+    """Writes a mailing, and unless it is a draft lets it start by itself.
+
+    Raises InvalidInputError, or ConfirmationRequiredError if selected clients lack values that the text needs.
+    """
+    said = _normalized(asdict(new))
+    _refuse_wrong(said)
     with source.begin() as connection:
-        values = asdict(new) | {
-            "owner_id": owner_of_new(connection, principal, new.owner_id),
-            "filter_operator_codes": list(new.filter_operator_codes),
-            "filter_tags": list(new.filter_tags),
-            "status": str(MailingStatus.DRAFT),
-        }
+        values = said | {"owner_id": owner_of_new(connection, principal, new.owner_id), "status": str(MailingStatus.DRAFT)}
         del values["draft"]
         mailing_id = mailing_reads.add(connection, values)
         if not new.draft:
+            if not confirmed:
+                _require_values(connection, values)
             _schedule(connection, mailing_id, values["owner_id"], new.times, clock(connection))
         _note(connection, principal, mailing_id, values["owner_id"], "create")
     return _arranged(source, principal, mailing_id, clock)
@@ -73,7 +83,7 @@ def create(source: Engine, principal: Principal, new: NewMailing, *, clock: Cloc
 def get(source: Engine, principal: Principal, mailing_id: int) -> MailingRecord:
     """The mailing. Raises NotFoundError, also for another's."""
     with autocommit(source) as connection:
-        found = mailing_reads.find(connection, principal.owner_filter, mailing_id)
+        found = mailing_reads.find(connection, principal.owner_filter, mailing_id) if limits.is_id(mailing_id) else None
     if found is None:
         raise NotFoundError("mailing")
     return found
@@ -95,15 +105,22 @@ def page(
 
 
 def edit(
-    source: Engine, principal: Principal, mailing_id: int, changes: Mapping[str, Any], *, clock: Clock = database_clock
+    source: Engine,
+    principal: Principal,
+    mailing_id: int,
+    changes: Mapping[str, Any],
+    *,
+    confirmed: bool = False,
+    clock: Clock = database_clock,
 ) -> MailingRecord:
     """Changes fields of NewMailing by name; those that stay as they are may be named too.
 
-    Raises NotFoundError, InvalidInputError, or ConflictError that says which states allow the change.
+    Raises NotFoundError, InvalidInputError, ConflictError that says which states allow the change, or ConfirmationRequiredError
+    if selected clients lack values that the text needs.
     """
     with source.begin() as connection:
         row = _locked(connection, principal, mailing_id)
-        changed = _changed(row, changes)
+        changed = _changed(row, _normalized(changes))
         if changed:
             status = MailingStatus(row.status)
             life_cycle.require_editable(status, has_run=row.started_at is not None, fields=changed)
@@ -112,6 +129,9 @@ def edit(
                 if messages.any_of(connection, mailing_id):
                     raise ConflictError("the owner of a mailing changes only while it has no messages")
             differences = history.differences(_shown(row), changed)
+            _refuse_wrong({**_shown(row), **changed}, about=changed)
+            if not confirmed and _may_reach_others(row, changed):
+                _require_values(connection, {**row._mapping, **changed})
             _apply(connection, row, dict(changed), clock(connection))
             _note(connection, principal, mailing_id, changed.get("owner_id", row.owner_id), "update", differences)
     return _arranged(source, principal, mailing_id, clock)
@@ -123,15 +143,35 @@ def _shown(row: AnyRow) -> dict[str, Any]:
 
 def _changed(row: AnyRow, changes: Mapping[str, Any]) -> dict[str, Any]:
     now = _shown(row)
-    lists = {name: list(value) if isinstance(value, tuple) else value for name, value in changes.items()}
-    return {name: value for name, value in lists.items() if now[name] != value}
+    return {name: value for name, value in changes.items() if now[name] != value}
+
+
+def _may_reach_others(row: AnyRow, changed: Mapping[str, Any]) -> bool:
+    """Is the mailing not a draft (any more), and are its text, its clients or its being a draft other than before?"""
+    draft = changed.get("draft", row.status == MailingStatus.DRAFT)
+    return not draft and bool(changed.keys() & {"text", "filter_operator_codes", "filter_tags", "owner_id", "draft"})
+
+
+def _normalized(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields in the form in which they are stored. Raises InvalidInputError for names of fields that there are not."""
+    unknown = values.keys() - {each.name for each in fields(NewMailing)}
+    if unknown:
+        raise InvalidInputError(*(FieldError(str(name), "no such field", FieldCode.UNKNOWN_FIELD) for name in sorted(unknown)))
+    found = dict(values)
+    if isinstance(found.get("name"), str):
+        found["name"] = tidy(found["name"])
+    if isinstance(found.get("text"), str):
+        found["text"] = found["text"].replace("\r\n", "\n")
+    for name, change in (("filter_operator_codes", str), ("filter_tags", canonical)):
+        if isinstance(found.get(name), list | tuple) and all(isinstance(each, str) for each in found[name]):
+            found[name] = list(dict.fromkeys(change(each) for each in found[name]))
+    return found
 
 
 def _apply(connection: Connection, row: AnyRow, changed: dict[str, Any], now: datetime) -> None:
     draft = changed.pop("draft", row.status == MailingStatus.DRAFT)
     after = {**row._mapping, **changed}
     times = times_of(after)
-    _refuse_wrong(times, after["text"])
     if changed:
         mailing_reads.change(connection, row.id, changed)
     if draft and row.status in (MailingStatus.DRAFT, MailingStatus.SCHEDULED):
@@ -143,15 +183,20 @@ def _apply(connection: Connection, row: AnyRow, changed: dict[str, Any], now: da
         mailing_reads.change(connection, row.id, {"next_run_at": now})
 
 
-def start(source: Engine, principal: Principal, mailing_id: int, *, clock: Clock = database_clock) -> MailingRecord:
+def start(
+    source: Engine, principal: Principal, mailing_id: int, *, confirmed: bool = False, clock: Clock = database_clock
+) -> MailingRecord:
     """Starts a draft or scheduled mailing now, in every zone; one that has started already is left as it is.
 
-    Raises NotFoundError, or ConflictError for one that is over, or whose end is past.
+    Raises NotFoundError, ConflictError for one that is over, or whose end is past, or ConfirmationRequiredError if selected clients
+    lack values that the text needs.
     """
     with source.begin() as connection:
         row = _locked(connection, principal, mailing_id)
         if row.status != MailingStatus.RUNNING:
             life_cycle.require("started", MailingStatus(row.status), life_cycle.STARTABLE)
+            if not confirmed:
+                _require_values(connection, row._mapping)
             now = clock(connection)
             mailing_reads.change(connection, mailing_id, {"start_now_at": now})
             times = times_of({**row._mapping, "start_now_at": now})
@@ -256,7 +301,7 @@ def _note(
 
 
 def _locked(connection: Connection, principal: Principal, mailing_id: int) -> AnyRow:
-    row = mailing_reads.lock_owned(connection, principal.owner_filter, mailing_id)
+    row = mailing_reads.lock_owned(connection, principal.owner_filter, mailing_id) if limits.is_id(mailing_id) else None
     if row is None:
         raise NotFoundError("mailing")
     return row
@@ -269,10 +314,28 @@ def times_of(row: Mapping[str, Any]) -> SendingTimes:
     )
 
 
-def _refuse_wrong(times: SendingTimes, text: str) -> None:
-    found = life_cycle.problems(times, text, settings().text_limit)
+_TIMES = frozenset({"starts_at", "ends_at", "time_zone", "send_from", "send_until"})
+
+
+def _refuse_wrong(said: Mapping[str, Any], *, about: Collection[str] | None = None) -> None:
+    """Raises InvalidInputError for what is wrong; `about` names the fields that are new, of which times belong together."""
+    found = limits.mailing_problems(
+        said["name"], said["text"], said["filter_operator_codes"], said["filter_tags"], said["rate_limit"]
+    )
+    if not any(error.field == "text" for error in found):
+        found += life_cycle.text_problems(said["text"])
+    found += life_cycle.time_problems(times_of({"start_now_at": None, **said}))
+    found += limits.flag_problems(draft=said.get("draft", False))
+    if about is not None:
+        new = {*about, *(_TIMES if _TIMES & set(about) else ())}
+        found = [error for error in found if error.field in new]
     if found:
         raise InvalidInputError(*found)
+
+
+def _require_values(connection: Connection, row: Mapping[Any, Any]) -> None:
+    selection = Selection(tuple(row["filter_operator_codes"]), tuple(row["filter_tags"]))
+    text_checks.require_values(connection, row["owner_id"], selection, row["text"])
 
 
 def _schedule(connection: Connection, mailing_id: int, owner_id: int, times: SendingTimes, now: datetime) -> None:
@@ -281,7 +344,7 @@ def _schedule(connection: Connection, mailing_id: int, owner_id: int, times: Sen
     _rewrite_windows(connection, mailing_id, times, now)
     found = zones.read(connection, mailing_id)
     if life_cycle.past_in_every_zone([zone.expires_at for zone in found], now):
-        raise InvalidInputError(FieldError("ends_at", "is past in every time zone of the clients"))
+        raise InvalidInputError(FieldError("ends_at", "is past in every time zone of the clients", FieldCode.OUT_OF_RANGE))
     first = max(min(zone.opens_at for zone in found), now)
     mailing_reads.change(connection, mailing_id, {"status": str(MailingStatus.SCHEDULED), "next_run_at": first})
 

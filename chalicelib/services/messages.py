@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from chalicelib.domain import life_cycle
+from chalicelib.domain import life_cycle, limits
 from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import ConflictError, FieldError, InvalidInputError, NotFoundError
 from chalicelib.domain.paging import Slice
@@ -50,7 +50,7 @@ def counts(source: Engine, principal: Principal) -> Mapping[MessageStatus, int]:
 def get(source: Engine, principal: Principal, message_id: int) -> MessageRow:
     """The message. Raises NotFoundError, also for another's and for a deleted one."""
     with autocommit(source) as connection:
-        found = message_reads.find(connection, principal.owner_filter, message_id)
+        found = message_reads.find(connection, principal.owner_filter, message_id) if limits.is_id(message_id) else None
     if found is None:
         raise NotFoundError("message")
     return found
@@ -70,7 +70,7 @@ def add(source: Engine, principal: Principal, mailing_id: int, client_id: int, *
     """
     with source.begin() as connection:
         mailing = _locked_mailing(connection, principal, mailing_id)
-        client = clients.lock(connection, principal.owner_filter, client_id)
+        client = clients.lock(connection, principal.owner_filter, client_id) if limits.is_id(client_id) else None
         if client is None:
             raise NotFoundError("client")
         if client.owner != mailing.owner_id:
@@ -150,7 +150,7 @@ def delete(source: Engine, principal: Principal, message_id: int, *, clock: Cloc
 
 
 def _locked_mailing(connection: Connection, principal: Principal, mailing_id: int) -> RunMailing:
-    visible = mailing_reads.lock_owned(connection, principal.owner_filter, mailing_id)
+    visible = mailing_reads.lock_owned(connection, principal.owner_filter, mailing_id) if limits.is_id(mailing_id) else None
     found = mailings.lock(connection, mailing_id) if visible is not None else None
     if found is None:
         raise NotFoundError("mailing")
@@ -159,7 +159,7 @@ def _locked_mailing(connection: Connection, principal: Principal, mailing_id: in
 
 def _locked(connection: Connection, principal: Principal, message_id: int) -> tuple[RunMailing, LockedMessage]:
     """The mailing first, as everywhere; then the message, read again behind the locks."""
-    seen = message_reads.find(connection, principal.owner_filter, message_id)
+    seen = message_reads.find(connection, principal.owner_filter, message_id) if limits.is_id(message_id) else None
     if seen is not None:
         mailing = mailings.lock(connection, seen.mailing)
         message = message_edits.lock(connection, message_id)

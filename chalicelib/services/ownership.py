@@ -2,8 +2,9 @@
 
 from sqlalchemy import Connection
 
+from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
-from chalicelib.domain.errors import FieldError, InvalidInputError
+from chalicelib.domain.errors import FieldCode, FieldError, InvalidInputError
 from chalicelib.storage import users
 
 
@@ -11,7 +12,9 @@ def owner_of_new(connection: Connection, principal: Principal, wanted: int | Non
     """The owner of what `principal` makes: themselves, or whom a superuser names. Raises InvalidInputError."""
     if wanted is None or wanted == principal.user_id:
         return principal.user_id
-    if not principal.is_superuser or not users.exists(connection, wanted):
+    if not principal.is_superuser or not limits.is_id(wanted) or not users.exists(connection, wanted):
         # A user that is not there and one that may not be named are answered alike.
-        raise InvalidInputError(FieldError("owner", "only a superuser may name another user, and one that exists"))
+        raise InvalidInputError(
+            FieldError("owner", "only a superuser may name another user, and one that exists", FieldCode.NOT_ALLOWED)
+        )
     return wanted

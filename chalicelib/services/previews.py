@@ -8,17 +8,21 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 
 from chalicelib.config import settings
+from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
-from chalicelib.domain.errors import ConflictError, FieldError, InvalidInputError, NotFoundError, TooManyRequestsError
+from chalicelib.domain.errors import ConflictError, FieldCode, FieldError, InvalidInputError, NotFoundError, TooManyRequestsError
 from chalicelib.domain.outcome import Outcome
-from chalicelib.domain.personal_text import MissingValueError, render
+from chalicelib.domain.personal_text import MissingValueError, UnsendableTextError, render
 from chalicelib.domain.phone import CountryError, PhoneError, parse_phone
+from chalicelib.domain.segments import Segments, segments
 from chalicelib.domain.selection import Selection
+from chalicelib.domain.status import ErrorCode
 from chalicelib.observability import log
 from chalicelib.providers import Outgoing, Provider
 from chalicelib.services import history
 from chalicelib.services.history import TEST_SEND, Change, Kind
 from chalicelib.services.mailings import times_of
+from chalicelib.services.text_checks import TextCheck, check
 from chalicelib.storage import clients, do_not_contact, mailing_reads, selections
 from chalicelib.storage import history as history_rows
 from chalicelib.storage.clock import Clock, database_clock
@@ -38,12 +42,18 @@ class ZonePreview:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The text as one client would read it; `missing` names the attribute for lack of which that client would get none."""
+    """The text as one client would read it; without it `missing` names the attribute that is lacking, or `error` says what else."""
 
     client: int
     text: str | None
-    length: int | None
+    segments: Segments | None
     missing: str | None = None
+    error: ErrorCode | None = None
+
+    @property
+    def length(self) -> int | None:
+        """Characters of the text."""
+        return None if self.segments is None else self.segments.characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +64,7 @@ class Preview:
     do_not_contact: int
     zones: list[ZonePreview]
     sample: Sample | None
+    text: TextCheck
 
 
 def preview(source: Engine, principal: Principal, mailing_id: int, *, clock: Clock = database_clock) -> Preview:
@@ -72,15 +83,16 @@ def preview(source: Engine, principal: Principal, mailing_id: int, *, clock: Clo
             do_not_contact=selections.count_barred(connection, row.owner_id, selection),
             zones=sorted(zones, key=lambda zone: (zone.opens_at, zone.time_zone)),
             sample=None if first is None else _sample(row.text, first),
+            text=check(connection, row.owner_id, selection, row.text),
         )
 
 
 def _sample(template: str, client: selections.SampleClient) -> Sample:
     try:
         rendered = render(template, client.attributes)
-    except MissingValueError as error:
-        return Sample(client.id, None, None, error.name)
-    return Sample(client.id, rendered, len(rendered))
+    except UnsendableTextError as error:
+        return Sample(client.id, None, None, error.name if isinstance(error, MissingValueError) else None, error.code)
+    return Sample(client.id, rendered, segments(rendered))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +122,9 @@ def send_test(
     try:
         phone = parse_phone(phone, country)
     except PhoneError as error:
-        raise InvalidInputError(FieldError("phone", str(error))) from None
+        raise InvalidInputError(FieldError("phone", str(error), FieldCode.WRONG_FORMAT)) from None
     except CountryError as error:
-        raise InvalidInputError(FieldError("default_country", str(error))) from None
+        raise InvalidInputError(FieldError("default_country", str(error), FieldCode.WRONG_FORMAT)) from None
     with source.begin() as connection:
         row = _visible(connection, principal, mailing_id)
         rendered = _rendered(row.text, _attributes(connection, row, client_id))
@@ -143,7 +155,7 @@ def _attributes(connection: Connection, row: AnyRow, client_id: int | None) -> d
     if client_id is None:
         first = selections.first(connection, row.owner_id, _selection(row))
         return {} if first is None else first.attributes
-    client = clients.find(connection, row.owner_id, client_id)
+    client = clients.find(connection, row.owner_id, client_id) if limits.is_id(client_id) else None
     if client is None:
         raise NotFoundError("client")
     return client.attributes
@@ -153,11 +165,20 @@ def _rendered(template: str, attributes: dict[str, object]) -> str:
     try:
         return render(template, attributes)
     except MissingValueError as error:
-        raise InvalidInputError(FieldError("client", f"lacks the attribute {error.name}, which the text needs")) from None
+        why = f"lacks the attribute {error.name}, which the text needs"
+        raise InvalidInputError(FieldError("client", why, FieldCode.MISSING_VALUES)) from None
+    except UnsendableTextError as error:
+        raise InvalidInputError(FieldError("client", _WHY[error.code])) from None
+
+
+_WHY = {
+    ErrorCode.EMPTY_TEXT: "has values with which nothing is left of the text",
+    ErrorCode.TEXT_TOO_LONG: "has values with which the text is too long",
+}
 
 
 def _visible(connection: Connection, principal: Principal, mailing_id: int) -> AnyRow:
-    row = mailing_reads.row(connection, principal.owner_filter, mailing_id)
+    row = mailing_reads.row(connection, principal.owner_filter, mailing_id) if limits.is_id(mailing_id) else None
     if row is None:
         raise NotFoundError("mailing")
     return row

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 from chalicelib.domain.access import Principal
 from chalicelib.domain.counts import UNPLANNED
 from chalicelib.domain.paging import Slice
+from chalicelib.domain.personal_text import Needs
 from chalicelib.domain.selection import Selection
 from chalicelib.domain.status import MailingStatus, MessageStatus
 from chalicelib.services import mailings
@@ -19,6 +20,7 @@ from chalicelib.storage.clock import Clock, database_clock
 from chalicelib.storage.engine import autocommit
 from chalicelib.storage.mailing_reads import MailingFilter, MailingRecord
 from chalicelib.storage.progress import ProviderHealth, WaitingZone
+from chalicelib.storage.selections import NameValues
 
 _LIVE = (MailingStatus.SCHEDULED, MailingStatus.RUNNING, MailingStatus.PAUSED)
 
@@ -76,6 +78,7 @@ class Matches:
     clients: int
     zones: int
     do_not_contact: int
+    values: Mapping[str, NameValues]
 
 
 def matches(source: Engine, principal: Principal, selection: Selection, owner_id: int | None) -> Matches:
@@ -83,7 +86,9 @@ def matches(source: Engine, principal: Principal, selection: Selection, owner_id
     with source.begin() as connection:
         owner = owner_of_new(connection, principal, owner_id)
         by_zone = selections.count_by_zone(connection, owner, selection)
-        return Matches(sum(by_zone.values()), len(by_zone), selections.count_barred(connection, owner, selection))
+        names = frozenset(selections.attribute_names(connection, owner, selection))
+        _failing, values = selections.values_of(connection, owner, selection, Needs(names, frozenset(), by_values_alone=False))
+        return Matches(sum(by_zone.values()), len(by_zone), selections.count_barred(connection, owner, selection), values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from sqlalchemy import Connection, Engine
 from chalicelib.config import settings
 from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
-from chalicelib.domain.errors import FieldError, ForbiddenError, InvalidInputError, NotFoundError
+from chalicelib.domain.characters import tidy
+from chalicelib.domain.errors import FieldCode, FieldError, ForbiddenError, InvalidInputError, NotFoundError
 from chalicelib.domain.paging import Slice
 from chalicelib.services import audit, history
 from chalicelib.services.audit import Event
@@ -35,13 +36,20 @@ def create(
     A token that is made with a token ends with it: no later than it, and at once when it is revoked. Raises InvalidInputError,
     ConflictError for a user who has too many.
     """
-    if problems := limits.text_problems("name", name, limits.TOKEN_NAME_LENGTH, 1):
+    name = tidy(name) if isinstance(name, str) else name
+    if problems := limits.token_problems(name, lifetime):
         raise InvalidInputError(*problems)
     owner, most = principal.user_id if user_id is None else user_id, settings().tokens_per_user
     with source.begin() as connection:
-        if (owner != principal.user_id and not principal.is_superuser) or not users.lock(connection, owner):
+        if (
+            (owner != principal.user_id and not principal.is_superuser)
+            or not limits.is_id(owner)
+            or not users.lock(connection, owner)
+        ):
             raise InvalidInputError(
-                FieldError("user", "only a superuser may name another user, and one that exists and is active")
+                FieldError(
+                    "user", "only a superuser may name another user, and one that exists and is active", FieldCode.NOT_ALLOWED
+                )
             )
         if tokens.live(connection, owner) >= most:
             raise too_many_tokens(most)
@@ -61,7 +69,7 @@ def _lifetime(connection: Connection, asked: timedelta | None, made_with: int | 
     if asked is not None and asked > expires_at - now:
         until = f"{expires_at:%Y-%m-%dT%H:%M:%SZ}"
         why = f"a token ends no later than the one that it is made with, which is good until {until}"
-        raise InvalidInputError(FieldError("days", why))
+        raise InvalidInputError(FieldError("days", why, FieldCode.OUT_OF_RANGE))
     return min(asked or usual, expires_at - now)
 
 
@@ -90,7 +98,7 @@ def page(source: Engine, principal: Principal, part: Slice, user_id: int | None 
 def revoke(source: Engine, principal: Principal, token_id: int) -> int:
     """Make a token worthless at once, with those made with it, and return whose it was. Raises NotFoundError, also for another's."""
     with source.begin() as connection:
-        gone = tokens.remove(connection, principal.owner_filter, token_id)
+        gone = tokens.remove(connection, principal.owner_filter, token_id) if limits.is_id(token_id) else None
         if gone is None:
             raise NotFoundError("token")
         audit.record(connection, Event.TOKEN_REVOKED, token=token_id, owner=gone.user_id)
@@ -103,7 +111,7 @@ def revoke_all(source: Engine, principal: Principal, user_id: int) -> int:
     if user_id != principal.user_id and not principal.is_superuser:
         raise NotFoundError("user")
     with source.begin() as connection:
-        if not users.there(connection, user_id):
+        if not limits.is_id(user_id) or not users.there(connection, user_id):
             raise NotFoundError("user")
         users.lock(connection, user_id)
         number = tokens.remove_of_user(connection, user_id)

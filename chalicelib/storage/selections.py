@@ -5,6 +5,9 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from chalicelib.domain.characters import VISIBLE
+from chalicelib.domain.personal_text import Needs
+from chalicelib.domain.segments import NOT_GSM
 from chalicelib.domain.selection import Selection
 
 LISTED = '(SELECT d.id FROM do_not_contact d WHERE d.owner_id = c.owner_id AND d.phone = c.phone COLLATE "default") IS NOT NULL'
@@ -28,6 +31,43 @@ _BARRED = text(
 _FIRST = text(
     f"SELECT c.id, c.attributes FROM client c WHERE c.owner_id = :owner AND {SELECTED} ORDER BY c.id LIMIT 1"  # noqa: S608
 )
+
+
+# Longest values first of all by their length, which stands before them in six digits.
+_VALUES = text(
+    f"""
+    WITH chosen AS (SELECT c.attributes FROM client c WHERE c.owner_id = :owner AND {SELECTED})
+    SELECT v.name, count(*) FILTER (WHERE v.value IS NULL),
+      max((lpad(char_length(v.value)::text, 6, '0') || v.value) COLLATE "C"),
+      max((lpad(char_length(v.value)::text, 6, '0') || v.value) COLLATE "C") FILTER (WHERE v.value ~ :not_gsm)
+    FROM chosen CROSS JOIN LATERAL (
+      SELECT name, CASE WHEN chosen.attributes ->> name ~ :visible THEN chosen.attributes ->> name END AS value
+      FROM unnest(CAST(:names AS text[])) AS name) v
+    GROUP BY v.name
+    UNION ALL
+    SELECT '', count(*), NULL, NULL FROM chosen
+    WHERE EXISTS (SELECT FROM unnest(CAST(:required AS text[])) AS name WHERE NOT coalesce(chosen.attributes ->> name, '') ~ :visible)
+       OR (:by_values_alone
+           AND NOT EXISTS (SELECT FROM unnest(CAST(:names AS text[])) AS name WHERE chosen.attributes ->> name ~ :visible))
+    """  # noqa: S608
+)
+# Of the first ten thousand: a name that none of them has is hardly one that anybody means.
+_NAMES = text(
+    f"""
+    SELECT DISTINCT jsonb_object_keys(attributes) FROM (
+      SELECT c.attributes FROM client c WHERE c.owner_id = :owner AND {SELECTED} ORDER BY c.id LIMIT 10000) c
+    ORDER BY 1 LIMIT 200
+    """  # noqa: S608
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NameValues:
+    """What the selected clients have of one attribute: how many lack it, the longest value, the longest that is not in GSM's alphabet."""
+
+    lacking: int
+    longest: str | None
+    longest_odd: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +102,28 @@ def first(connection: Connection, owner_id: int, selection: Selection) -> Sample
     """The selected client with the lowest id."""
     row = connection.execute(_FIRST, {"owner": owner_id, **selected(selection)}).one_or_none()
     return None if row is None else SampleClient(*row)
+
+
+def values_of(connection: Connection, owner_id: int, selection: Selection, asked: Needs) -> tuple[int, dict[str, NameValues]]:
+    """How many selected clients would get no text for lack of values, and what they have of each attribute that the text asks for."""
+    parameters = {
+        "owner": owner_id,
+        **selected(selection),
+        "names": sorted(asked.names),
+        "required": sorted(asked.required),
+        "by_values_alone": asked.by_values_alone,
+        "visible": VISIBLE,
+        "not_gsm": NOT_GSM,
+    }
+    rows = {row[0]: row[1:] for row in connection.execute(_VALUES, parameters)}
+    failing = int(rows.pop("")[0])
+    return failing, {name: NameValues(lacking, _value(longest), _value(odd)) for name, (lacking, longest, odd) in rows.items()}
+
+
+def _value(found: str | None) -> str | None:
+    return None if found is None else found[6:]
+
+
+def attribute_names(connection: Connection, owner_id: int, selection: Selection) -> list[str]:
+    """Names of attributes that the selected clients have."""
+    return list(connection.execute(_NAMES, {"owner": owner_id, **selected(selection)}).scalars())

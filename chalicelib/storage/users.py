@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Text, func, literal, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.orm import Session
 
 from chalicelib.storage.models import User
@@ -11,12 +11,6 @@ from chalicelib.storage.models import User
 def by_username(session: Session, username: str) -> User | None:
     """The user of this name, whatever its case."""
     return session.scalar(select(User).where(func.lower(User.username) == func.lower(username)))
-
-
-def folded(connection: Connection, username: str) -> str:
-    """The name as the database compares names: there is no second opinion on which two are the same."""
-    name: str = connection.execute(select(func.lower(literal(username, Text)))).scalar_one()
-    return name
 
 
 def exists(connection: Connection, user_id: int) -> bool:

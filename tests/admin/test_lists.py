@@ -120,7 +120,7 @@ def test_an_exported_file_is_all_that_matches_and_holds_no_formula(root: Browser
 ODD = NewClient(
     "+79100000001",
     "Europe/Moscow",
-    tags=("a,b", "c;d", "'q", '"z"', "'=1", " lead", "👨‍👩‍👧", "עברית"),
+    tags=("a,b", "c;d", "'q", '"z"', "'=1", "lead", "👨‍👩‍👧", "עברית"),
     attributes={"name": "Анна", "street": "Line 1\nLine 2", "space": "  x ", "quoted": '"y"', "empty": "", "parted": "a\u2028b"},
 )
 

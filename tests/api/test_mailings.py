@@ -57,7 +57,7 @@ def test_patch_changes_what_is_named_and_put_replaces(anna: Api) -> None:
     }
     replaced = anna.ask("PUT", path, {**MAILING, "draft": True})
     assert (replaced["status"], replaced["filter_tags"], replaced["send_from"]) == ("draft", [], None)
-    assert set(anna.ask("PATCH", path, {"send_from": "09:00"}, expect=422)["errors"][0]) == {"field", "message"}
+    assert set(anna.ask("PATCH", path, {"send_from": "09:00"}, expect=422)["errors"][0]) == {"field", "code", "message"}
     assert anna.ask("PATCH", path, {"draft": False})["status"] == "scheduled"
 
 
@@ -112,3 +112,28 @@ def test_a_look_before_sending(anna: Api, boris: Api) -> None:
     assert anna.post(f"{path}/test", {"phone": "1"}, expect=422)["errors"][0]["field"] == "phone"
     assert anna.get("/api/v1/statistic-messages")["total"] == 0
     anna.post(f"{path}/retry-failed", expect=409)
+
+
+def test_missing_values_are_confirmed_before_a_mailing_starts(anna: Api) -> None:
+    anna.post("/api/v1/client", {"phone": "+79101234567", "time_zone": "UTC", "attributes": {"name": "Olga"}})
+    wanted = {**MAILING, "text": "Hi ${nmae}"}
+    refused = anna.post("/api/v1/mailing", wanted, expect=409)
+    assert (refused["code"], refused["errors"][0]["field"], refused["errors"][0]["code"]) == (
+        "conflict",
+        "text",
+        "missing_values",
+    )
+    assert "nmae (do you mean name?)" in refused["message"]
+    draft = anna.post("/api/v1/mailing", {**wanted, "draft": True})["id"]
+    seen = anna.get(f"/api/v1/mailing/{draft}/preview")["text"]
+    assert (seen["failing"], seen["known_names"], seen["encoding"], seen["segments"]) == (1, ["name"], "GSM-7", 1)
+    assert seen["lacked"] == [{"name": "nmae", "clients": 1, "has_default": False, "nearest": "name"}]
+    anna.post(f"/api/v1/mailing/{draft}/start", expect=409)
+    anna.ask("PATCH", f"/api/v1/mailing/{draft}", {"draft": False}, expect=409)
+    assert anna.post(f"/api/v1/mailing/{draft}/start?confirmed=true", expect=200)["status"] == "scheduled"
+    assert anna.post("/api/v1/mailing?confirmed=true", wanted)["status"] == "scheduled"
+
+
+def test_one_limit_for_texts(anna: Api) -> None:
+    assert len(anna.post("/api/v1/mailing", {**MAILING, "text": "x" * 2_000, "draft": True})["text"]) == 2_000
+    assert set(refused(anna, text="x" * 2_001)) == {"text"}

@@ -13,6 +13,7 @@ from chalicelib.api.routes import ROUTES
 from tests.api.conftest import Api
 from tests.api.lambda_event import call
 
+OBJECT = {"field": "body", "code": "wrong_type", "message": "must be a JSON object"}
 CLIENT = {"phone": "+79101234567", "time_zone": "UTC"}
 
 
@@ -209,4 +210,4 @@ def test_add_users_by_a_link_goes_to_the_button(api: Api) -> None:
 def test_a_body_that_is_no_object_is_told_so(anna: Api, body: bytes) -> None:
     for path in ("/api/v1/mailing", "/api/v1/client"):
         answer = anna.call("POST", path, body)
-        assert (answer.status_code, answer.json_body["errors"]) == (422, [{"field": "body", "message": "must be a JSON object"}])
+        assert (answer.status_code, answer.json_body["errors"]) == (422, [OBJECT])

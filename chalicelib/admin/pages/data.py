@@ -1,5 +1,6 @@
 """What pages ask for while they are looked at: a mailing's progress, whom a selection matches, what a deletion takes with it."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,6 +22,7 @@ from chalicelib.admin.progress import stacked
 from chalicelib.admin.views.base import ServiceView
 from chalicelib.admin.words import MAILING_COLOURS, error, mailing_status, part_title
 from chalicelib.domain.cells import split_words
+from chalicelib.domain.characters import canonical
 from chalicelib.domain.counts import PARTS
 from chalicelib.domain.errors import ServiceError
 from chalicelib.domain.selection import Selection
@@ -51,7 +53,8 @@ class DataPage(Page):
     async def selection(self, request: Request) -> Response:
         """How many clients a selection matches."""
         query = request.query_params
-        chosen = Selection(tuple(split_words(query.get("codes", ""))), tuple(split_words(query.get("tags", ""))))
+        tags = tuple(canonical(tag) for tag in split_words(query.get("tags", "")))
+        chosen = Selection(tuple(split_words(query.get("codes", ""))), tags)
         try:
             found = progress.matches(engine(), principal_of(request), chosen, whole(query.get("owner")))
         except ServiceError:
@@ -61,7 +64,10 @@ class DataPage(Page):
             text += " " + ngettext("in %(n)d time zone", "in %(n)d time zones", found.zones) % {"n": found.zones}
         if found.do_not_contact:
             text += "; " + count_of(found.do_not_contact, "%(n)s is not to be contacted", "%(n)s are not to be contacted")
-        return JSONResponse({"text": text, "clients": found.clients})
+        longest = {name: each.longest or "" for name, each in found.values.items()}
+        odd = {name: each.longest_odd or longest[name] for name, each in found.values.items()}
+        answer = json.dumps({"text": text, "clients": found.clients, "values": [longest, odd]}).replace("<", "\\u003c")
+        return Response(answer, media_type="application/json")
 
     @route("/dependents", name="dependents-data")
     async def dependents(self, request: Request) -> Response:

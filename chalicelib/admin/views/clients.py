@@ -19,6 +19,7 @@ from chalicelib.admin.fields import AttributesField, IdField, MomentField, Owner
 from chalicelib.admin.views.base import ServiceView
 from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
+from chalicelib.domain.characters import canonical
 from chalicelib.domain.phone import MAX_TYPED, phone_digits
 from chalicelib.services import clients, do_not_contact
 from chalicelib.services.clients import ClientChanges, NewClient
@@ -79,7 +80,7 @@ class ClientView(ServiceView):
     def get_search_query(self, request: Request, term: str) -> Any:
         """By a part of the phone, by operator code, by tag, by the name of a zone."""
         digits = phone_digits(term).removeprefix("+")
-        found = [Client.tags.contains([term]), Client.time_zone.icontains(term, autoescape=True)]
+        found = [Client.tags.contains([canonical(term)]), Client.time_zone.icontains(term, autoescape=True)]
         if phone := typed_phone(request, term):
             found.append(Client.phone == phone)
         if digits:

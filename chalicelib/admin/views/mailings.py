@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Engine
 from starlette.requests import Request
 from starlette_admin import row_action
-from starlette_admin.exceptions import FormValidationError
 from starlette_admin.fields import BaseField, BooleanField, StringField, TextAreaField
 from starlette_admin.flash import flash
 from starlette_admin.i18n import gettext
 from starlette_admin.i18n import lazy_gettext as _
+from starlette_admin.types import RequestAction
 
 from chalicelib.admin import dependents
 from chalicelib.admin.access import principal_of
@@ -31,17 +32,19 @@ from chalicelib.admin.fields import (
 )
 from chalicelib.admin.pages.data import mailing_data
 from chalicelib.admin.progress import stacked
-from chalicelib.admin.translations import said
 from chalicelib.admin.views.base import ServiceView
-from chalicelib.admin.words import MAILING_COLOURS, mailing_statuses
+from chalicelib.admin.words import MAILING_COLOURS, error, mailing_statuses
 from chalicelib.domain import life_cycle, limits
 from chalicelib.domain.access import Principal
 from chalicelib.domain.outcome import OutcomeKind
+from chalicelib.domain.segments import Segments
 from chalicelib.domain.status import MailingStatus
 from chalicelib.providers import configured
 from chalicelib.services import mailings, previews
 from chalicelib.services.history import Kind
 from chalicelib.services.mailings import MailingRecord, NewMailing
+from chalicelib.services.previews import Sample
+from chalicelib.services.text_checks import TextCheck
 from chalicelib.storage import message_counts
 from chalicelib.storage.engine import autocommit, engine
 from chalicelib.storage.models import Mailing
@@ -81,6 +84,26 @@ def _test_form(request: Request, obj: Any) -> str:
         f'<form><label class="form-label" for="test-phone">{label}</label>'
         '<input class="form-control" id="test-phone" name="phone" type="tel" placeholder="+79101234567" required>'
         f'<small class="form-hint">{hint}</small></form>'
+    )
+
+
+def _start_form(request: Request, obj: Any) -> str:
+    """On the mailing's own page a box to tick, if clients would get no message; in the list nothing is counted."""
+    if request.state.action != RequestAction.DETAIL:
+        return "<form></form>"
+    found = previews.preview(engine(), principal_of(request), obj.id).text
+    if not found.failing:
+        return "<form></form>"
+    warning = count_of(
+        found.failing,
+        "%(n)s client would get no message, because a value that the text needs is missing.",
+        "%(n)s clients would get no message, because a value that the text needs is missing.",
+    )
+    label = gettext("Start although values are missing")
+    return (
+        f'<form><p class="text-danger-emphasis">{warning}</p><label class="form-check">'
+        '<input class="form-check-input" type="checkbox" id="confirmed" name="confirmed" value="1" required>'
+        f'<span class="form-check-label">{label}</span></label></form>'
     )
 
 
@@ -127,7 +150,10 @@ class MailingView(ServiceView):
             required=True,
             maxlength=limits.MAILING_TEXT_LENGTH,
             exclude_from_list=True,
-            help_text=_("${name} is the client's attribute, ${name|friend} has a word in its place for clients without it"),
+            help_text=_(
+                "${name} is the client's attribute, ${name|friend} has a word in its place for clients without it;"
+                " a literal ${ is written $${, a dollar sign before a placeholder $$"
+            ),
         ),
         WordsField(
             "filter_operator_codes",
@@ -180,6 +206,17 @@ class MailingView(ServiceView):
             exclude_from_detail=True,
             exclude_from_export=True,
         ),
+        BooleanField(
+            "confirmed",
+            label=_("Send although values are missing"),
+            help_text=_("Clients who lack a value that the text needs get no message"),
+            getter=lambda _request, _obj: False,
+            searchable=False,
+            orderable=False,
+            exclude_from_list=True,
+            exclude_from_detail=True,
+            exclude_from_export=True,
+        ),
         OwnerField("owner_id", label=_("Owner")),
         MomentField("next_run_at", label=_("Next step"), exclude_from_list=True),
         MomentField("created_at", label=_("Created"), exclude_from_list=True),
@@ -190,7 +227,7 @@ class MailingView(ServiceView):
         ("filter_operator_codes", "filter_tags"),
         ("starts_at", "ends_at", "time_zone"),
         ("send_from", "send_until", "rate_limit"),
-        ("draft", "owner_id"),
+        ("draft", "confirmed", "owner_id"),
     )
     sortable_fields = ("id", "name", "status", "starts_at", "ends_at", "owner_id", "created_at")
     searchable_fields = ("id", "name", "status", "text", "time_zone", "rate_limit", "owner_id", "created_at")
@@ -219,43 +256,39 @@ class MailingView(ServiceView):
         """Where a mailing stands."""
         return mailing_data(request, mailing_id)
 
-    def preview_of(self, request: Request, mailing_id: int) -> dict[str, str | None] | None:
-        """Whom it would reach and what the first of them would read; only until it has started."""
+    def preview_of(self, request: Request, mailing_id: int) -> dict[str, Any] | None:
+        """Whom it would reach, what the first of them would read, and what the text lacks; only until it has started."""
         record = mailings.get(engine(), principal_of(request), mailing_id)
         if record.status not in (MailingStatus.DRAFT, MailingStatus.SCHEDULED):
-            return {"matches": gettext("What was written:"), "text": record.text, "note": ""}
+            return {"matches": gettext("What was written:"), "text": record.text, "note": "", "warnings": [], "size": ""}
         found = previews.preview(engine(), principal_of(request), mailing_id)
         matches = count_of(found.clients, "Matches %(n)s client now.", "Matches %(n)s clients now.")
         if found.do_not_contact:
             matches += " " + count_of(
                 found.do_not_contact, "%(n)s of them is not to be contacted.", "%(n)s of them are not to be contacted."
             )
-        if found.sample is None:
-            return {"matches": matches, "text": record.text, "note": ""}
-        if found.sample.text is None:
-            note = gettext("Client #%(id)s lacks the attribute %(name)s and would get no message.")
-            return {"matches": matches, "text": None, "note": note % {"id": found.sample.client, "name": found.sample.missing}}
-        note = gettext("As client #%(id)s would read it; %(length)d characters.")
+        text, note = (record.text, "") if found.sample is None else _sample_text(found.sample)
         return {
             "matches": matches,
-            "text": found.sample.text,
-            "note": note % {"id": found.sample.client, "length": found.sample.length},
+            "text": text,
+            "note": note,
+            "warnings": _text_warnings(found.text),
+            "size": size_of(found.text.longest),
         }
 
     # Writing
 
     async def create(self, request: Request, data: dict[str, Any]) -> Any:
         """Writes a mailing."""
-        _check(data)
         with shown_in_form(request, _NAMES):
-            return mailings.create(engine(), principal_of(request), NewMailing(**_values(data), owner_id=data.get("owner_id")))
+            new = NewMailing(**_values(data), owner_id=data.get("owner_id"))
+            return mailings.create(engine(), principal_of(request), new, confirmed=_accepts(data))
 
     async def edit(self, request: Request, pk: Any, data: dict[str, Any]) -> Any:
         """Changes what differs, if the mailing's state allows it."""
-        _check(data)
         values = _values(data) | ({"owner_id": data["owner_id"]} if data.get("owner_id") else {})
         with shown_in_form(request, _NAMES):
-            return mailings.edit(engine(), principal_of(request), int(pk), values)
+            return mailings.edit(engine(), principal_of(request), int(pk), values, confirmed=_accepts(data))
 
     def remove(self, principal: Principal, row_id: int) -> None:
         """Deletes a mailing with its messages."""
@@ -273,11 +306,13 @@ class MailingView(ServiceView):
         icon_class="fa-solid fa-play",
         action_btn_class="btn btn-primary",
         confirmation=_("The mailing starts at once, in every time zone."),
+        form=_start_form,
         submit_btn_text=_("Start now"),
     )
     async def start_action(self, request: Request, pk: Any) -> None:
         """Starts a mailing now."""
-        _move(request, pk, mailings.start, gettext("The mailing has started."))
+        accept = bool((await request.form()).get("confirmed"))
+        _move(request, pk, partial(mailings.start, confirmed=accept), gettext("The mailing has started."))
 
     @row_action(name="pause", text=_("Pause"), icon_class="fa-solid fa-pause", action_btn_class="btn btn-primary")
     async def pause_action(self, request: Request, pk: Any) -> None:
@@ -346,19 +381,62 @@ def _move(request: Request, pk: Any, use_case: Callable[[Engine, Principal, int]
     flash(request, message, "success")
 
 
-def _check(data: dict[str, Any]) -> None:
-    problems = limits.mailing_problems(
-        data["name"] or "", data["text"] or "", data["filter_operator_codes"], data["filter_tags"], data["rate_limit"]
-    )
-    if problems:
-        raise FormValidationError({problem.field: said(problem.message) for problem in problems})
+def _accepts(data: dict[str, Any]) -> bool:
+    return bool(data.get("confirmed"))
+
+
+def _sample_text(sample: Sample) -> tuple[str | None, str]:
+    """What one client would read, and a note."""
+    if sample.missing is not None:
+        note = gettext("Client #%(id)s lacks the attribute %(name)s and would get no message.")
+        return None, note % {"id": sample.client, "name": sample.missing}
+    if sample.text is None or sample.segments is None:
+        note = gettext("Client #%(id)s would get no message: %(why)s.")
+        return None, note % {"id": sample.client, "why": error(sample.error or "")}
+    note = gettext("As client #%(id)s would read it; %(length)d characters.")
+    return sample.text, note % {"id": sample.client, "length": sample.length}
+
+
+def size_of(found: Segments) -> str:
+    """How many SMS a text takes, and why it takes so many."""
+    size = count_of(found.segments, "With the longest values %(n)s SMS", "With the longest values %(n)s SMS")
+    size += f" ({found.encoding}, {found.units})"
+    if found.odd is not None:
+        size += " · " + gettext("not in the GSM alphabet: %(character)s") % {"character": f"{found.odd} ({found.odd_name})"}
+    return size
+
+
+def _text_warnings(found: TextCheck) -> list[str]:
+    warnings = []
+    if found.failing:
+        warnings.append(
+            count_of(
+                found.failing,
+                "%(n)s client would get no message, because a value that the text needs is missing.",
+                "%(n)s clients would get no message, because a value that the text needs is missing.",
+            )
+        )
+    for each in found.lacked:
+        if each.has_default and not each.unknown:
+            continue
+        text = gettext("No client has the attribute %(name)s.") if each.unknown else gettext("Without %(name)s: %(clients)s.")
+        warning = text % {"name": each.name, "clients": each.clients}
+        if each.nearest:
+            warning += " " + gettext("Do you mean %(name)s?") % {"name": each.nearest}
+        warnings.append(warning)
+    if found.lacked and found.known_names:
+        warnings.append(gettext("Known attributes: %(names)s.") % {"names": ", ".join(found.known_names)})
+    if found.longest_is_too_long:
+        warnings.append(gettext("With the longest values the text is too long."))
+    return warnings
 
 
 def _values(data: dict[str, Any]) -> dict[str, Any]:
     same = ("name", "text", "starts_at", "ends_at", "time_zone", "send_from", "send_until", "rate_limit")
     return {
         **{name: data[name] for name in same},
-        "text": str(data["text"]).replace("\r\n", "\n"),
+        "name": data["name"] or "",
+        "text": data["text"] or "",
         "filter_operator_codes": tuple(data["filter_operator_codes"]),
         "filter_tags": tuple(data["filter_tags"]),
         "draft": bool(data["draft"]),

@@ -1,15 +1,17 @@
 """Mailings."""
 
 from http import HTTPStatus
+from typing import Any
 
 from chalicelib.api import pages
 from chalicelib.api.operations import Call, NoBody, NoQuery, operation
 from chalicelib.api.pages import Page
 from chalicelib.api.schemas.fields import PhoneQuery
-from chalicelib.api.schemas.mailings import MailingIn, MailingOut, MailingPatch, MailingQuery, show
+from chalicelib.api.schemas.mailings import ConfirmationQuery, MailingIn, MailingOut, MailingPatch, MailingQuery, show
 from chalicelib.api.schemas.previews import PreviewOut, TestSendIn, TestSendOut, show_preview, show_test
 from chalicelib.providers import configured
 from chalicelib.services import mailings, previews
+from chalicelib.services.mailings import MailingRecord
 
 _TAG = "mailings"
 
@@ -29,10 +31,11 @@ def page(call: Call[NoBody, MailingQuery]) -> Page[MailingOut]:
     return pages.shown(call, part, found, show)
 
 
-@operation("Write a mailing", tag=_TAG, status=HTTPStatus.CREATED)
-def create(call: Call[MailingIn, NoQuery]) -> MailingOut:
+@operation("Write a mailing", tag=_TAG, status=HTTPStatus.CREATED, errors=(HTTPStatus.CONFLICT,))
+def create(call: Call[MailingIn, ConfirmationQuery]) -> MailingOut:
     """It starts by itself at `starts_at`; one whose start is past and whose end is not starts at once; a `draft` waits for `start`."""
-    return show(mailings.create(call.engine, call.principal, call.body.to_new()))
+    accept = call.query.confirmed
+    return show(mailings.create(call.engine, call.principal, call.body.to_new(), confirmed=accept))
 
 
 @operation("Read a mailing", tag=_TAG)
@@ -42,15 +45,15 @@ def get(call: Call[NoBody, NoQuery]) -> MailingOut:
 
 
 @operation("Write a mailing anew", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
-def replace(call: Call[MailingIn, NoQuery]) -> MailingOut:
+def replace(call: Call[MailingIn, ConfirmationQuery]) -> MailingOut:
     """Every field is replaced; what is left out gets its default. 409 where a field may not change any more."""
-    return show(mailings.edit(call.engine, call.principal, call.id_of("mailing"), call.body.to_changes()))
+    return show(_edited(call, call.body.to_changes()))
 
 
 @operation("Change a mailing", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
-def change(call: Call[MailingPatch, NoQuery]) -> MailingOut:
+def change(call: Call[MailingPatch, ConfirmationQuery]) -> MailingOut:
     """Text, end, sending hours and rate may change before the first run and while paused; start, zone and selection only before."""
-    return show(mailings.edit(call.engine, call.principal, call.id_of("mailing"), call.body.to_changes()))
+    return show(_edited(call, call.body.to_changes()))
 
 
 @operation("Delete a mailing", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
@@ -60,9 +63,10 @@ def delete(call: Call[NoBody, NoQuery]) -> None:
 
 
 @operation("Start a mailing now", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
-def start(call: Call[NoBody, NoQuery]) -> MailingOut:
+def start(call: Call[NoBody, ConfirmationQuery]) -> MailingOut:
     """A draft or scheduled mailing starts now, in every time zone."""
-    return show(mailings.start(call.engine, call.principal, call.id_of("mailing")))
+    accept = call.query.confirmed
+    return show(mailings.start(call.engine, call.principal, call.id_of("mailing"), confirmed=accept))
 
 
 @operation("Pause a mailing", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
@@ -111,3 +115,8 @@ def test(call: Call[TestSendIn, PhoneQuery]) -> TestSendOut:
 def retry_failed(call: Call[NoBody, NoQuery]) -> MailingOut:
     """Those of which another try is possible and cannot become a second delivery; a finished mailing runs again."""
     return show(mailings.retry_failed(call.engine, call.principal, call.id_of("mailing")))
+
+
+def _edited(call: Call[object, ConfirmationQuery], changes: dict[str, Any]) -> MailingRecord:
+    mailing_id, accept = call.id_of("mailing"), call.query.confirmed
+    return mailings.edit(call.engine, call.principal, mailing_id, changes, confirmed=accept)

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Wi
 
 from chalicelib.api.operations import QuerySchema
 from chalicelib.domain import limits
+from chalicelib.domain.characters import canonical
 from chalicelib.domain.personal_text import placeholders
 from chalicelib.domain.phone import MAX_TYPED, check_typed, parse_country
 from chalicelib.domain.zones import parse_time_zone
@@ -124,7 +125,11 @@ Template = Annotated[
     AfterValidator(_template),
 ]
 OperatorCode = Annotated[str, Field(min_length=1, max_length=limits.CODE_LENGTH, pattern=_DIGITS, examples=["910"])]
-Tag = Annotated[str, Field(min_length=1, max_length=limits.TAG_LENGTH, examples=["vip"])]
+Tag = Annotated[
+    str,
+    Field(min_length=1, max_length=limits.TAG_LENGTH, examples=["vip"], description="Stored in small letters: `VIP` is `vip`"),
+    AfterValidator(canonical),
+]
 ZoneName = Annotated[
     str,
     Field(

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from chalicelib.api.operations import Schema, partial
+from chalicelib.api.operations import QuerySchema, Schema, partial
 from chalicelib.api.pages import PageQuery
 from chalicelib.api.schemas.fields import Id, Moment, OperatorCode, Tag, Template, TimeOfDay, WallTime, ZoneName
 from chalicelib.domain import limits
@@ -105,6 +105,15 @@ class MailingOut(Schema):
     finished_at: Moment | None
     created_at: Moment
     counts: Counts
+
+
+class ConfirmationQuery(QuerySchema):
+    """What is confirmed beforehand."""
+
+    confirmed: bool = Field(
+        default=False,
+        description="true: go on although selected clients would get no message; without it this is a 409 that says why",
+    )
 
 
 class MailingQuery(PageQuery):

@@ -22,6 +22,8 @@ _WORDS = {
     ErrorCode.CLIENT_DELETED: "the client was deleted",
     ErrorCode.DO_NOT_CONTACT: "the phone is on the do-not-contact list",
     ErrorCode.MISSING_VALUE: "the client lacks a value that the text needs",
+    ErrorCode.EMPTY_TEXT: "with the client's values nothing visible is left of the text",
+    ErrorCode.TEXT_TOO_LONG: "with the client's values the text is too long",
 }
 _ERROR_CODES = (
     "Why it was not sent, or is tried again: "

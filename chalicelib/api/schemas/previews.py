@@ -1,11 +1,15 @@
 """What a mailing would do, and test sends."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from chalicelib.api.operations import Schema
 from chalicelib.api.schemas.fields import Id, Moment, PhoneIn
 from chalicelib.domain.outcome import OutcomeKind
+from chalicelib.domain.status import ErrorCode
 from chalicelib.services.previews import Preview, Sample, SentTest
+from chalicelib.services.text_checks import TextCheck
 
 
 class ZonePreviewOut(Schema):
@@ -21,9 +25,35 @@ class SampleOut(Schema):
     """The text as one client would read it."""
 
     client: Id
-    text: str | None = Field(description="null if the client lacks an attribute that the text needs")
+    text: str | None = Field(description="null if this client would get no message")
     length: int | None
     missing: str | None = Field(description="That attribute")
+    error_code: ErrorCode | None = Field(description="Why this client would get no message")
+
+
+class LackedValueOut(Schema):
+    """An attribute that the text asks for and that selected clients lack."""
+
+    name: str
+    clients: int = Field(description="How many of the selected lack it")
+    has_default: bool = Field(description="true: the text has a default for them")
+    nearest: str | None = Field(description="The known name that was probably meant, if no selected client has this one")
+
+
+class TextOut(Schema):
+    """The text over all selected clients."""
+
+    failing: int = Field(description="How many would get no message, because they lack a value")
+    lacked: list[LackedValueOut]
+    known_names: list[str] = Field(description="Names of attributes that the selected clients have")
+    encoding: Literal["GSM-7", "UCS-2"] = Field(description="With the longest values")
+    length: int = Field(description="Characters with the longest values; an upper bound")
+    units: int = Field(description="Septets (GSM-7: `^{}\\[~]|€` take two) or 16-bit units (UCS-2)")
+    segments: int = Field(description="SMS that it takes: 160 septets or 153 of each part, 70 units or 67 of each part")
+    ucs2_because: str | None = Field(
+        description="The first character that GSM-7 lacks", examples=["U+0430 CYRILLIC SMALL LETTER A"]
+    )
+    too_long: bool = Field(description="true: with the longest values it is longer than a text may be")
 
 
 class PreviewOut(Schema):
@@ -33,6 +63,7 @@ class PreviewOut(Schema):
     do_not_contact: int = Field(description="How many of them are to be left alone")
     zones: list[ZonePreviewOut]
     sample: SampleOut | None
+    text: TextOut
 
 
 class TestSendIn(Schema):
@@ -62,11 +93,33 @@ def show_preview(found: Preview) -> PreviewOut:
         for zone in found.zones
     ]
     sample = None if found.sample is None else _show_sample(found.sample)
-    return PreviewOut(clients=found.clients, do_not_contact=found.do_not_contact, zones=zones, sample=sample)
+    return PreviewOut(
+        clients=found.clients, do_not_contact=found.do_not_contact, zones=zones, sample=sample, text=_show_text(found.text)
+    )
+
+
+def _show_text(found: TextCheck) -> TextOut:
+    lacked = [
+        LackedValueOut(name=each.name, clients=each.clients, has_default=each.has_default, nearest=each.nearest)
+        for each in found.lacked
+    ]
+    return TextOut(
+        failing=found.failing,
+        lacked=lacked,
+        known_names=list(found.known_names),
+        encoding=found.longest.encoding,
+        length=found.longest.characters,
+        units=found.longest.units,
+        segments=found.longest.segments,
+        ucs2_because=found.longest.odd_name,
+        too_long=found.longest_is_too_long,
+    )
 
 
 def _show_sample(sample: Sample) -> SampleOut:
-    return SampleOut(client=sample.client, text=sample.text, length=sample.length, missing=sample.missing)
+    return SampleOut(
+        client=sample.client, text=sample.text, length=sample.length, missing=sample.missing, error_code=sample.error
+    )
 
 
 def show_test(sent: SentTest) -> TestSendOut:

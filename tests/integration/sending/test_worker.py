@@ -235,7 +235,7 @@ def test_nothing_is_sent_when_the_answer_would_come_after_the_end(world: World) 
 def test_a_text_with_a_hole_is_never_sent(world: World) -> None:
     world.add_clients(1, name="Olga")
     world.add_clients(1, first=1)
-    mailing = world.write(text="Dear ${name}, ${gift|a surprise} waits")
+    mailing = world.write(text="Dear ${name}, ${gift|a surprise} waits", confirmed=True)
     done = world.finish(mailing.id)
     assert (done.counts["sent"], done.counts["failed"]) == (1, 1)
     assert list(world.provider.texts.values()) == ["Dear Olga, a surprise waits"]

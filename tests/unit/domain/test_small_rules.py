@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from chalicelib.domain import life_cycle
 from chalicelib.domain.backoff import MAX_RETRY_AFTER, delay
 from chalicelib.domain.errors import ConflictError
-from chalicelib.domain.personal_text import MissingValueError, TextError, placeholders, render
+from chalicelib.domain.personal_text import MissingValueError, TextError, fill, placeholders, render
 from chalicelib.domain.selection import Selection
 from chalicelib.domain.status import MailingStatus
 
@@ -73,7 +73,7 @@ def test_any_text_is_understood_or_refused(text: str) -> None:
         names = placeholders(text)
     except TextError:
         return
-    assert render(text, dict.fromkeys(names, "x")) is not None
+    assert fill(text, dict.fromkeys(names, "x")) is not None
 
 
 def test_conflicts_say_which_states_allow_it() -> None:

@@ -9,7 +9,10 @@
     const value = id => document.getElementById(id)?.value ?? "";
     const query = new URLSearchParams({ codes: value("filter_operator_codes"), tags: value("filter_tags"), owner: value("owner_id") });
     const answer = await fetch(`${place.dataset.url}?${query}`).catch(() => null);
-    if (answer?.ok && !answer.redirected) place.textContent = (await answer.json()).text;
+    if (!answer?.ok || answer.redirected) return;
+    const found = await answer.json();
+    place.textContent = found.text;
+    document.dispatchEvent(new CustomEvent("selection-values", { detail: found.values ?? [{}] }));
   }
   fields.forEach(field => field.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(ask, 300); }));
   ask();

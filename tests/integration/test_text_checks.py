@@ -1,0 +1,103 @@
+"""What a preview says of a text over all selected clients, and when a mailing asks before it starts."""
+
+import pytest
+
+from chalicelib.domain.errors import ConfirmationRequiredError, InvalidInputError
+from chalicelib.services import mailings, previews
+from chalicelib.services.previews import Preview
+from tests.world import World
+
+
+def preview(world: World, text: str, **more: object) -> Preview:
+    mailing = world.write(text=text, draft=True, **more)
+    return previews.preview(world.engine, world.owner, mailing.id, clock=world.clock)
+
+
+@pytest.fixture
+def clients(world: World) -> World:
+    """Three with a name, one of which has a gift; a blank name; none at all; and one who is not selected."""
+    world.add_clients(2, name="Olga", tags=["vip"])
+    world.add_clients(1, first=2, name="Анна-Мария", gift="tea", tags=["vip"])
+    world.add_clients(1, first=3, name=" \u200b", tags=["vip"])
+    world.add_clients(1, first=4, tags=["vip"])
+    world.add_clients(1, first=5, Name="x")
+    return world
+
+
+def test_who_lacks_what_is_counted_over_all_selected_clients(clients: World) -> None:
+    found = preview(clients, "Dear ${name}, ${gift|a surprise} ${gift}", filter_tags=("VIP",)).text
+    assert {each.name: (each.clients, each.has_default, each.unknown) for each in found.lacked} == {
+        "name": (2, False, False),
+        "gift": (4, False, False),
+    }
+    assert found.failing == 4
+    assert list(found.known_names) == ["gift", "name"]
+
+
+def test_an_unknown_name_is_told_with_the_nearest(clients: World) -> None:
+    [lacked] = preview(clients, "Dear ${nmae}", filter_tags=("vip",)).text.lacked
+    assert (lacked.name, lacked.clients, lacked.unknown, lacked.nearest) == ("nmae", 5, True, "name")
+    [lacked] = preview(clients, "Dear ${Name|friend}", filter_tags=("vip",)).text.lacked
+    assert (lacked.unknown, lacked.nearest, lacked.has_default) == (True, "name", True)
+
+
+def test_a_text_that_is_nothing_without_values_fails_for_who_has_none(clients: World) -> None:
+    found = preview(clients, " ${name|} ${gift|}", filter_tags=("vip",)).text
+    assert found.failing == 2
+    assert preview(clients, "Hello ${name|}", filter_tags=("vip",)).text.failing == 0
+
+
+def test_the_size_is_of_the_longest_values(clients: World) -> None:
+    found = preview(clients, "x" * 60 + "${name|}", filter_tags=("vip",)).text.longest
+    assert (found.encoding, found.characters, found.segments, found.odd) == ("UCS-2", 70, 1, "А")
+    found = preview(clients, "x" * 61 + "${name|}", filter_tags=("vip",)).text.longest
+    assert (found.segments, found.odd_name) == (2, "U+0410 CYRILLIC CAPITAL LETTER A")
+    plain = preview(clients, "x" * 156 + "${Name|}").text.longest
+    assert (plain.encoding, plain.segments) == ("GSM-7", 1)
+
+
+def test_a_shorter_value_that_is_not_gsm_counts(world: World) -> None:
+    world.add_clients(1, name="x" * 100)
+    world.add_clients(1, first=1, name="Я" * 40)
+    found = preview(world, "x" * 40 + "${name}").text.longest
+    assert (found.encoding, found.segments) == ("UCS-2", 2)
+
+
+def test_starting_and_scheduling_ask_before_clients_get_nothing(clients: World) -> None:
+    text = "Dear ${nmae}"
+    with pytest.raises(ConfirmationRequiredError, match=r"lack a value: 6; lacked values: nmae \(do you mean name\?\)"):
+        clients.write(text=text)
+    draft = clients.write(text=text, draft=True)
+    engine, owner, clock = clients.engine, clients.owner, clients.clock
+    with pytest.raises(ConfirmationRequiredError):
+        mailings.start(engine, owner, draft.id, clock=clock)
+    with pytest.raises(ConfirmationRequiredError):
+        mailings.edit(engine, owner, draft.id, {"draft": False}, clock=clock)
+    assert mailings.get(engine, owner, draft.id).status == "draft"
+    scheduled = mailings.edit(engine, owner, draft.id, {"draft": False}, confirmed=True, clock=clock)
+    assert scheduled.status == "scheduled"
+    mailings.edit(engine, owner, draft.id, {"name": "other"}, clock=clock)
+    with pytest.raises(ConfirmationRequiredError):
+        mailings.edit(engine, owner, draft.id, {"text": "Hello ${nmae}"}, clock=clock)
+    mailings.edit(engine, owner, draft.id, {"text": "Hello ${nmae|friend}"}, clock=clock)
+    done = clients.finish(draft.id)
+    assert (done.counts["sent"], done.counts["failed"]) == (6, 0)
+
+
+def test_texts_that_come_to_nothing_or_too_much_are_final_with_a_reason(world: World) -> None:
+    world.add_clients(1, nick=" ")
+    world.add_clients(1, first=1, nick="x" * 500)
+    world.add_clients(1, first=2, nick="ok")
+    mailing = world.write(text="${nick|}" * 5, confirmed=True)
+    done = world.finish(mailing.id)
+    assert (done.counts["sent"], done.counts["failed"]) == (1, 2)
+    assert list(world.provider.texts.values()) == ["ok" * 5]
+    codes = world.sql("SELECT error_code, error_detail, attempts FROM message WHERE status = 4 ORDER BY id")
+    assert [tuple(code) for code in codes] == [("empty_text", None, 0), ("text_too_long", "2500 characters", 0)]
+
+
+@pytest.mark.parametrize("text", ["   ", "\u200b", "\n", "\u2800", "\ufeff"])
+def test_a_text_with_nothing_visible_is_refused_when_it_is_written(world: World, text: str) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        world.write(text=text, draft=True)
+    assert [(error.field, error.code) for error in refused.value.errors] == [("text", "blank")]
