@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
@@ -127,10 +128,50 @@ class Settings(BaseModel):
             raise ValueError("RUN_LEASE_SECONDS must be longer than RUN_BUDGET_SECONDS")
         return self
 
+    @model_validator(mode="after")
+    def the_provider_can_be_called(self) -> Self:
+        """Find out now what would fail, or leak, at every call. Messages hold no value: a URL may carry a password."""
+        token = self.provider_token.get_secret_value()
+        if not _visible(token):
+            raise ValueError("PROVIDER_TOKEN must be visible ASCII characters, without spaces or line ends")
+        if not self.provider_url:
+            return self
+        try:
+            parts = urlsplit(self.provider_url)
+            complete = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            complete = False
+        if not complete or parts.username is not None or parts.query or parts.fragment or not _visible(self.provider_url):
+            raise ValueError("PROVIDER_URL must be https://host[:port][/path], without user name, query or fragment")
+        if parts.scheme == "http" and not self._stays_here(parts.hostname):
+            raise ValueError(
+                "PROVIDER_URL must begin with https:// outside the stage local: token, phones and texts would go in clear"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def the_database_is_reached_over_tls(self) -> Self:
+        """Outside the stage local, no data goes in clear."""
+        try:
+            host = urlsplit(self.database_url.get_secret_value()).hostname
+        except ValueError:
+            return self  # the engine says what is wrong with it
+        if self.database_tls == "off" and host and not self._stays_here(host):
+            raise ValueError("DATABASE_TLS must be verify outside the stage local")
+        return self
+
+    def _stays_here(self, host: str | None) -> bool:
+        """Is what goes to this host in clear not seen by anybody else? At the stage local, all hosts are of one machine."""
+        return self.stage == "local" or host in ("127.0.0.1", "::1", "localhost")
+
     @property
     def lease_seconds(self) -> float:
         """How long a worker may hold a message, in seconds."""
         return self.lease_deadlines * self.provider_deadline_seconds
+
+
+def _visible(value: str) -> bool:
+    return value.isascii() and value.isprintable() and " " not in value
 
 
 def _secret(secret_id: str) -> dict[str, Any]:

@@ -37,6 +37,11 @@ from local.errors import LocalError
 from local.template import complaints
 
 ROOT = Path(__file__).resolve().parent.parent
+_ENCRYPTED = {
+    "AllowedPattern": r"https://.+|http://(127\.0\.0\.1|localhost)([:/].*)?",
+    "ConstraintDescription": "must begin with https://",
+}
+"""What ProviderUrl must be outside the stage local; the functions refuse anything else, too."""
 STAGES = ("local", "dev", "prod")
 CODE = ("app.py", "chalicelib")
 # Beside the code in the zip, as they are beside it here.
@@ -173,6 +178,8 @@ def _template(path: Path, stage: str) -> dict[str, Any]:
     """The SAM template as JSON can hold it: Chalice leaves YAML aliases in it."""
     template: dict[str, Any] = yaml.safe_load(path.read_text())
     template["Parameters"]["Stage"]["Default"] = stage
+    if stage != "local":
+        template["Parameters"]["ProviderUrl"] |= _ENCRYPTED
     return template
 
 

@@ -80,6 +80,20 @@ def test_the_queues_wait_six_times_as_long_as_their_functions(template: dict[str
         assert resources[queue]["Properties"]["VisibilityTimeout"] >= 6 * timeout
 
 
+@pytest.mark.parametrize(
+    ("url", "taken"),
+    [
+        ("https://provider.example/api", True),
+        ("http://provider.example", False),
+        ("http://127.0.0.1.example", False),
+        ("http://127.0.0.1:1", True),
+    ],
+)
+def test_messages_go_to_the_provider_over_tls(template: dict[str, Any], url: str, taken: bool) -> None:
+    pattern = template["Parameters"]["ProviderUrl"]["AllowedPattern"]
+    assert (re.fullmatch(pattern, url) is not None) == taken
+
+
 def test_every_parameter_says_what_it_is_for(template: dict[str, Any]) -> None:
     assert [name for name, item in template["Parameters"].items() if not item.get("Description")] == []
     assert [name for name, item in template["Parameters"].items() if "Default" not in item] == ["ProviderUrl"]
