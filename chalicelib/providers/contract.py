@@ -1,5 +1,6 @@
 """The contract of the original service's external API, and what its answers mean."""
 
+import base64
 import json
 import ssl
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from chalicelib.domain.http_status import rule_of
 from chalicelib.domain.outcome import Outcome, OutcomeKind
 from chalicelib.observability import log_exception
 from chalicelib.providers.base import Outgoing
-from chalicelib.providers.transport import Transport, retry_after
+from chalicelib.providers.transport import NoAnswerError, Session, SocketAdapter, retry_after
 
 _CALLED_AGAIN = frozenset({OutcomeKind.NOT_DELIVERED, OutcomeKind.THROTTLED, OutcomeKind.UNEXPECTED_REFUSAL})
 
@@ -18,7 +19,7 @@ _CALLED_AGAIN = frozenset({OutcomeKind.NOT_DELIVERED, OutcomeKind.THROTTLED, Out
 class HttpProvider:
     """`POST {base}/v1/send/{message id}` with a bearer token and `{"id": int, "phone": int, "text": str}`.
 
-    Accepted is HTTP 200 with `{"code": 0, "message": "OK"}`. See Transport for `threads`, `deadline`, `idle_seconds` and `tls`.
+    Accepted is HTTP 200 with `{"code": 0, "message": "OK"}`. See SocketAdapter for `threads`, `deadline`, `idle_seconds` and `tls`.
     """
 
     def __init__(
@@ -32,23 +33,38 @@ class HttpProvider:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Accept": "application/json"}
-        self._transport = Transport(base_url, headers, threads=threads, deadline=deadline, idle_seconds=idle_seconds, tls=tls)
+        base_url = base_url.rstrip("/")
+        self._adapter = SocketAdapter(base_url, threads=threads, deadline=deadline, idle_seconds=idle_seconds, tls=tls)
+        self._session = Session(base_url, headers, self._adapter)
 
     def send(self, message: Outgoing) -> Outcome:
         """See Provider. Redirects are answers, not something to follow."""
         try:
             content = {"id": message.id, "phone": int(message.phone.removeprefix("+")), "text": message.text}
-            answer = self._transport.post(f"/v1/send/{message.id}", json.dumps(content).encode())
-            if isinstance(answer, Outcome):
-                return answer
-            return classify(answer.status, _parsed(answer.body), retry_after(answer.headers, datetime.now(UTC)))
+            answer = self._session.call(f"/v1/send/{message.id}", json.dumps(content).encode())
+            return classify(answer.status_code, _parsed(answer.content), retry_after(answer.headers, datetime.now(UTC)))
+        except NoAnswerError as error:
+            return error.outcome
         except Exception as error:  # noqa: BLE001 - one odd answer is the trouble of one message
             log_exception("provider_call_failed", message_id=message.id)
             return Outcome(OutcomeKind.UNKNOWN, type(error).__name__)
 
     def close(self) -> None:
         """Close the idle connections."""
-        self._transport.close()
+        self._session.close()
+
+
+def expires_at(token: str) -> float | None:
+    """Return the `exp` of a bearer token that is a JWT (seconds since 1970); None if it is none, or says nothing of its end."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        expires = claims.get("exp")
+    except (ValueError, AttributeError, RecursionError):
+        return None
+    return float(expires) if type(expires) in (int, float) else None
 
 
 def classify(status: int, body: object, retry_after: float | None = None) -> Outcome:
@@ -66,7 +82,7 @@ def classify(status: int, body: object, retry_after: float | None = None) -> Out
     return Outcome(kind, detail, retry_after if kind in _CALLED_AGAIN else None)
 
 
-def _parsed(body: bytes | None) -> object:
+def _parsed(body: bytes) -> object:
     """Return the JSON of a body; None if it is none, or says one thing twice."""
     try:
         return json.loads(body, object_pairs_hook=_object) if body else None

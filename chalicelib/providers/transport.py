@@ -1,7 +1,8 @@
-"""POST requests to one address: kept connections, one deadline for the whole call, bounded answers.
+"""requests with an adapter of our own: kept connections, one deadline for the whole call, bounded answers.
 
-The requests go over sockets of our own, because three things must be known that HTTP clients hide: how many bytes of a request were
-handed to the socket, whether a connection is fit for another request, and how much time is left at each step. h11 parses the answers.
+Its own adapter hides three things that must be known here: how many bytes of a request were handed to the socket, whether a connection
+is fit for another request, and how much time is left at each step. It also reads what nobody needs: the targets of redirects, cookies.
+So the adapter keeps its own sockets, and h11 parses the answers.
 """
 
 import re
@@ -13,15 +14,16 @@ import zlib
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import certifi
 import h11
+import requests
+from requests.adapters import BaseAdapter
 
 from chalicelib.domain.backoff import MAX_RETRY_AFTER
 from chalicelib.domain.outcome import Outcome, OutcomeKind
@@ -47,17 +49,12 @@ _ABOUT_THE_CONNECTION: Final = frozenset({408, 421})
 _GZIP_OR_ZLIB: Final = zlib.MAX_WBITS | 32
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A final answer. `body` is None if it was not read, is not whole, is too long or cannot be decoded.
+class NoAnswerError(requests.RequestException):
+    """There is no answer; `outcome` says what that means for the message."""
 
-    Of an answer from 300 on, nothing but the status needs to be well-formed; `headers` are empty if they are not.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    """By name in lower case; of a repeated header, the first value."""
-    body: bytes | None = None
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.detail)
+        self.outcome = outcome
 
 
 class BrokenAnswerError(Exception):
@@ -80,7 +77,7 @@ class _Connection:
         """Bytes of the current request that the socket took."""
 
     def write(self, data: bytes, ends: float) -> None:
-        self.written = 0
+        """Hand a request, or what is left of it, to the socket."""
         while self.written < len(data):
             self._socket.settimeout(_left(ends))
             self.written += self._socket.send(data[self.written :])
@@ -91,7 +88,8 @@ class _Connection:
         return self._socket.recv(_PIECE)
 
     def rest(self) -> None:
-        """Note that the connection is idle from now on."""
+        """Note that the connection is idle from now on, and that its next request begins at nought."""
+        self.written = 0
         self._rests_since = (time.monotonic(), time.time())
 
     def worn(self, idle_seconds: float) -> bool:
@@ -120,13 +118,37 @@ class _Connection:
             self._socket.close()
 
 
-class Transport:
-    """Sends POST requests to paths below one address. Threads may share it."""
+class Session(requests.Session):
+    """A session for one address, whose redirects are answers and nothing to follow. Threads may share it."""
+
+    def __init__(self, base_url: str, headers: Mapping[str, str], adapter: "SocketAdapter") -> None:
+        super().__init__()
+        self.trust_env = False  # no proxy and no .netrc of the environment gets between us and the provider
+        self.headers.clear()
+        self.headers.update({"Accept-Encoding": "identity", **headers})
+        self._base = base_url
+        self.mount(base_url, adapter)
+        # Prepared once: merging headers, cookies and hooks anew for every call costs more than the rest of it.
+        self._template = self.prepare_request(requests.Request("POST", base_url))
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Leave the Location unread, whatever it holds."""
+
+    def call(self, path: str, body: bytes) -> requests.Response:
+        """POST a body to a path below the address. Raises NoAnswerError, and nothing else for whatever comes back."""
+        request = self._template.copy()
+        request.url = self._base + path
+        request.body = body
+        request.headers["Content-Length"] = str(len(body))
+        return self.send(request, allow_redirects=False, stream=True, proxies={})
+
+
+class SocketAdapter(BaseAdapter):
+    """Carries requests to one address over sockets of its own. Threads may share it."""
 
     def __init__(
         self,
         base_url: str,
-        headers: Mapping[str, str],
         *,
         threads: int,
         deadline: float,
@@ -134,38 +156,41 @@ class Transport:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         """`deadline` (seconds) is that of a whole call. A connection that was idle for longer than `idle_seconds` is not used again."""
+        super().__init__()
         parts = urlsplit(base_url)
+        self._authority = parts.netloc
         self._host = parts.hostname or ""
         self._tls = (tls or _trusting_public_roots()) if parts.scheme == "https" else None
         self._port = parts.port or (443 if self._tls else 80)
-        self._path = parts.path.rstrip("/")
-        self._headers = [("Host", parts.netloc.rpartition("@")[2]), ("Accept-Encoding", "identity"), *headers.items()]
         self._deadline = deadline
         self._idle_seconds = idle_seconds
         self._idle: deque[_Connection] = deque()
         self._most_idle = threads
         self._distrusted_until = 0.0
 
-    def post(self, path: str, body: bytes) -> Answer | Outcome:
-        """Return the answer, or the outcome of a call that got none. Never raises."""
+    def send(self, request: requests.PreparedRequest, *_: Any, **_options: Any) -> requests.Response:
+        """Return the final answer; raise NoAnswerError if there is none. What a session may ask for besides is fixed here.
+
+        The content is empty if it was not read, is not whole, is too long or cannot be decoded. Of an answer from 300 on, nothing but
+        the status needs to be well-formed; its headers are empty if they are not.
+        """
         ends = time.monotonic() + self._deadline
         connection = None
         try:
-            request, parser = self._encoded(path, body)
-            connection = self._kept_and_written(request, ends)
-            if connection is None:
-                connection = self._connected(ends)
-                connection.write(request, ends)
+            encoded, parser = self._encoded(request)
+            connection = self._kept_and_begun(encoded, ends) or self._connected(ends)
+            connection.write(encoded, ends)
             answer, reusable = self._received(connection, parser, ends)
-        except Exception as error:  # noqa: BLE001 - whatever foreign bytes bring about ends this call and no more
+        except Exception as error:  # whatever foreign bytes bring about ends this call, and no more
             outcome = _outcome_without_answer(error, 0 if connection is None else connection.written)
             if connection is not None:
                 connection.close()
-            return outcome
+            raise NoAnswerError(outcome) from error
         if reusable:
             self._keep(connection)
         else:
             connection.close()
+        answer.request, answer.url = request, str(request.url)
         return answer
 
     def close(self) -> None:
@@ -177,29 +202,26 @@ class Transport:
     def __del__(self) -> None:
         self.close()  # a provider is given up when its configuration is read again
 
-    def _encoded(self, path: str, body: bytes) -> tuple[bytes, h11.Connection]:
+    def _encoded(self, request: requests.PreparedRequest) -> tuple[bytes, h11.Connection]:
         parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD)
-        headers = [*self._headers, ("Content-Length", str(len(body)))]
-        request = parser.send(h11.Request(method="POST", target=self._path + path, headers=headers)) or b""
-        request += parser.send(h11.Data(data=body)) or b""
+        headers = [("Host", self._authority), *request.headers.items()]
+        target = "/" + str(request.url).split("/", 3)[3]
+        encoded = parser.send(h11.Request(method=str(request.method), target=target, headers=headers)) or b""
+        encoded += parser.send(h11.Data(data=request.body)) or b""  # type: ignore[arg-type] # call() gives bytes
         parser.send(h11.EndOfMessage())
-        return request, parser
+        return encoded, parser
 
-    def _kept_and_written(self, request: bytes, ends: float) -> _Connection | None:
-        """Return a kept connection that took the request; None if no kept one takes a byte of it."""
+    def _kept_and_begun(self, request: bytes, ends: float) -> _Connection | None:
+        """Return a kept connection that took the request or a part of it; None if no kept one takes a byte."""
         while True:
             try:
                 connection = self._idle.popleft()
             except IndexError:
                 return None
             if self._fit(connection):
-                try:
+                with suppress(OSError):
                     connection.write(request, ends)
-                except OSError:
-                    if connection.written:  # not a case for another connection any more
-                        connection.close()
-                        raise
-                else:
+                if connection.written:
                     return connection
             connection.close()
 
@@ -250,7 +272,7 @@ class Transport:
             connected.close()
             raise
 
-    def _received(self, connection: _Connection, parser: h11.Connection, ends: float) -> tuple[Answer, bool]:
+    def _received(self, connection: _Connection, parser: h11.Connection, ends: float) -> tuple[requests.Response, bool]:
         """Return the final answer, and whether its connection may carry another request.
 
         It may not if anything about the answer is in doubt: interim answers before it, bytes after it, an unclear or unread body.
@@ -264,18 +286,18 @@ class Transport:
                 raise BrokenAnswerError("no answer")
         except _BROKEN:
             if line := _DECISIVE.match(received):
-                return Answer(int(line[1]), {}), False
+                return _response(int(line[1])), False
             raise
         headers = _readable_headers(head)
         body = None if _unread(head) else _body(parser, reading)
         if body is None:
-            return Answer(head.status_code, headers), False
+            return _response(head.status_code, headers), False
         left_over = bool(parser.trailing_data[0])
         if left_over:
             self._distrust()
         done = parser.our_state is h11.DONE and parser.their_state is h11.DONE
         reusable = done and not interim and not left_over and head.status_code not in _ABOUT_THE_CONNECTION
-        return Answer(head.status_code, headers, _decoded(body, headers)), reusable
+        return _response(head.status_code, headers, _decoded(body, headers)), reusable
 
 
 class _Reading:
@@ -315,6 +337,14 @@ def _skip_interim(reading: _Reading) -> tuple[bytes, bool]:
             break
         received += piece
     return received, skipped
+
+
+def _response(status: int, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> requests.Response:
+    made = requests.Response()
+    made.status_code = status
+    made.headers.update(headers or {})
+    made._content = body or b""
+    return made
 
 
 def _next_event(parser: h11.Connection, reading: _Reading) -> object:
@@ -405,7 +435,7 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
 
     None without the header, or if it holds neither.
     """
-    value = headers.get("retry-after", "").strip()
+    value = headers.get("Retry-After", "").strip()
     if not value or len(value) > 100:
         return None
     if value.isascii() and value.isdigit():

@@ -103,4 +103,4 @@ def test_a_drip_is_cut_at_the_deadline_of_the_whole_call(server: Server, head: b
     ],
 )
 def test_retry_after(value: str, seconds: float | None) -> None:
-    assert retry_after({"retry-after": value}, datetime(2026, 6, 1, 12, tzinfo=UTC)) == seconds
+    assert retry_after({"Retry-After": value}, datetime(2026, 6, 1, 12, tzinfo=UTC)) == seconds

@@ -110,18 +110,10 @@ print(json.dumps([sorted(first), sorted(name for name in sys.modules if name.sta
 _DATABASE = {"sqlalchemy", "pg8000", "scramp", "asn1crypto"}
 _SETTINGS = {"pydantic", "pydantic_core"}
 _AWS = {"boto3", "botocore", "urllib3", "jmespath", "dateutil"}
-_PROVIDER = {"h11", "certifi"}
+_PROVIDER = {"requests", "urllib3", "h11"}
 _PANEL = {"starlette", "starlette_admin", "mangum", "jinja2", "babel"}
 _PASSWORDS = {"argon2"}
-_HEAVY = (
-    _DATABASE
-    | _SETTINGS
-    | _AWS
-    | _PROVIDER
-    | _PANEL
-    | _PASSWORDS
-    | {"requests", "alembic", "mako", "phonenumbers", "cffi", "anyio"}
-)
+_HEAVY = _DATABASE | _SETTINGS | _AWS | _PROVIDER | _PANEL | _PASSWORDS | {"alembic", "mako", "phonenumbers", "cffi", "anyio"}
 # What each function has loaded before its first answer: no more of the heavy packages than it works with.
 LOADS = {
     "api_handler": _DATABASE | _SETTINGS,
