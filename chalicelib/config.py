@@ -138,7 +138,7 @@ class Settings(BaseModel):
             return self
         try:
             parts = urlsplit(self.provider_url)
-            complete = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+            complete = parts.scheme in ("http", "https") and bool((parts.hostname or "").encode("idna")) and parts.port != 0
         except ValueError:
             complete = False
         if not complete or parts.username is not None or parts.query or parts.fragment or not _visible(self.provider_url):

@@ -1,5 +1,6 @@
 """What the Lambda function `send_messages` does with its events."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
@@ -10,6 +11,7 @@ from chalicelib import aws
 from chalicelib.config import settings
 from chalicelib.observability import log_exception, warn
 from chalicelib.providers import configured
+from chalicelib.providers.contract import expires_at
 from chalicelib.sending.worker import PoisonError, WorkerTools, give_back, parse_chunk, send_chunk
 from chalicelib.storage.engine import engine, read_by_index
 
@@ -37,6 +39,9 @@ def send(event: dict[str, Any], context: Any) -> dict[str, Any]:
     No provider failure escapes: a function that fails makes Lambda throttle the queue. Only a chunk whose claim or record could not
     reach the database is reported as failed.
     """
+    expires = expires_at(settings().provider_token.get_secret_value())
+    if expires is not None and expires < time.time():
+        _forget_configuration()  # it was renewed while this process was frozen: the first chunk need not find that out
     failed = [record["messageId"] for record in event["Records"] if not _send_one(record, context)]
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 

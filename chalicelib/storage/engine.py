@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from chalicelib.config import Settings, settings
 from chalicelib.storage.prepared import PreparingConnection, prepare
 
+PING_SECONDS = 3.0
 RDS_ROOTS = Path(__file__).with_name("rds-ca.pem")
 UNIQUE_VIOLATION = "23505"
 FOREIGN_KEY_VIOLATION = "23503"
@@ -69,7 +70,12 @@ def _ping(connection: Any) -> bool:
     SQLAlchemy's own ping for pg8000 leaves a BEGIN behind it: a later switch to autocommit then has no effect, and what was written
     "at once" is rolled back when the connection returns to the pool. And pg8000 lets a reset connection's error of the socket
     through as it is, which SQLAlchemy does not know for a sign of death.
+
+    It waits a few seconds and not the whole time of a statement: where a network forgot an idle connection without a word, no answer
+    ever comes, and the first statement after a pause would pay for it.
     """
+    patience = connection._usock.gettimeout()
+    connection._usock.settimeout(min(patience or PING_SECONDS, PING_SECONDS))
     connection.autocommit = True
     try:
         connection.cursor().execute("SELECT 1")
@@ -77,6 +83,7 @@ def _ping(connection: Any) -> bool:
         return False
     finally:
         connection.autocommit = False
+    connection._usock.settimeout(patience)
     return True
 
 

@@ -4,12 +4,15 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
+from chalicelib.config import read_settings
 from chalicelib.services import mailings
+from chalicelib.storage import engine
 from tests.faults.database_proxy import DatabaseProxy
 from tests.faults.function import FunctionProcess, Trap
 from tests.faults.rig import Rig, ids_of, statuses
@@ -272,3 +275,26 @@ def test_19_cancel_holds_while_the_database_fails_over(rig: Rig) -> None:
     rig.world.clock.advance(seconds=6)
     found = rig.settled(mailing_id)
     assert (found.calls, statuses(found)) == (0, {"cancelled": 20})
+
+
+def test_an_idle_connection_that_a_network_forgot_costs_seconds_and_no_statement(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What forgets it says nothing: no answer comes to the first question after the pause."""
+    monkeypatch.setattr(engine, "PING_SECONDS", 0.3)
+    gateway = DatabaseProxy(rig.server.port)
+    url = make_url(rig.environment["DATABASE_URL"]).set(port=gateway.port)
+    made = engine.build_engine(read_settings(dict(rig.environment) | {"DATABASE_URL": url.render_as_string(hide_password=False)}))
+    try:
+        with made.connect() as connection:
+            [[first, usual]] = connection.execute(text("SELECT pg_backend_pid(), 1")).all()
+        gateway.lose("SELECT 1", "question", "silence")
+        begun = monotonic()
+        with made.connect() as connection:
+            assert connection.execute(text("SELECT pg_backend_pid()")).scalar_one() != first
+            assert connection.connection.dbapi_connection._usock.gettimeout() == 30, "statements have their own time"  # type: ignore[union-attr]
+        assert gateway.lost == usual
+        assert monotonic() - begun < 15, "and not the 30 s that a statement may take"
+    finally:
+        made.dispose()
+        gateway.close()

@@ -46,7 +46,15 @@ def test_provider_urls_that_are_taken(stage: str, url: str) -> None:
             "https://user:hush@provider.example",
             "https://a b/",
         ),
-        *("https://provider.example/?key=hush", "https://provider.example/#x", "https://[", "https://x:99999", "https://x:port"),
+        *(
+            "https://provider.example/?key=hush",
+            "https://provider.example/#x",
+            "https://[",
+            "https://x:99999",
+            "https://x:port",
+            "https://a..b",
+            "https://.b",
+        ),
         *("https://provider.example\n", "https://\u0430.example", "javascript:alert(1)"),
     ],
 )
