@@ -104,6 +104,8 @@ class Settings(BaseModel):
     """Failures of one name from one place within the window; ten times that from one address; docs/security.md has the sums."""
     known_place_days: Count = 90
     """How long an address or a browser stays known to a user after the last login there."""
+    second_factor_for_superusers: bool = False
+    """Must superusers log in with a one-time code? Who has none can do nothing but set it up."""
     test_sends_per_hour: Count = 20
     """Test messages that one user may send within an hour, over all mailings."""
     audit_days: Annotated[int, Field(ge=30)] = 400

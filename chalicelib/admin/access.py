@@ -19,7 +19,7 @@ from chalicelib.auth import browser_session
 from chalicelib.auth.throttle import Limit, TooManyAttemptsError
 from chalicelib.config import settings
 from chalicelib.domain.access import Principal
-from chalicelib.services import sessions
+from chalicelib.services import second_factor, sessions
 from chalicelib.services.logins import LoginError, LoginRules, limit_of
 from chalicelib.storage.engine import engine
 
@@ -78,6 +78,10 @@ class Access(AuthProvider):
         if principal is None:
             return None
         request.state.principal = principal
+        if second_factor.must_enrol(engine(), principal):
+            request.state.must_enrol = True
+            caller.current().user_id = principal.user_id
+            return None  # which leaves the pages that need no login, and the one where it is set up
         caller.current().user_id = principal.user_id
         return AdminUser(principal.username)
 
@@ -85,14 +89,18 @@ class Access(AuthProvider):
         """The form, and what becomes of it."""
         request.state.shows_login_form = True
         if request.method != "POST":
+            if hasattr(request.state, "must_enrol"):
+                return RedirectResponse(str(request.url_for("admin:second-factor")), status_code=HTTPStatus.SEE_OTHER)
             if hasattr(request.state, "principal"):
                 return RedirectResponse(_target(request), status_code=HTTPStatus.SEE_OTHER)
             return templates.TemplateResponse(request=request, name="login.html")
         form = await request.form()
-        username, password = str(form.get("username") or ""), str(form.get("password") or "")
+        username, password, code = (str(form.get(name) or "") for name in ("username", "password", "code"))
         try:
             device, browser = device_of(request) or secrets.token_urlsafe(32), request.headers.get("user-agent", "")
-            secret = sessions.log_in(engine(), username, password, address_of(request), _rules(), browser, device=device)
+            secret = sessions.log_in(
+                engine(), username, password, address_of(request), _rules(), browser, device=device, code=code
+            )
         except LoginError as error:
             return _refused(request, templates, HTTPStatus.UNAUTHORIZED, said(str(error)))
         except TooManyAttemptsError as error:

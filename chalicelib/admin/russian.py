@@ -468,6 +468,47 @@ MESSAGES: dict[str, str] = {
     "deleted": "удалить",
     "test_send": "тестовая отправка",
     "at most %(n)s test messages an hour": "не больше %(n)s тестовых сообщений в час",
+    # Second factor
+    "Second factor": "Второй фактор",
+    "One-time code": "Одноразовый код",
+    "Only if you have set up a second factor; a recovery code will do, too.": (
+        "Только если вы настроили второй фактор; подойдёт и код восстановления."
+    ),
+    "Logging in then takes your password and a code from an app on your phone.": (
+        "Тогда для входа нужны пароль и код из приложения на вашем телефоне."
+    ),
+    "Scan this picture with an authenticator app, or type the key into it.": (
+        "Отсканируйте картинку приложением-аутентификатором или введите в него ключ."
+    ),
+    "Type the six digits that the app shows.": "Введите шесть цифр, которые показывает приложение.",
+    "QR code with the key below": "QR-код с ключом, указанным ниже",
+    "Code from the app": "Код из приложения",
+    "Turn on": "Включить",
+    "Turn off": "Выключить",
+    "The second factor is on.": "Второй фактор включён.",
+    "The second factor is off.": "Второй фактор выключен.",
+    "Recovery codes left: %(n)s": "Осталось кодов восстановления: %(n)s",
+    "Code for new recovery codes": "Код, чтобы получить новые коды восстановления",
+    "New recovery codes": "Новые коды восстановления",
+    "Code for turning it off": "Код, чтобы выключить",
+    "Your recovery codes. They are shown this once: keep them in a safe place.": (
+        "Ваши коды восстановления. Они показываются один раз: сохраните их в надёжном месте."
+    ),
+    "Each replaces the app's code at one login.": "Каждый заменяет код приложения при одном входе.",
+    "Remove second factor": "Убрать второй фактор",
+    "For a user who has lost phone and recovery codes. All sessions of this user end.": (
+        "Для пользователя, потерявшего телефон и коды восстановления. Все его сеансы завершатся."
+    ),
+    "The second factor was removed.": "Второй фактор убран.",
+    "second_factor_on": "второй фактор включён",
+    "second_factor_off": "второй фактор выключен",
+    "the second factor is on already": "второй фактор уже включён",
+    "this user has no second factor": "у этого пользователя нет второго фактора",
+    "this is not the code that the app shows now": "это не тот код, который приложение показывает сейчас",
+    "this code is wrong, or was used before": "код неверен или уже использован",
+    "a one-time code is needed: this one is missing, wrong, or was used before": (
+        "нужен одноразовый код: его нет, он неверен или уже использован"
+    ),
     # Personal data
     "Personal data": "Персональные данные",
     "Export: all that is known of this phone, as a JSON file.": "Выгрузка: всё, что известно об этом телефоне, файлом JSON.",

@@ -32,6 +32,7 @@ from chalicelib.admin.pages.client_import import ImportPage
 from chalicelib.admin.pages.dashboard import Dashboard
 from chalicelib.admin.pages.data import DataPage
 from chalicelib.admin.pages.persons import PersonsPage
+from chalicelib.admin.pages.second_factor import SecondFactorPage
 from chalicelib.admin.pages.tokens import TokensPage
 from chalicelib.admin.views.audit import AuditView
 from chalicelib.admin.views.clients import ClientView
@@ -132,14 +133,14 @@ def build_site() -> Starlette:
         static_dir=str(files("chalicelib.admin") / "static"),
         index_view=Dashboard(),
         theme=_Theme(),
-        auth_provider=Access(allow_routes=["icons"]),
+        auth_provider=Access(allow_routes=["icons", "second-factor"]),
         secret_key=_secret_key(),
         i18n_config=I18nConfig(default_locale=LANGUAGES[0], language_switcher=list(LANGUAGES)),
         timezone_config=TimezoneConfig(use_user_locale_timezone=False),  # base.html does
         export_config=ExportConfig(max_rows=_EXPORT_ROWS),
     )
     lists = (MailingView, ClientView, MessageView, DoNotContactView)
-    for view in (*lists, ImportPage, PersonsPage, UserView, AuditView, TokensPage, AccountPage, DataPage):
+    for view in (*lists, ImportPage, PersonsPage, UserView, AuditView, TokensPage, AccountPage, SecondFactorPage, DataPage):
         admin.add_view(view())
     admin.routes.insert(0, Route("/static/icons.css", _icons, name="icons"))
     app = Starlette()

@@ -8,14 +8,15 @@ from sqlalchemy import Connection, Engine
 from chalicelib.auth.passwords import verify_password
 from chalicelib.auth.throttle import Limit, TooManyAttemptsError, admit, succeeded
 from chalicelib.auth.tokens import fresh
-from chalicelib.config import Settings
+from chalicelib.config import Settings, settings
 from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
 from chalicelib.domain.characters import canonical
 from chalicelib.domain.errors import ConflictError, ServiceError
-from chalicelib.services import audit
+from chalicelib.services import audit, second_factor
 from chalicelib.services.audit import Event
-from chalicelib.storage import tokens, users
+from chalicelib.storage import tokens, user_edits, users
+from chalicelib.storage.clock import database_clock as clock
 from chalicelib.storage.engine import autocommit
 
 _LOGIN = "login"
@@ -26,6 +27,20 @@ class LoginError(ServiceError):
 
     def __init__(self) -> None:
         super().__init__("no user has this name and password")
+
+
+class CodeNeededError(LoginError):
+    """The password is right; the one-time code is missing, wrong, or was used before."""
+
+    def __init__(self) -> None:
+        ServiceError.__init__(self, "a one-time code is needed: this one is missing, wrong, or was used before")
+
+
+class EnrolmentNeededError(LoginError):
+    """A superuser has to set the second factor up first, which only the panel can do."""
+
+    def __init__(self) -> None:
+        ServiceError.__init__(self, "superusers need a second factor here: set it up in the admin panel first")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +85,21 @@ def limit_of(chosen: Settings) -> Limit:
     return Limit(chosen.login_max_failures, chosen.login_window_seconds, chosen.known_place_days)
 
 
-def login(source: Engine, username: str, password: str, address: str, rules: LoginRules) -> IssuedToken:
+def login(source: Engine, username: str, password: str, address: str, rules: LoginRules, code: str = "") -> IssuedToken:
     """Return a new token for the user. Raises LoginError, TooManyAttemptsError, or ConflictError for who has too many tokens.
 
     A program that logs in at each start never gets there: at the limit the login token that was not used for longest ends.
     """
-    user_id = checked(source, username, password, address, rules.limit)
+    user_id = checked(source, username, password, address, rules.limit, code=code)
+    with autocommit(source) as connection:
+        user = user_edits.find(connection, user_id)
+        if (
+            settings().second_factor_for_superusers
+            and user
+            and user.is_superuser
+            and not second_factor.is_on(connection, user_id)
+        ):
+            raise EnrolmentNeededError
     with source.begin() as connection:
         if not users.lock(connection, user_id):
             raise LoginError
@@ -90,8 +114,10 @@ def too_many_tokens(limit: int) -> ConflictError:
     return ConflictError(f"a user has at most {limit} tokens: revoke one first")
 
 
-def checked(source: Engine, username: str, password: str, address: str, limit: Limit, *, device: str = "") -> int:
-    """The id of the active user with this name and password, tried from `address`, perhaps in a browser known as `device`.
+def checked(source: Engine, username: str, password: str, address: str, limit: Limit, *, device: str = "", code: str = "") -> int:
+    """The id of the active user with this name, password and one-time code (if the user has a second factor).
+
+    It was tried from `address`, perhaps in a browser known as `device`.
 
     Raises LoginError, or TooManyAttemptsError.
     """
@@ -111,15 +137,20 @@ def checked(source: Engine, username: str, password: str, address: str, limit: L
     if not verify_password(user.password_hash if user else None, password) or user is None or not user.is_active:
         _record(source, Event.LOGIN_FAILED, user_id)
         raise LoginError
+    with autocommit(source) as connection:
+        right = not second_factor.is_on(connection, user.id) or second_factor.use(connection, user.id, code, clock(connection))
+    if not right:
+        _record(source, Event.LOGIN_FAILED, user.id, code="wrong" if code else "missing")
+        raise CodeNeededError
     _record(source, Event.LOGIN_OK, user.id)
     succeeded(source, attempt)
     return user.id
 
 
-def _record(source: Engine, event: Event, user_id: int | None) -> None:
+def _record(source: Engine, event: Event, user_id: int | None, **details: str) -> None:
     # Of a name that no user has nothing is kept: people type passwords into that field.
     with autocommit(source) as connection:
-        audit.record(connection, event, user_id=user_id)
+        audit.record(connection, event, user_id=user_id, **details)
 
 
 def logout(source: Engine, principal: Principal, token_id: int) -> None:

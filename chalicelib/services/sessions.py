@@ -20,10 +20,18 @@ _ADDRESS = 45
 
 
 def log_in(
-    source: Engine, username: str, password: str, address: str, rules: LoginRules, user_agent: str = "", *, device: str = ""
+    source: Engine,
+    username: str,
+    password: str,
+    address: str,
+    rules: LoginRules,
+    user_agent: str = "",
+    *,
+    device: str = "",
+    code: str = "",
 ) -> str:
     """Return the secret of a new session. Raises LoginError, or TooManyAttemptsError."""
-    user_id = checked(source, username, password, address, rules.limit, device=device)
+    user_id = checked(source, username, password, address, rules.limit, device=device, code=code)
     secret = secrets.token_urlsafe(32)
     browser = "".join(each for each in user_agent if each.isprintable())[:_USER_AGENT]
     new = NewSession(user_id, digest(secret), rules.token_lifetime, address[:_ADDRESS], browser)

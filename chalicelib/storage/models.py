@@ -340,6 +340,26 @@ class History(Base):
     changes: Mapped[dict[str, Any]] = mapped_column(server_default=sql_text("'{}'"))
 
 
+class SecondFactor(Base):
+    """The secret of a user's authenticator app. It counts once a code has confirmed it; no code before `last_step` is taken again."""
+
+    __tablename__ = "second_factor"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+    secret: Mapped[str] = mapped_column(String(64))
+    confirmed_at: Mapped[datetime | None]
+    last_step: Mapped[int] = mapped_column(BigInteger, server_default=sql_text("0"))
+
+
+class RecoveryCode(Base):
+    """What logs a user in once without the app. Only its SHA-256 is stored."""
+
+    __tablename__ = "recovery_code"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), primary_key=True)
+    code_sha256: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+
+
 class ErasedPhone(Base):
     """The keyed hash of a phone whose person was erased, while something of the owner's still has to recognise it."""
 

@@ -19,7 +19,7 @@ from chalicelib.auth.passwords import MAX_LENGTH
 from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
 from chalicelib.domain.paging import Slice
-from chalicelib.services import accounts, tokens
+from chalicelib.services import accounts, second_factor, tokens
 from chalicelib.services.accounts import Account
 from chalicelib.services.history import Kind
 from chalicelib.storage.engine import engine
@@ -122,6 +122,20 @@ class UserView(ServiceView):
         with shown_as_alert():
             accounts.set_password(engine(), principal_of(request), int(pk), str(form.get("password") or ""))
         flash(request, gettext("The password was changed."), "success")
+
+    @row_action(
+        name="second-factor",
+        text=_("Remove second factor"),
+        confirmation=_("For a user who has lost phone and recovery codes. All sessions of this user end."),
+        icon_class="fa-solid fa-mobile-screen",
+        submit_btn_text=_("Remove second factor"),
+        exclude_from_list=True,
+    )
+    async def remove_second_factor(self, request: Request, pk: Any) -> None:
+        """Lets a user who has lost it log in without."""
+        with shown_as_alert():
+            second_factor.reset(engine(), principal_of(request), int(pk))
+        flash(request, gettext("The second factor was removed."), "success")
 
     def heading(self, obj: Any) -> str:
         """The name."""

@@ -26,6 +26,9 @@ class LoginIn(Schema):
 
     username: str = Field(min_length=1, max_length=limits.USERNAME_LENGTH, examples=["anna"])
     password: str = Field(min_length=1, max_length=1024, examples=["correct horse battery"])
+    code: str = Field(
+        default="", max_length=40, description="The one-time code of a user with a second factor, or a recovery code"
+    )
 
 
 class LoginOut(Schema):
@@ -96,7 +99,7 @@ def _issued(call: Call[LoginIn, NoQuery]) -> IssuedToken:
     chosen = call.settings
     rules = LoginRules(timedelta(days=chosen.token_days), logins.limit_of(chosen), chosen.tokens_per_user)
     try:
-        return logins.login(call.engine, call.body.username, call.body.password, call.source_ip, rules)
+        return logins.login(call.engine, call.body.username, call.body.password, call.source_ip, rules, call.body.code)
     except logins.LoginError as error:
         raise ApiError(HTTPStatus.UNAUTHORIZED, str(error), headers={"WWW-Authenticate": "Token"}) from None
     except TooManyAttemptsError as error:
