@@ -1,5 +1,6 @@
 """The front door passes on what it gets, and says clearly when nothing is behind it."""
 
+import contextlib
 import http.client
 import json
 import socket
@@ -108,3 +109,56 @@ def test_an_endpoint_that_is_gone_is_a_502(connection: http.client.HTTPConnectio
     connection.request("POST", "/api/v1/client", b"{}")
     answer = connection.getresponse()
     assert (answer.status, json.loads(answer.read())["code"]) == (502, "bad_gateway")
+
+
+def exchange(connection: http.client.HTTPConnection, raw: bytes) -> list[tuple[int, bytes]]:
+    """Every answer to these bytes, until the front door hangs up or says no more."""
+    with socket.create_connection((connection.host, connection.port), timeout=5) as peer:
+        peer.sendall(raw)
+        peer.settimeout(1)
+        stream, found = peer.makefile("rb"), []
+        with contextlib.suppress(TimeoutError):
+            while line := stream.readline():
+                status, length = int(line.split()[1]), 0
+                while header := stream.readline().strip().lower():
+                    if header.startswith(b"content-length:"):
+                        length = int(header.split(b":")[1])
+                found.append((status, stream.read(length)))
+        return found
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"Content-Length: abc",
+        b"Content-Length: -1",
+        b"Content-Length: +3",
+        b"Content-Length: 3, 3",
+        b"Content-Length: 3\r\nContent-Length: 40",
+        b"Content-Length: 40\r\nTransfer-Encoding: chunked",
+        b"Transfer-Encoding: chunked, identity",
+        b"Content-Length: 99999999999999999999999",
+    ],
+)
+def test_a_body_that_could_be_read_in_two_ways_is_refused(connection: http.client.HTTPConnection, framing: bytes) -> None:
+    """And what may hide behind it is no request of its own."""
+    hidden = b"GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n"
+    answers = exchange(connection, b"POST /api/v1/client HTTP/1.1\r\nHost: x\r\n" + framing + b"\r\n\r\nabc" + hidden)
+    assert [status for status, _ in answers] in ([400], []), answers
+    assert not any(b"hidden" in body for _, body in answers)
+
+
+@pytest.mark.parametrize("coding", [b"chunked", b"Chunked", b"CHUNKED"])
+def test_a_chunked_body_arrives_whole_however_it_is_spelt(connection: http.client.HTTPConnection, coding: bytes) -> None:
+    head = b"POST /api/v1/client HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: " + coding + b"\r\n\r\n"
+    (answer,) = exchange(connection, head + b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
+    seen = json.loads(answer[1])
+    assert (answer[0], seen["body"], seen["headers"]["Content-Length"]) == (201, "abcde", "5")
+    assert "Transfer-Encoding" not in seen["headers"]
+
+
+def test_an_unknown_method_and_a_body_without_end_are_refused(connection: http.client.HTTPConnection) -> None:
+    ((status, body),) = exchange(connection, b"TRACE / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert (status, json.loads(body)["code"]) == (405, "method_not_allowed")
+    connection.request("POST", "/api/v1/client", b"x" * (11 * 2**20))
+    assert connection.getresponse().status == 413
