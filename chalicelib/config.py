@@ -115,6 +115,7 @@ class Settings(BaseModel):
     test_clients_enabled: bool = True
     """Are /add-users and /del-users open? Never in prod."""
     cors_origins: str = ""
+    """Sites whose pages may call the API from a browser: origins with commas between them, or `*`."""
     public_url: str = ""
     message_id_base: Annotated[int, Field(ge=1, lt=2**52)] = 1
     """First message id of this stage: stages that share a provider account must not share keys."""

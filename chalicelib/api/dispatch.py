@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, get_origin
 
 from chalice import Response
 from chalice.app import Request
@@ -16,9 +16,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from chalicelib import caller
 from chalicelib.api.errors import ApiError, invalid, of_service, problem_of
-from chalicelib.api.operations import Call, NoBody, Operation, Reply, as_id, declared, takes_key
+from chalicelib.api.operations import Call, NoBody, Operation, Reply, Versioned, as_id, declared, takes_key
 from chalicelib.api.reading import MAX_BODY, MAX_PUBLIC_BODY, read_body, read_query
-from chalicelib.api.routes import Route
+from chalicelib.api.routes import Route, has_location
 from chalicelib.auth.tokens import Bearer, authenticate
 from chalicelib.config import ConfigurationError, Settings, settings
 from chalicelib.domain.errors import FieldCode, FieldError, ForbiddenError, ServiceError
@@ -29,7 +29,8 @@ from chalicelib.services.audit import Event
 from chalicelib.storage.engine import autocommit, engine
 from chalicelib.storage.idempotency import KeyPlace
 
-_CORS_HEADERS = "Authorization, Content-Type, Idempotency-Key"
+_CORS_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-Match"
+_CORS_EXPOSED = "Allow, ETag, Idempotent-Replayed, Location, Retry-After"
 _MAX_KEY = 200
 _MAX_PARAMETERS = 50
 _MADE = re.compile(r'{"id":(\d+)[,}]')
@@ -70,11 +71,20 @@ def _answer(request: Request, route: Route, path_values: Mapping[str, str]) -> R
         **{**asker.fields, **_subject(route, path_values, reply)},
     )
     body = reply.body if isinstance(reply.body, str) else json.dumps(reply.body, separators=(",", ":"))
-    headers: dict[str, str | list[str]] = {**_JSON_HEADERS, **reply.headers, **_ALWAYS, **cors}
+    made = _location(request, route, reply)
+    headers: dict[str, str | list[str]] = {**_JSON_HEADERS, **made, **reply.headers, **_ALWAYS, **cors}
     # Chalice would write `null` for a body of None.
     if request.method != "HEAD":
         return Response(body, headers, int(reply.status))
     return Response("", {**headers, "Content-Length": str(len(body.encode()))}, int(reply.status))
+
+
+def _location(request: Request, route: Route, reply: Reply) -> dict[str, str]:
+    """Where the one thing that was made is read, also when the answer is a repeated one."""
+    made = _MADE.match(reply.body) if reply.status == HTTPStatus.CREATED and isinstance(reply.body, str) else None
+    if made is None or not has_location(route):
+        return {}
+    return {"Location": f"{base_url(request, settings())}{route.path}/{made[1]}"}
 
 
 def _subject(route: Route, path_values: Mapping[str, str], reply: Reply) -> dict[str, Any]:
@@ -146,7 +156,8 @@ def _done(chosen: Operation, call: Call[Any, Any]) -> Reply:
     if given is None:
         return Reply(HTTPStatus.NO_CONTENT, "", {})
     body: BaseModel = given
-    return Reply(chosen.status, body.model_dump_json(), {})
+    etag = {"ETag": body.etag} if isinstance(body, Versioned) else {}
+    return Reply(chosen.status, body.model_dump_json(), etag)
 
 
 def _key(request: Request, route: Route, chosen: Operation, bearer: Bearer | None) -> KeyPlace | None:
@@ -191,7 +202,7 @@ def _bearer(request: Request) -> Bearer:
 
 
 def _call(request: Request, chosen: Operation, bearer: Bearer | None, path_values: Mapping[str, str]) -> Call[Any, Any]:
-    query_values = _query_values(request)
+    query_values = _query_values(request, chosen.query)
     current = settings()
     return Call(
         body=_body(request, chosen, public=bearer is None),
@@ -219,15 +230,21 @@ def _raw(request: Request) -> bytes:
     return body_of(request.to_original_event())
 
 
-def _query_values(request: Request) -> dict[str, str]:
+def _query_values(request: Request, schema: type[BaseModel]) -> dict[str, str | list[str]]:
+    """Each parameter with its value; with a list where the schema takes several."""
     found = request.query_params
     if found and len(found) > _MAX_PARAMETERS:
         raise ApiError(HTTPStatus.BAD_REQUEST, f"a query string has at most {_MAX_PARAMETERS} parameters")
-    values = {name: found.getlist(name) for name in found} if found else {}
-    twice = [FieldError(name, "given more than once", FieldCode.GIVEN_TWICE) for name, given in values.items() if len(given) > 1]
+    values: dict[str, list[str]] = {name: found.getlist(name) for name in found} if found else {}
+    lists = {name for name, field in schema.model_fields.items() if get_origin(field.annotation) is list}
+    twice = [
+        FieldError(name, "given more than once", FieldCode.GIVEN_TWICE)
+        for name, given in values.items()
+        if len(given) > 1 and name not in lists
+    ]
     if twice:
         raise invalid(*twice)
-    return {name: given[0] for name, given in values.items()}
+    return {name: given if name in lists else given[0] for name, given in values.items()}
 
 
 def _own_path(request: Request) -> str:
@@ -252,7 +269,11 @@ def _cors(request: Request) -> dict[str, str]:
     origin = request.headers.get("origin", "")
     if not origin or not allowed & {origin, "*"}:
         return {"Vary": "Origin"} if allowed else {}
-    found = {"Access-Control-Allow-Origin": origin, "Vary": "Origin", "Access-Control-Expose-Headers": "Allow, Retry-After"}
+    found = {
+        "Access-Control-Allow-Origin": origin,
+        "Vary": "Origin",
+        "Access-Control-Expose-Headers": _CORS_EXPOSED,
+    }
     if request.method == "OPTIONS":
         found |= {
             "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE",

@@ -18,6 +18,7 @@ from chalicelib.domain.errors import (
     NotFoundError,
     ServiceError,
     TooManyRequestsError,
+    VersionError,
 )
 
 
@@ -92,6 +93,7 @@ _OF_SERVICES: Mapping[type[ServiceError], HTTPStatus] = {
     NotFoundError: HTTPStatus.NOT_FOUND,
     ConflictError: HTTPStatus.CONFLICT,
     ForbiddenError: HTTPStatus.FORBIDDEN,
+    VersionError: HTTPStatus.PRECONDITION_FAILED,
     TooManyRequestsError: HTTPStatus.TOO_MANY_REQUESTS,
 }
 

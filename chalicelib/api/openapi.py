@@ -17,8 +17,9 @@ from typing import Any, get_args
 from pydantic import TypeAdapter
 
 from chalicelib.api.errors import CODES, Problem
-from chalicelib.api.operations import NoBody, NoQuery, Operation, Reply, declared, takes_key
-from chalicelib.api.routes import ROUTES, Route
+from chalicelib.api.examples import EXAMPLES
+from chalicelib.api.operations import NoBody, NoQuery, Operation, Reply, Versioned, declared, takes_key
+from chalicelib.api.routes import ROUTES, Route, has_location
 
 _REF = "#/components/schemas/{model}"
 _JSON = "application/json"
@@ -48,6 +49,7 @@ _ERROR_WORDS = {
     HTTPStatus.FORBIDDEN: "Not for this user, or not a path",
     HTTPStatus.NOT_FOUND: "No such thing, or another user's",
     HTTPStatus.CONFLICT: "Not in this state; the message says in which",
+    HTTPStatus.PRECONDITION_FAILED: "`If-Match` names another version: somebody has changed it since",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is of another type",
     HTTPStatus.UNPROCESSABLE_ENTITY: "Fields cannot be taken as they are",
@@ -57,8 +59,8 @@ _ERROR_WORDS = {
 }
 _GOOD_WORDS = {HTTPStatus.OK: "OK", HTTPStatus.CREATED: "Created", HTTPStatus.SEE_OTHER: "See other"}
 _PATH_SCHEMAS = {
-    "id": {"type": "integer", "format": "int64", "minimum": 1, "maximum": 2**63 - 1},
-    "status": {"type": "integer", "minimum": 1, "maximum": 5},
+    "id": {"type": "integer", "format": "int64", "minimum": 1, "maximum": 2**63 - 1, "examples": [1]},
+    "status": {"type": "integer", "minimum": 1, "maximum": 5, "examples": [1]},
 }
 _KEY_PARAMETER = {
     "name": "Idempotency-Key",
@@ -66,6 +68,15 @@ _KEY_PARAMETER = {
     "required": False,
     "description": "The same key with the same body gives the same answer for 24 hours, and does nothing twice",
     "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
+}
+
+
+_VERSION_PARAMETER = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "description": "The `ETag` that you read: if somebody has changed it since, nothing is written and the answer is 412",
+    "schema": {"type": "string", "pattern": r'^(\*|"[0-9a-f]{16}")$'},
 }
 
 
@@ -169,7 +180,10 @@ def _operation(route: Route, method: str, operation: Operation, schemas: _Schema
         body = schemas.of(operation.body, "validation")
         # A form is taken where a browser may send one. It is not told of: generators of clients stumble over a second kind of body.
         needed = type(None) not in get_args(operation.body)
-        found["requestBody"] = {"required": needed, "content": {_JSON: {"schema": body}}}
+        content = {"schema": body, "examples": {"default": {"value": EXAMPLES[route.handlers[method]]}}}
+        found["requestBody"] = {"required": needed, "content": {_JSON: content}}
+    if takes_version(method, operation):
+        found["parameters"].append(_VERSION_PARAMETER)
     return found
 
 
@@ -203,8 +217,33 @@ def _responses(route: Route, method: str, operation: Operation, schemas: _Schema
         good["headers"] = {"Location": {"schema": {"type": "string"}}}
     else:
         good["content"] = {operation.media: {"schema": {"type": "string"}}}
+    headers = _good_headers(route, method, operation)
+    if headers:
+        good["headers"] = {**good.get("headers", {}), **headers}
     errors = {error: {"$ref": f"#/components/responses/{_response_name(error)}"} for error in errors_of(route, method, operation)}
     return {str(int(key)): value for key, value in sorted({status: good, **errors}.items())}
+
+
+def _good_headers(route: Route, method: str, operation: Operation) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if operation.status is HTTPStatus.CREATED and has_location(route):
+        found["Location"] = {"schema": {"type": "string", "format": "uri"}, "description": "Where the one that was made is read"}
+    if takes_key(route, method, operation):
+        replayed = "`true` on an answer that was kept from the first call with this Idempotency-Key"
+        found["Idempotent-Replayed"] = {"schema": {"type": "string", "const": "true"}, "description": replayed}
+    if _is_versioned(operation):
+        found["ETag"] = {"schema": {"type": "string"}, "description": "The version of what can be written of it, for `If-Match`"}
+    return found
+
+
+def _is_versioned(operation: Operation) -> bool:
+    kinds = get_args(operation.answer) if isinstance(operation.answer, UnionType) else (operation.answer,)
+    return any(isinstance(kind, type) and issubclass(kind, Versioned) for kind in kinds)
+
+
+def takes_version(method: str, operation: Operation) -> bool:
+    """Is `If-Match` compared with the version of what is written?"""
+    return method in ("PUT", "PATCH") and _is_versioned(operation)
 
 
 def errors_of(route: Route, method: str, operation: Operation) -> set[HTTPStatus]:
@@ -225,6 +264,8 @@ def errors_of(route: Route, method: str, operation: Operation) -> set[HTTPStatus
         found |= {HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE}
     if takes_key(route, method, operation):
         found.add(HTTPStatus.CONFLICT)
+    if takes_version(method, operation):
+        found.add(HTTPStatus.PRECONDITION_FAILED)
     return found
 
 

@@ -4,12 +4,13 @@ A handler is `def create(call: Call[ClientIn, NoQuery]) -> ClientOut`, under `@o
 and the answer's are read from its annotations, and the OpenAPI document is made of the same declaration.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Generic, TypeVar, get_args, get_type_hints
+from typing import Any, Generic, Self, TypeVar, get_args, get_type_hints
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PrivateAttr
 from pydantic_core import PydanticUndefined
 from sqlalchemy import Engine
 
@@ -21,6 +22,7 @@ from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import NotFoundError
 
 MAX_ID = 2**63 - 1
+_VERSION = re.compile(r'"([0-9a-f]{16})"')
 
 
 class Schema(BaseModel):
@@ -32,6 +34,22 @@ class Schema(BaseModel):
     def named(self) -> dict[str, Any]:
         """The fields that the request named, with their values."""
         return {name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set}
+
+
+class Versioned(Schema):
+    """What is guarded against lost updates: its `ETag` changes with each field that can be written."""
+
+    _etag: str = PrivateAttr(default="")
+
+    def versioned(self, version: str) -> Self:
+        """The same, with its version."""
+        self._etag = f'"{version}"'
+        return self
+
+    @property
+    def etag(self) -> str:
+        """The value of the header, also that of `If-Match`."""
+        return self._etag
 
 
 _Partial = TypeVar("_Partial", bound=Schema)
@@ -86,7 +104,7 @@ class Call(Generic[Body, Query]):
     bearer: Bearer | None
     base_url: str
     path: str
-    query_values: Mapping[str, str]
+    query_values: Mapping[str, str | list[str]]
     headers: Mapping[str, str]
     source_ip: str
     engine: Engine
@@ -107,6 +125,14 @@ class Call(Generic[Body, Query]):
         if self.bearer is None:
             raise ApiError(HTTPStatus.UNAUTHORIZED, "a token is needed: Authorization: Token <token>")
         return self.bearer
+
+    @property
+    def expected(self) -> frozenset[str] | None:
+        """The versions that `If-Match` names; None: whatever it is."""
+        header = self.headers.get("if-match")
+        if header is None or header.strip() == "*":
+            return None
+        return frozenset(_VERSION.findall(header))
 
     def id_of(self, kind: str) -> int:
         """The id in the path; what cannot be one is a NotFoundError like an id that never was."""

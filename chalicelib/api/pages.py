@@ -6,7 +6,9 @@ from urllib.parse import urlencode
 
 from pydantic import Field
 
+from chalicelib.api.errors import invalid
 from chalicelib.api.operations import Call, QuerySchema, Schema
+from chalicelib.domain.errors import FieldCode, FieldError
 from chalicelib.domain.paging import Slice
 
 Cursor = Annotated[str, Field(pattern=r"^(after|before):[0-9]{1,18}$", examples=["after:7"])]
@@ -20,6 +22,24 @@ class PageQuery(QuerySchema):
     page_size: Annotated[int, Field(ge=1, le=MAX_PAGE)] | None = Field(default=None, description="How many, 50 if not said")
     cursor: Cursor | None = Field(default=None, description="Where the page begins (`after:`) or ends (`before:`), by id")
     ordering: Literal["id", "-id"] = Field(default="id", description="Oldest first, or (`-id`) newest first")
+
+
+class OwnedQuery(PageQuery):
+    """The same for things that have owners."""
+
+    owner: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = Field(
+        default=None, description="Whose; superusers may name any user, everyone else themselves"
+    )
+
+
+def owner_of(call: Call[object, OwnedQuery]) -> int | None:
+    """Whose things the list shows; None: everyone's. Raises ApiError for another user's where the asker is no superuser."""
+    asked = call.query.owner
+    if asked is None or call.principal.is_superuser:
+        return call.principal.owner_filter if asked is None else asked
+    if asked != call.principal.user_id:
+        raise invalid(FieldError("owner", "only a superuser may name another user", FieldCode.NOT_ALLOWED))
+    return asked
 
 
 class _HasId(Protocol):
@@ -84,4 +104,4 @@ def _link(call: Call[object, PageQuery], path: str | None, cursor: str | None) -
     if cursor is None:
         return None
     kept = {name: value for name, value in call.query_values.items() if name != "cursor"}
-    return f"{call.base_url}{path or call.path}?{urlencode({**kept, 'cursor': cursor}, safe=':')}"
+    return f"{call.base_url}{path or call.path}?{urlencode({**kept, 'cursor': cursor}, doseq=True, safe=':')}"

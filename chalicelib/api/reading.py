@@ -48,9 +48,10 @@ def read_body(raw: bytes, content_type: str, schema: Any, *, form: bool, most: i
     return validated(schema, found)
 
 
-def read_query(values: Mapping[str, str], schema: type[BaseModel]) -> Any:
+def read_query(values: Mapping[str, str | list[str]], schema: type[BaseModel]) -> Any:
     """The query parameters as `schema`. Raises ApiError."""
-    problems = _unfit_pairs(values.items(), "query")
+    pairs = [(name, each) for name, value in values.items() for each in ([value] if isinstance(value, str) else value)]
+    problems = _unfit_pairs(pairs, "query")
     if problems:
         raise invalid(*problems)
     return validated(schema, dict(values))

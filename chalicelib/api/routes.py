@@ -79,3 +79,8 @@ ROUTES: Final = (
     Route(f"{V1}/statistic-messages/{{status}}", {"GET": "statistics:one_status"}),
     Route(f"{V1}/messages-in-mailing/{{id}}", {"GET": "statistics:one_mailing"}),
 )
+
+
+def has_location(route: Route) -> bool:
+    """Can what this route makes be read by its id?"""
+    return any(other.path == f"{route.path}/{{id}}" and "GET" in other.handlers for other in ROUTES)

@@ -70,6 +70,13 @@ class ConfirmationRequiredError(ConflictError):
         self.errors = errors
 
 
+class VersionError(ServiceError):
+    """Somebody else has changed the thing since the asker read it."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"the {kind} was changed since you read it: read it again")
+
+
 class ForbiddenError(ServiceError):
     """The asker is known, and may not do this."""
 

@@ -1,6 +1,6 @@
 """Use cases around clients."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from dataclasses import replace as revised
 from typing import Any, TypedDict
@@ -15,6 +15,7 @@ from chalicelib.domain.characters import canonical
 from chalicelib.domain.errors import ConflictError, FieldCode, FieldError, InvalidInputError, NotFoundError
 from chalicelib.domain.paging import Slice
 from chalicelib.domain.phone import CountryError, PhoneError, operator_code, parse_phone
+from chalicelib.domain.versions import require_version, version
 from chalicelib.domain.zones import ZoneError, parse_time_zone
 from chalicelib.services import history
 from chalicelib.services.history import Change, Kind
@@ -91,19 +92,35 @@ def page(source: Engine, chosen: ClientFilter, part: Slice) -> list[ClientRow]:
         return clients.page(connection, chosen, part)
 
 
-def replace(source: Engine, principal: Principal, client_id: int, new: NewClient) -> ClientRow:
-    """Writes a client anew. Raises NotFoundError, InvalidInputError, ConflictError."""
+def version_of(row: ClientRow) -> str:
+    """The version of a client as stored."""
+    return version(_written(row))
+
+
+def _written(row: ClientRow) -> dict[str, Any]:
+    return {name: value for name, value in asdict(row).items() if name not in ("id", "created_at")}
+
+
+def replace(
+    source: Engine, principal: Principal, client_id: int, new: NewClient, *, expected: Collection[str] | None = None
+) -> ClientRow:
+    """Writes a client anew. Raises NotFoundError, InvalidInputError, ConflictError, VersionError if it is none of those `expected`."""
     new = normalized(new)
     _refuse_wrong(problems(new))
     new = revised(new, phone=canonical_phone(new))
     with source.begin() as connection:
-        return _rewrite(connection, principal, _locked(connection, principal, client_id), new)
+        row = _locked(connection, principal, client_id)
+        require_version("client", _written(row), expected)
+        return _rewrite(connection, principal, row, new)
 
 
-def change(source: Engine, principal: Principal, client_id: int, changes: ClientChanges) -> ClientRow:
+def change(
+    source: Engine, principal: Principal, client_id: int, changes: ClientChanges, *, expected: Collection[str] | None = None
+) -> ClientRow:
     """Changes what is named; a new phone without an operator code has it derived. Raises like `replace`."""
     with source.begin() as connection:
         row = _locked(connection, principal, client_id)
+        require_version("client", _written(row), expected)
         new = normalized(
             revised(NewClient(row.phone, row.time_zone, row.operator_code, tuple(row.tags), row.attributes), **changes)
         )

@@ -70,7 +70,13 @@ def _problems(entry: NewEntry, prefix: str) -> list[FieldError]:
 
 
 def page(
-    source: Engine, principal: Principal, phone: str | None, part: Slice, *, country: str | None = None
+    source: Engine,
+    principal: Principal,
+    phone: str | None,
+    part: Slice,
+    *,
+    country: str | None = None,
+    owner_id: int | None = None,
 ) -> list[DoNotContactRow]:
     """A slice of the asker's list (a superuser's: of everyone's), or the entry of one phone as typed. Raises InvalidInputError."""
     if phone is not None:
@@ -79,7 +85,7 @@ def page(
             raise InvalidInputError(*problems)
         phone = parse_phone(phone, country)
     with autocommit(source) as connection:
-        return do_not_contact.page(connection, principal.owner_filter, phone, part)
+        return do_not_contact.page(connection, principal.owner_filter or owner_id, phone, part)
 
 
 def get(source: Engine, principal: Principal, entry_id: int) -> DoNotContactRow:

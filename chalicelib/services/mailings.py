@@ -18,6 +18,7 @@ from chalicelib.domain.errors import ConflictError, FieldCode, FieldError, Inval
 from chalicelib.domain.paging import Slice
 from chalicelib.domain.selection import Selection
 from chalicelib.domain.status import MailingStatus, StartSource
+from chalicelib.domain.versions import require_version, version
 from chalicelib.domain.window import SendingTimes
 from chalicelib.services import history, schedules, text_checks
 from chalicelib.services.history import Change, Kind
@@ -97,9 +98,10 @@ def page(
     status: MailingStatus | None = None,
     starts_before: datetime | None = None,
     starts_after: datetime | None = None,
+    owner_id: int | None = None,
 ) -> list[MailingRecord]:
-    """A slice of the asker's mailings (a superuser's: everyone's) that pass the filter."""
-    chosen = MailingFilter(principal.owner_filter, status, starts_before, starts_after)
+    """A slice of the asker's mailings (a superuser's: everyone's, or `owner_id`'s) that pass the filter."""
+    chosen = MailingFilter(principal.owner_filter or owner_id, status, starts_before, starts_after)
     with autocommit(source) as connection:
         return mailing_reads.page(connection, chosen, part)
 
@@ -110,6 +112,7 @@ def edit(
     mailing_id: int,
     changes: Mapping[str, Any],
     *,
+    expected: Collection[str] | None = None,
     confirmed: bool = False,
     clock: Clock = database_clock,
 ) -> MailingRecord:
@@ -120,6 +123,7 @@ def edit(
     """
     with source.begin() as connection:
         row = _locked(connection, principal, mailing_id)
+        require_version("mailing", _written(row._mapping), expected)
         changed = _changed(row, _normalized(changes))
         if changed:
             status = MailingStatus(row.status)
@@ -135,6 +139,18 @@ def edit(
             _apply(connection, row, dict(changed), clock(connection))
             _note(connection, principal, mailing_id, changed.get("owner_id", row.owner_id), "update", differences)
     return _arranged(source, principal, mailing_id, clock)
+
+
+def version_of(record: MailingRecord) -> str:
+    """The version of a mailing as it was read: of what people write, not of how far it has come."""
+    return version(_written({**asdict(record), "owner_id": record.owner}))
+
+
+def _written(row: Mapping[Any, Any]) -> dict[str, Any]:
+    names = [each.name for each in fields(NewMailing) if each.name != "draft"]
+    return {name: list(row[name]) if name.startswith("filter_") else row[name] for name in names} | {
+        "draft": row["status"] == MailingStatus.DRAFT
+    }
 
 
 def _shown(row: AnyRow) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class ClientFilter:
     """Which clients a list is about; None asks for nothing."""
 
     owner_id: int | None = None
-    tag: str | None = None
+    tags: tuple[str, ...] = ()
     operator_code: str | None = None
     time_zone: str | None = None
     phone_prefix: str | None = None
@@ -133,7 +133,7 @@ _CLOSE_MESSAGES = text(
 def page(connection: Connection, chosen: ClientFilter, part: Slice) -> list[ClientRow]:
     """A slice of the clients that pass the filter."""
     statement = _owned(select(*_COLUMNS), chosen.owner_id)
-    if chosen.tag is not None:
+    if chosen.tags:
         return [ClientRow(*row) for row in rows_among(connection, statement, partial(_meet, chosen), Client.id, part)]
     prefix, value, rest = Client.time_zone, chosen.time_zone, replace(chosen, time_zone=None)
     if chosen.operator_code is not None:
@@ -150,12 +150,12 @@ def page(connection: Connection, chosen: ClientFilter, part: Slice) -> list[Clie
 def _meet(chosen: ClientFilter, columns: ColumnCollection[str, Any]) -> list[ColumnElement[bool]]:
     """The filter's conditions, but for the owner."""
     conditions = {
-        "tag": columns.tags.contains([chosen.tag]),
+        "tags": columns.tags.contains(list(chosen.tags)),
         "operator_code": columns.operator_code == chosen.operator_code,
         "time_zone": columns.time_zone == chosen.time_zone,
         "phone_prefix": columns.phone.startswith(chosen.phone_prefix or "", autoescape=True),
     }
-    return [condition for name, condition in conditions.items() if getattr(chosen, name) is not None]
+    return [condition for name, condition in conditions.items() if getattr(chosen, name) not in (None, ())]
 
 
 def _owned(statement: AnySelect, owner_id: int | None) -> AnySelect:

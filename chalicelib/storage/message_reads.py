@@ -8,7 +8,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from chalicelib.domain.paging import Slice
 from chalicelib.domain.status import MessageStatus
-from chalicelib.storage.models import Message, User
+from chalicelib.storage.models import Mailing, Message, User
 from chalicelib.storage.paging import AnySelect, rows_of, rows_of_few, rows_under
 
 
@@ -40,6 +40,10 @@ class MessageFilter:
     mailing_id: int | None = None
     client_id: int | None = None
     status: int | None = None
+    phone: str | None = None
+    error_code: str | None = None
+    sent_after: datetime | None = None
+    sent_before: datetime | None = None
 
 
 _COLUMNS = (
@@ -70,21 +74,32 @@ def page(connection: Connection, chosen: MessageFilter, part: Slice) -> list[Mes
     """A slice of the messages that pass the filter."""
     statement = _chosen(chosen)
     everyones = chosen.owner_id is None and chosen.mailing_id is None
-    if chosen.client_id is not None:
+    if chosen.client_id is not None or chosen.phone is not None:
         return [MessageRow(*row) for row in rows_of_few(connection, statement, Message.id, part)]
     if everyones and chosen.status is None:
         return [MessageRow(*row) for row in rows_of(connection, statement, Message.id, part)]
     users = User.__table__ if everyones else None
     if users is not None:
         statement = statement.where(Message.owner_id == users.c.id)
-    statuses = [int(status) for status in MessageStatus] if chosen.status is None else [chosen.status]
+    statuses = _statuses(chosen)
     return [MessageRow(*row) for row in rows_under(connection, statement, Message.status, statuses, Message.id, part, users)]
+
+
+def _statuses(chosen: MessageFilter) -> list[int]:
+    """The statuses that rows which pass the filter can have."""
+    if chosen.status is not None:
+        return [chosen.status]
+    if chosen.sent_after is not None or chosen.sent_before is not None:
+        return [int(MessageStatus.SENT)]
+    if chosen.error_code is not None:
+        return [int(MessageStatus.WAITING), int(MessageStatus.FAILED)]
+    return [int(status) for status in MessageStatus]
 
 
 def _chosen(chosen: MessageFilter) -> AnySelect:
     visible: ColumnElement[bool] = Message.deleted_at.is_(None)
     owner: ColumnElement[int] | InstrumentedAttribute[int] = Message.owner_id
-    if chosen.client_id is not None:
+    if chosen.client_id is not None or chosen.phone is not None:
         # A client has a message of each mailing at most, and the client's index finds them: these conditions are to match no other.
         visible, owner = visible.is_(True), Message.owner_id + 0
     statement = select(*_COLUMNS).where(visible)
@@ -92,6 +107,18 @@ def _chosen(chosen: MessageFilter) -> AnySelect:
         owner: chosen.owner_id,
         Message.mailing_id: chosen.mailing_id,
         Message.client_id: chosen.client_id,
-        Message.status: chosen.status if chosen.client_id is not None else None,
+        Message.status: chosen.status if chosen.client_id is not None or chosen.phone is not None else None,
+        Message.error_code: chosen.error_code,
     }
-    return statement.where(*(column == value for column, value in wanted.items() if value is not None))
+    statement = statement.where(*(column == value for column, value in wanted.items() if value is not None))
+    if chosen.phone is not None:
+        # By the unique key of mailing and phone, mailing by mailing: an index of phones alone would cost every message planned.
+        mailings = (
+            select(Mailing.id) if chosen.owner_id is None else select(Mailing.id).where(Mailing.owner_id == chosen.owner_id)
+        )
+        statement = statement.where(Message.phone == chosen.phone, Message.mailing_id.in_(mailings))
+    if chosen.sent_after is not None:
+        statement = statement.where(Message.sent_at >= chosen.sent_after)
+    if chosen.sent_before is not None:
+        statement = statement.where(Message.sent_at < chosen.sent_before)
+    return statement

@@ -119,7 +119,9 @@ def test_clients(filled: Engine, descending: bool, near: int, monkeypatch: pytes
     owner = everything[0].owner_id
     prefixes = [ANY, f"+7910000{owner}"]
     for owner_id, tag, code, zone, prefix in product([ANY, owner], [ANY, "a", "b"], [ANY, "910", "912"], [ANY, *ZONES], prefixes):
-        chosen = ClientFilter(owner_id=owner_id, tag=tag, operator_code=code, time_zone=zone, phone_prefix=prefix)
+        chosen = ClientFilter(
+            owner_id=owner_id, tags=() if tag is None else (tag,), operator_code=code, time_zone=zone, phone_prefix=prefix
+        )
         wanted = [
             each.id
             for each in everything

@@ -301,9 +301,9 @@ class Steps:
                 ClientFilter(OWNER),
                 ClientFilter(OWNER, time_zone="Etc/GMT-4"),
                 ClientFilter(OWNER, operator_code="907"),
-                ClientFilter(OWNER, tag="tag7"),
+                ClientFilter(OWNER, tags=("tag7",)),
             ):
-                needed = 6_000 if people.tag else 51
+                needed = 6_000 if people.tags else 51
                 self.run(engine, f"page {people}", partial(_clients, people, part), self.listed(needed))
         one = next(self.chunks)[0]
         self.run(engine, "a message", lambda c: [message_reads.find(c, OWNER, one), message_edits.lock(c, one)])

@@ -1,10 +1,12 @@
 """The packaged template: what SAM makes of it, and what must not be forgotten in it."""
 
+import json
 import re
 from typing import Any
 
 import pytest
 
+from chalicelib.api.errors import ProblemCode
 from chalicelib.observability import NAMESPACE, UNITS
 from local.conditions import decided
 from local.template import transformed as sam
@@ -59,6 +61,12 @@ def test_the_api_has_one_stage_and_its_deployment_holds_the_gateway_responses(tr
         headers = response["responseParameters"]
         assert headers["gatewayresponse.header.X-Content-Type-Options"] == "'nosniff'"
         assert headers["gatewayresponse.header.Strict-Transport-Security"].startswith("'max-age=")
+        assert headers["gatewayresponse.header.Cache-Control"] == "'no-store'"
+        allowed = headers["gatewayresponse.header.Access-Control-Allow-Origin"]
+        assert allowed == {"Fn::If": ["HasCors", "'*'", {"Ref": "AWS::NoValue"}]}, "as the functions: only where it is asked for"
+        body = json.loads(response["responseTemplates"]["application/json"])
+        assert body["code"] in {str(code) for code in ProblemCode}
+    assert responses["UNAUTHORIZED"]["responseParameters"]["gatewayresponse.header.WWW-Authenticate"] == "'Token'"
     assert not _of_type(transformed, "AWS::ApiGateway::GatewayResponse")
 
 

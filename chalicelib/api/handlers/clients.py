@@ -18,8 +18,8 @@ def page(call: Call[NoBody, ClientQuery]) -> Page[ClientOut]:
     """Your clients by page; a superuser sees everyone's."""
     query = call.query
     chosen = ClientFilter(
-        owner_id=call.principal.owner_filter,
-        tag=query.tag,
+        owner_id=pages.owner_of(call),
+        tags=tuple(query.tag),
         operator_code=query.operator_code,
         time_zone=query.time_zone,
         phone_prefix=query.phone_prefix,
@@ -48,14 +48,14 @@ def get(call: Call[NoBody, NoQuery]) -> ClientOut:
 def replace(call: Call[ClientIn, PhoneQuery]) -> ClientOut:
     """Every field is replaced; what is left out gets its default."""
     new = call.body.to_new(call.query.default_country)
-    return show(clients.replace(call.engine, call.principal, call.id_of("client"), new))
+    return show(clients.replace(call.engine, call.principal, call.id_of("client"), new, expected=call.expected))
 
 
 @operation("Change a client", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
 def change(call: Call[ClientPatch, PhoneQuery]) -> ClientOut:
     """What is named changes. A new phone without an operator code has it taken from the phone."""
     changes = call.body.to_changes(call.query.default_country)
-    return show(clients.change(call.engine, call.principal, call.id_of("client"), changes))
+    return show(clients.change(call.engine, call.principal, call.id_of("client"), changes, expected=call.expected))
 
 
 @operation("Delete a client", tag=_TAG)

@@ -27,6 +27,7 @@ def page(call: Call[NoBody, MailingQuery]) -> Page[MailingOut]:
         status=query.status,
         starts_before=query.starts_before,
         starts_after=query.starts_after,
+        owner_id=pages.owner_of(call),
     )
     return pages.shown(call, part, found, show)
 
@@ -119,4 +120,4 @@ def retry_failed(call: Call[NoBody, NoQuery]) -> MailingOut:
 
 def _edited(call: Call[object, ConfirmationQuery], changes: dict[str, Any]) -> MailingRecord:
     mailing_id, accept = call.id_of("mailing"), call.query.confirmed
-    return mailings.edit(call.engine, call.principal, mailing_id, changes, confirmed=accept)
+    return mailings.edit(call.engine, call.principal, mailing_id, changes, confirmed=accept, expected=call.expected)

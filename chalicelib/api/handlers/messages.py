@@ -26,7 +26,16 @@ _TAG = "messages"
 def page(call: Call[NoBody, MessageQuery]) -> Page[MessageOut]:
     """Messages of your mailings by page; a superuser sees everyone's."""
     query, part = call.query, pages.wanted(call)
-    chosen = MessageFilter(call.principal.owner_filter, query.mailing, query.client, query.status)
+    chosen = MessageFilter(
+        pages.owner_of(call),
+        query.mailing,
+        query.client,
+        query.status,
+        phone=query.phone,
+        error_code=query.error_code,
+        sent_after=query.sent_after,
+        sent_before=query.sent_before,
+    )
     return pages.shown(call, part, messages.page(call.engine, chosen, part), show)
 
 

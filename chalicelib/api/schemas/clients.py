@@ -5,15 +5,15 @@ from typing import Annotated, Any, cast
 from pydantic import Discriminator, Field, PlainValidator, WithJsonSchema
 from pydantic import Tag as Branch
 
-from chalicelib.api.operations import Schema, partial
-from chalicelib.api.pages import PageQuery
+from chalicelib.api.operations import Schema, Versioned, partial
+from chalicelib.api.pages import OwnedQuery
 from chalicelib.api.schemas.fields import Id, Moment, OperatorCode, Phone, PhoneIn, Tag, ZoneName
 from chalicelib.domain import limits
 from chalicelib.domain.personal_text import ATTRIBUTE_NAME
-from chalicelib.services.clients import ClientChanges, NewClient
+from chalicelib.services.clients import ClientChanges, NewClient, version_of
 from chalicelib.storage.clients import ClientRow
 
-MAX_AT_ONCE = 1_000
+MAX_AT_ONCE = limits.AT_ONCE
 
 AttributeName = Annotated[str, Field(max_length=limits.ATTRIBUTE_NAME_LENGTH, pattern=f"^{ATTRIBUTE_NAME}$")]
 
@@ -37,6 +37,21 @@ _ATTRIBUTE_SCHEMA = {
 AttributeValue = Annotated[str | int, PlainValidator(_attribute), WithJsonSchema(_ATTRIBUTE_SCHEMA)]
 
 
+# Names by `propertyNames`, values by `additionalProperties`: generators of clients lose what `patternProperties` says.
+Attributes = Annotated[
+    dict[AttributeName, AttributeValue],
+    Field(max_length=limits.ATTRIBUTES),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "propertyNames": {"pattern": f"^{ATTRIBUTE_NAME}$"},
+            "additionalProperties": _ATTRIBUTE_SCHEMA,
+            "maxProperties": limits.ATTRIBUTES,
+        }
+    ),
+]
+
+
 class ClientFields(Schema):
     """What can be written of a client."""
 
@@ -44,12 +59,8 @@ class ClientFields(Schema):
     time_zone: ZoneName
     operator_code: OperatorCode | None = Field(default=None, description="Taken from the phone unless given")
     tags: list[Tag] = Field(default=[], max_length=limits.TAGS)
-    attributes: dict[AttributeName, AttributeValue] = Field(
-        default={},
-        max_length=limits.ATTRIBUTES,
-        description="For personal texts: `${name}` in a mailing's text",
-        json_schema_extra={"additionalProperties": False},
-        examples=[{"name": "Анна"}],
+    attributes: Attributes = Field(
+        default={}, description="For personal texts: `${name}` in a mailing's text", examples=[{"name": "Анна", "visits": 3}]
     )
     owner: Id | None = Field(default=None, description="Superusers may name another user")
 
@@ -97,7 +108,7 @@ def _branch(value: Any) -> str:
 OneOrMany = Annotated[Annotated[ClientIn, Branch("one")] | Annotated[ClientsIn, Branch("many")], Discriminator(_branch)]
 
 
-class ClientOut(Schema):
+class ClientOut(Versioned):
     """A client."""
 
     id: Id
@@ -117,10 +128,10 @@ class ClientsOut(Schema):
     results: list[ClientOut]
 
 
-class ClientQuery(PageQuery):
+class ClientQuery(OwnedQuery):
     """Which clients."""
 
-    tag: Tag | None = None
+    tag: list[Tag] = Field(default=[], max_length=limits.TAGS, description="Has this tag; given several times: has all of them")
     operator_code: OperatorCode | None = None
     time_zone: ZoneName | None = None
     phone_prefix: Annotated[str, Field(min_length=1, max_length=16, pattern=r"^\+[0-9]*$", examples=["+7910"])] | None = None
@@ -137,4 +148,4 @@ def show(row: ClientRow) -> ClientOut:
         attributes=row.attributes,
         time_zone=row.time_zone,
         created_at=row.created_at,
-    )
+    ).versioned(version_of(row))

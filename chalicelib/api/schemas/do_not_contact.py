@@ -6,13 +6,13 @@ from pydantic import Discriminator, Field
 from pydantic import Tag as Branch
 
 from chalicelib.api.operations import Schema
-from chalicelib.api.pages import PageQuery
+from chalicelib.api.pages import OwnedQuery
 from chalicelib.api.schemas.fields import Country, Id, Moment, Phone, PhoneIn, known
 from chalicelib.domain import limits
 from chalicelib.services.do_not_contact import NewEntry
 from chalicelib.storage.do_not_contact import DoNotContactRow
 
-MAX_AT_ONCE = 1_000
+MAX_AT_ONCE = limits.AT_ONCE
 
 
 class DoNotContactIn(Schema):
@@ -58,7 +58,7 @@ class DoNotContactsOut(Schema):
     results: list[DoNotContactOut]
 
 
-class DoNotContactQuery(PageQuery):
+class DoNotContactQuery(OwnedQuery):
     """Which entries."""
 
     phone: PhoneIn | None = Field(default=None, description="Is this phone on the list? (`+` is `%2B` in a URL)")

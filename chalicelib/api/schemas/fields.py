@@ -46,7 +46,7 @@ def _time_of_day(value: Any) -> Any:
 
 
 def _utc(value: datetime) -> str:
-    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 Id = Annotated[int, Field(ge=1, le=BIG)]
@@ -65,9 +65,27 @@ TimeOfDay = Annotated[
 Moment = Annotated[
     datetime,
     PlainSerializer(_utc, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2030-05-01T06:00:00.000Z"]}),
+]
+"""An instant, shown in UTC with milliseconds and `Z`: always 24 characters."""
+
+
+def _moment(value: Any) -> Any:
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else value
+        if isinstance(found, datetime) and found.tzinfo is not None:
+            return found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError("a moment with its offset, like 2030-05-01T06:00:00Z")
+
+
+MomentIn = Annotated[
+    datetime,
+    BeforeValidator(_moment),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2030-05-01T06:00:00Z"]}),
 ]
-"""An instant, shown in UTC with `Z`."""
+"""The same as a parameter: with any offset."""
 
 
 def _phone(value: str) -> str:

@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from chalicelib.api.operations import QuerySchema, Schema, partial
-from chalicelib.api.pages import PageQuery
+from chalicelib.api.operations import QuerySchema, Schema, Versioned, partial
+from chalicelib.api.pages import OwnedQuery
 from chalicelib.api.schemas.fields import Id, Moment, OperatorCode, Tag, Template, TimeOfDay, WallTime, ZoneName
 from chalicelib.domain import limits
 from chalicelib.domain.counts import PARTS
 from chalicelib.domain.status import MailingStatus, StartSource
-from chalicelib.services.mailings import MailingRecord, NewMailing
+from chalicelib.services.mailings import MailingRecord, NewMailing, version_of
 
 
 class MailingFields(Schema):
@@ -83,7 +83,7 @@ class Counts(Schema):
     total: int = Field(description="The sum of the others: as many as the mailing has or will have messages")
 
 
-class MailingOut(Schema):
+class MailingOut(Versioned):
     """A mailing."""
 
     id: Id
@@ -116,7 +116,7 @@ class ConfirmationQuery(QuerySchema):
     )
 
 
-class MailingQuery(PageQuery):
+class MailingQuery(OwnedQuery):
     """Which mailings."""
 
     status: MailingStatus | None = None
@@ -147,4 +147,4 @@ def show(record: MailingRecord) -> MailingOut:
         finished_at=record.finished_at,
         created_at=record.created_at,
         counts=Counts(**counted, total=sum(counted.values())),
-    )
+    ).versioned(version_of(record))

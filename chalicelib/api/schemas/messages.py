@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from chalicelib.api.operations import Schema
-from chalicelib.api.pages import Page, PageQuery
-from chalicelib.api.schemas.fields import Id, Moment, Phone, known
+from chalicelib.api.pages import OwnedQuery, Page, PageQuery
+from chalicelib.api.schemas.fields import Id, Moment, MomentIn, Phone, known
 from chalicelib.api.schemas.mailings import MailingOut
 from chalicelib.domain.outcome import UNASKED, OutcomeKind
 from chalicelib.domain.status import ErrorCode, MessageStatus
@@ -31,7 +31,18 @@ _ERROR_CODES = (
     + ". null before the first failure and once it is sent"
 )
 _KINDS = "What the answer meant: " + ", ".join(f"`{kind}`" for kind in OutcomeKind if kind not in UNASKED)
-StatusNumber = Annotated[int, Field(ge=1, le=5, description="1 waiting, 2 sent, 3 expired, 4 failed, 5 cancelled")]
+StatusNumber = Annotated[
+    int,
+    Field(ge=1, le=5, description="1 waiting, 2 sent, 3 expired, 4 failed, 5 cancelled"),
+    WithJsonSchema(
+        {
+            "type": "integer",
+            "enum": [int(status) for status in MessageStatus],
+            "x-enum-varnames": [status.name for status in MessageStatus],
+            "description": "1 waiting, 2 sent, 3 expired, 4 failed, 5 cancelled",
+        }
+    ),
+]
 
 
 class MessageOut(Schema):
@@ -50,7 +61,7 @@ class MessageOut(Schema):
     sent_at: Moment | None
     last_attempted_at: Moment | None = Field(description="When the provider was last called; null before the first call")
     attempts: int
-    error_code: str | None = Field(description=_ERROR_CODES)
+    error_code: ErrorCode | None = Field(description=_ERROR_CODES)
     error_detail: str | None = Field(description="In the words of the provider or of the connection; holds no phone and no text")
 
 
@@ -99,12 +110,16 @@ class MessagePatch(Schema):
     status: Literal[1] | None = Field(default=None, description="1: try it again")
 
 
-class MessageQuery(PageQuery):
+class MessageQuery(OwnedQuery):
     """Which messages."""
 
     mailing: Id | None = None
     client: Id | None = None
     status: StatusNumber | None = None
+    phone: Phone | None = Field(default=None, description="The phone it goes or went to (`+` is `%2B` in a URL)")
+    error_code: ErrorCode | None = None
+    sent_after: MomentIn | None = Field(default=None, description="Sent at this moment or later")
+    sent_before: MomentIn | None = Field(default=None, description="Sent before this moment")
 
 
 class StatusStatistics(Schema):
@@ -152,7 +167,7 @@ def show(row: MessageRow) -> MessageOut:
         sent_at=row.sent_at,
         last_attempted_at=row.last_attempted_at,
         attempts=row.attempts,
-        error_code=row.error_code,
+        error_code=None if row.error_code is None else ErrorCode(row.error_code),
         error_detail=row.error_detail,
     )
 
