@@ -174,6 +174,7 @@ MESSAGES: dict[str, str] = {
     "Cancel the mailing": "Отменить рассылку",
     "Cancelled": "Отменено",
     "Cancelled: nothing more is sent.": "Отменена: больше ничего не отправляется.",
+    "Failed messages are being queued again.": "Неотправленные сообщения снова ставятся в очередь.",
     "Change password": "Сменить пароль",
     "Changes": "Изменения",
     "Client": "Клиент",

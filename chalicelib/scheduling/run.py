@@ -10,11 +10,12 @@ from sqlalchemy.exc import DBAPIError
 
 from chalicelib import aws
 from chalicelib.config import Settings
+from chalicelib.domain import life_cycle
 from chalicelib.domain.next_run import MailingState, next_run
 from chalicelib.domain.status import MailingStatus, MessageStatus, StartSource
 from chalicelib.observability import log
 from chalicelib.services import schedules
-from chalicelib.storage import gates, mailings, message_counts, messages, planning, zones
+from chalicelib.storage import gates, mailing_reads, mailings, message_counts, message_edits, messages, planning, zones
 from chalicelib.storage.clock import Clock, database_clock
 from chalicelib.storage.engine import UNIQUE_VIOLATION, autocommit, sqlstate
 from chalicelib.storage.mailings import RunMailing, RunTimes
@@ -44,6 +45,7 @@ class RunFigures:
     expired: int = 0
     cancelled: int = 0
     caught_up: int = 0
+    requeued: int = 0
     out_of_time: bool = False
 
 
@@ -64,12 +66,15 @@ class Run:
 
     def work(self) -> None:
         """All there is to do now, or as much as the budget allows."""
+        if self._mailing.deleting:
+            self._repeat(self._delete)
+            return
         if self._mailing.status is MailingStatus.CANCELLED:
             self._repeat(self._cancel)
             return
         self._prepare_zones()
         self._repeat(self._expire)
-        self._repeat(self._plan_and_dispatch)
+        self._repeat(self._work_on)
 
     def _repeat(self, step: Callable[[], bool]) -> None:
         while step():
@@ -105,11 +110,44 @@ class Run:
         self.figures.cancelled += done
         return done == size
 
-    def _plan_and_dispatch(self) -> bool:
-        # In turns: the first messages of a large mailing leave while the rest is still being planned.
+    def _delete(self) -> bool:
+        """Removes one slice of a deleted mailing, and the mailing with the last."""
+        with self._tools.engine.begin() as connection:
+            if mailings.lock(connection, self._mailing.id) is None:
+                return False
+            more = message_edits.remove(connection, self._mailing.id, self._settings.plan_slice)
+            if not more:
+                mailing_reads.remove(connection, self._mailing.id)
+        return more
+
+    def _work_on(self) -> bool:
+        # In turns: the first messages of a large mailing leave while the rest is still being planned, or queued again.
+        retried = self._retry()
         planned = self._plan()
         dispatched = self._dispatch()
-        return planned or dispatched
+        return retried or planned or dispatched
+
+    def _retry(self) -> bool:
+        """Queues one slice of failed messages again, if somebody asked for it; True if more is left."""
+        if self._mailing.retry is None:
+            return False
+        with self._tools.engine.begin() as connection:
+            mailing = mailings.lock(connection, self._mailing.id)
+            if mailing is None:
+                return False
+            self._mailing = mailing
+            if mailing.retry is None:
+                return False
+            done, left = 0, None
+            if mailing.status in life_cycle.RETRYABLE:
+                now, size = self._tools.clock(connection), self._settings.plan_slice
+                honours_key = self._settings.provider_honours_key
+                done, left = message_edits.requeue_failed(
+                    connection, mailing.id, mailing.retry, now, honours_key=honours_key, size=size
+                )
+            mailing_reads.keep_retry(connection, mailing.id, left)
+            self.figures.requeued += done
+        return left is not None
 
     def _plan(self) -> bool:
         """Plans one slice of clients over the zones that are due; True if more is left."""
@@ -205,7 +243,8 @@ class Run:
             now = self._tools.clock(connection)
             if mailing is None:  # deleted meanwhile
                 return RunTimes(None, None), now
-            moment = self._next_run(connection, mailing.status, now)
+            unfinished = mailing.deleting or mailing.retry is not None
+            moment = now if unfinished else self._next_run(connection, mailing.status, now)
             if moment is None and mailing.status is not MailingStatus.CANCELLED:
                 self.figures.caught_up = planning.catch_up(connection, mailing.id, mailing.owner_id, mailing.selection, now)
                 moment = self._next_run(connection, mailing.status, now) if self.figures.caught_up else None

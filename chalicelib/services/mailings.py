@@ -27,9 +27,13 @@ from chalicelib.storage import mailing_reads, mailings, message_edits, messages,
 from chalicelib.storage.clock import Clock, database_clock
 from chalicelib.storage.engine import autocommit
 from chalicelib.storage.mailing_reads import MailingFilter, MailingRecord
+from chalicelib.storage.mailings import Retry
 from chalicelib.storage.paging import AnyRow
 
 __all__ = ["MailingRecord", "NewMailing"]
+
+AT_ONCE = 1_000
+"""Messages that are queued again or removed while the caller waits; the rest of a large mailing is left to its runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +250,8 @@ def _move(
         if row.status != goal:
             life_cycle.require(str(goal), MailingStatus(row.status), allowed)
             mailing_reads.change(connection, mailing_id, {"status": str(goal), "next_run_at": clock(connection)})
+            if goal is MailingStatus.CANCELLED:
+                mailing_reads.keep_retry(connection, mailing_id, None)
             _note(connection, principal, mailing_id, row.owner_id, action)
     return _arranged(source, principal, mailing_id, clock)
 
@@ -266,19 +272,26 @@ def resume(source: Engine, principal: Principal, mailing_id: int, *, clock: Cloc
 
 
 def retry_failed(source: Engine, principal: Principal, mailing_id: int, *, clock: Clock = database_clock) -> MailingRecord:
-    """Has every failed message of a mailing tried again for which that is possible and cannot become a second delivery.
+    """Has every message that has failed by now tried again for which that is possible and cannot become a second delivery.
 
-    The rule is that of a single requeue (`domain.requeue`), over all rows at once; a finished mailing runs again. Raises
-    NotFoundError, or ConflictError for a mailing whose state allows no requeue.
+    The rule is that of a single requeue (`domain.requeue`); a finished mailing runs again. The first slice is queued at once, what is
+    left by the mailing's runs; `retrying_since` says so. Asked again meanwhile it changes nothing. Raises NotFoundError, or
+    ConflictError for a mailing whose state allows no requeue.
     """
     with source.begin() as connection:
         row = _locked(connection, principal, mailing_id)
         life_cycle.require("tried again", MailingStatus(row.status), life_cycle.RETRYABLE)
         now = clock(connection)
-        requeued = message_edits.requeue_failed(connection, mailing_id, now, honours_key=settings().provider_honours_key)
-        if requeued:
-            reopen(connection, mailing_id, MailingStatus(row.status), now)
-            _note(connection, principal, mailing_id, row.owner_id, "retry_failed", {"messages": [None, requeued]})
+        if row.retrying_since is None:
+            honours_key, beginning = settings().provider_honours_key, Retry(now, 0)
+            requeued, left = message_edits.requeue_failed(
+                connection, mailing_id, beginning, now, honours_key=honours_key, size=AT_ONCE
+            )
+            mailing_reads.keep_retry(connection, mailing_id, left)
+            if requeued or left is not None:
+                reopen(connection, mailing_id, MailingStatus(row.status), now)
+                number = requeued if left is None else f"{requeued}+"
+                _note(connection, principal, mailing_id, row.owner_id, "retry_failed", {"messages": [None, number]})
     return _arranged(source, principal, mailing_id, clock)
 
 
@@ -290,19 +303,29 @@ def reopen(connection: Connection, mailing_id: int, status: MailingStatus, now: 
     mailings.lower_next_run(connection, mailing_id, now)
 
 
-def delete(source: Engine, principal: Principal, mailing_id: int) -> None:
+def delete(source: Engine, principal: Principal, mailing_id: int, *, clock: Clock = database_clock) -> None:
     """Deletes a mailing with its messages, unless it runs or is paused. Raises NotFoundError, ConflictError.
 
-    A cancelled one stays until the calls that were under way are answered: what became of them would be lost with it.
+    It is seen nowhere from now on. The messages of a large one are removed by its runs, slice by slice, and the mailing with the last. A
+    cancelled one stays until the calls that were under way are answered: what became of them would be lost with it.
     """
     with source.begin() as connection:
         row = _locked(connection, principal, mailing_id)
         life_cycle.require("deleted", MailingStatus(row.status), life_cycle.DELETABLE)
         if messages.any_undecided(connection, mailing_id):
             raise ConflictError("messages of it are being sent, or may have been delivered: their fate is not known yet")
-        mailing_reads.remove(connection, mailing_id)
         _note(connection, principal, mailing_id, row.owner_id, "delete")
-    schedules.forget(mailing_id, row.schedule_at)
+        more = message_edits.remove(connection, mailing_id, AT_ONCE)
+        if more:  # a cancelled mailing plans and sends nothing, and its runs go on until it is gone
+            now = clock(connection)
+            deleting = {"status": str(MailingStatus.CANCELLED), "deleting_since": now, "next_run_at": now}
+            mailing_reads.change(connection, mailing_id, deleting)
+        else:
+            mailing_reads.remove(connection, mailing_id)
+    if more:
+        schedules.arrange(source, mailing_id, woken_by=StartSource.API, clock=clock)
+    else:
+        schedules.forget(mailing_id, row.schedule_at)
 
 
 def _note(

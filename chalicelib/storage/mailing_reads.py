@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from chalicelib.domain.paging import Slice
 from chalicelib.storage import message_counts
+from chalicelib.storage.mailings import Retry
 from chalicelib.storage.models import Mailing
 from chalicelib.storage.paging import AnyRow, AnySelect, rows_of
 
@@ -35,6 +36,7 @@ class MailingRecord:
     started_at: datetime | None
     finished_at: datetime | None
     created_at: datetime
+    retrying_since: datetime | None
     counts: Mapping[str, int]
 
 
@@ -67,6 +69,7 @@ _COLUMNS = (
     Mailing.started_at,
     Mailing.finished_at,
     Mailing.created_at,
+    Mailing.retrying_since,
 )
 
 
@@ -80,8 +83,14 @@ def change(connection: Connection, mailing_id: int, values: Mapping[str, Any]) -
     connection.execute(update(Mailing).where(Mailing.id == mailing_id).values(values))
 
 
+def keep_retry(connection: Connection, mailing_id: int, retry: Retry | None) -> None:
+    """Keeps how far the failed messages of a mailing are queued again; None: all are."""
+    since, cursor = (None, None) if retry is None else (retry.since, retry.cursor)
+    change(connection, mailing_id, {"retrying_since": since, "retry_cursor": cursor})
+
+
 def remove(connection: Connection, mailing_id: int) -> None:
-    """Deletes a mailing, with its zones and messages."""
+    """Deletes a mailing with its zones, once its messages are removed."""
     connection.execute(delete(Mailing).where(Mailing.id == mailing_id))
 
 
@@ -119,6 +128,7 @@ def _whole(owner_id: int | None, mailing_id: int) -> AnySelect:
 
 
 def _owned(statement: AnySelect, owner_id: int | None) -> AnySelect:
+    statement = statement.where(Mailing.deleting_since.is_(None))
     return statement if owner_id is None else statement.where(Mailing.owner_id == owner_id)
 
 

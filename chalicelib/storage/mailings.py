@@ -23,11 +23,21 @@ class RunMailing:
     times: SendingTimes
     selection: Selection
     rate_limit: int | None
+    retry: "Retry | None" = None
+    deleting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Failed messages that are being queued again, slice by slice: those that had failed at `since`, beyond the message `cursor`."""
+
+    since: datetime
+    cursor: int
 
 
 _COLUMNS = (
     "id, owner_id, status, starts_at, ends_at, time_zone, send_from, send_until, start_now_at,"
-    " filter_operator_codes, filter_tags, rate_limit"
+    " filter_operator_codes, filter_tags, rate_limit, retrying_since, retry_cursor, deleting_since"
 )
 
 # next_run_at <= now makes a second chain of runs die out: whoever comes after the moment was moved finds nothing due.
@@ -121,6 +131,8 @@ def _run_mailing(row: Row[Any]) -> RunMailing:
         times=SendingTimes(starts_at, ends_at, row.time_zone, send_from, send_until, row.start_now_at),
         selection=Selection(tuple(row.filter_operator_codes), tuple(row.filter_tags)),
         rate_limit=row.rate_limit,
+        retry=Retry(row.retrying_since, row.retry_cursor or 0) if row.retrying_since is not None else None,
+        deleting=row.deleting_since is not None,
     )
 
 

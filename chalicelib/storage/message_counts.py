@@ -27,7 +27,8 @@ _OF_MAILINGS = text(
 _OF_OWNER = text(
     f"""
     SELECT s.status, sum(CASE WHEN g.final_counts IS NULL THEN {_COUNTED} ELSE (g.final_counts ->> s.key)::bigint END)::bigint
-    FROM mailing g CROSS JOIN {_STATUSES} WHERE CAST(:owner AS bigint) IS NULL OR g.owner_id = :owner GROUP BY s.status
+    FROM mailing g CROSS JOIN {_STATUSES}
+    WHERE g.deleting_since IS NULL AND (CAST(:owner AS bigint) IS NULL OR g.owner_id = :owner) GROUP BY s.status
     """  # noqa: S608
 )
 # Which of these have any row, hidden ones included: of the others every selected client is unplanned.

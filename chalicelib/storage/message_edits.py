@@ -7,7 +7,9 @@ from datetime import datetime
 from sqlalchemy import Connection, case, insert, select, text, update
 
 from chalicelib.domain.status import ErrorCode, MessageStatus
+from chalicelib.storage import message_calls
 from chalicelib.storage.clients import ClientRow
+from chalicelib.storage.mailings import Retry
 from chalicelib.storage.models import Mailing, Message
 from chalicelib.storage.paging import AnySelect
 
@@ -91,23 +93,47 @@ def requeue(connection: Connection, message_id: int, not_before: datetime) -> No
 # not what would expire or be withheld at once. Windows that are closed now open later: not_before leaves that to them.
 _REQUEUE_FAILED = text(
     """
-    UPDATE message m SET status = 1, attempts = 0, not_before = greatest(z.opens_at, :now), dispatched_at = NULL, lease_until = NULL,
-      error_code = CASE WHEN m.unknown THEN m.error_code END, error_detail = CASE WHEN m.unknown THEN m.error_detail END
-    FROM mailing_zone z
-    WHERE m.id = ANY(ARRAY(SELECT f.id FROM message f WHERE f.mailing_id = :mailing AND f.status BETWEEN 4 AND 4 AND f.deleted_at IS NULL
-                           ORDER BY f.status, f.id))
-      AND m.status + 0 = 4 AND m.client_id IS NOT NULL AND m.phone IS NOT NULL
-      AND z.mailing_id = :mailing AND z.time_zone = m.time_zone AND z.expires_at > :now
-      AND (:honours_key OR NOT (m.unknown OR m.error_code = 'unknown_outcome'))
-      AND (SELECT d.id FROM do_not_contact d WHERE d.owner_id = m.owner_id AND d.phone = m.phone) IS NULL
+    WITH failed AS (
+      SELECT f.id FROM message f
+      WHERE f.mailing_id = :mailing AND (f.status, f.id) > (4, CAST(:after AS bigint)) AND f.status <= 4 AND f.deleted_at IS NULL
+        AND (f.attempted_at IS NULL OR f.attempted_at <= :since)
+      ORDER BY f.status, f.id LIMIT :size
+    ), requeued AS (
+      UPDATE message m SET status = 1, attempts = 0, not_before = greatest(z.opens_at, :now), dispatched_at = NULL, lease_until = NULL,
+        error_code = CASE WHEN m.unknown THEN m.error_code END, error_detail = CASE WHEN m.unknown THEN m.error_detail END
+      FROM mailing_zone z
+      WHERE m.id = ANY(ARRAY(SELECT id FROM failed))
+        AND m.status + 0 = 4 AND m.client_id IS NOT NULL AND m.phone IS NOT NULL
+        AND z.mailing_id = :mailing AND z.time_zone = m.time_zone AND z.expires_at > :now
+        AND (:honours_key OR NOT (m.unknown OR m.error_code = 'unknown_outcome'))
+        AND (SELECT d.id FROM do_not_contact d WHERE d.owner_id = m.owner_id AND d.phone = m.phone) IS NULL
+      RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM failed), (SELECT max(id) FROM failed), (SELECT count(*) FROM requeued)
     """
+)
+# In the order of an index that has every row.
+_REMOVE = text(
+    "DELETE FROM message WHERE id = ANY(ARRAY(SELECT id FROM message WHERE mailing_id = :mailing ORDER BY phone LIMIT :size))"
 )
 
 
-def requeue_failed(connection: Connection, mailing_id: int, now: datetime, *, honours_key: bool) -> int:
-    """Lets the failed messages of a mailing wait again, but for those that must not; how many."""
-    parameters = {"mailing": mailing_id, "now": now, "honours_key": honours_key}
-    return connection.execute(_REQUEUE_FAILED, parameters).rowcount
+def requeue_failed(
+    connection: Connection, mailing_id: int, retry: Retry, now: datetime, *, honours_key: bool, size: int
+) -> tuple[int, Retry | None]:
+    """Lets the next failed messages of a mailing wait again, but for those that must not: looks at up to `size`.
+
+    Returns how many, and where to go on; None once all are done. The mailing's row is locked by the caller, who keeps that.
+    """
+    parameters = {"mailing": mailing_id, "after": retry.cursor, "since": retry.since, "now": now, "honours_key": honours_key}
+    looked_at, last, requeued = connection.execute(_REQUEUE_FAILED, parameters | {"size": size}).one()
+    return requeued, Retry(retry.since, last) if looked_at == size else None
+
+
+def remove(connection: Connection, mailing_id: int, size: int) -> bool:
+    """Deletes up to `size` messages of a mailing with their kept calls; True if there may be more."""
+    calls = message_calls.clear(connection, mailing_id, size)
+    return max(calls, connection.execute(_REMOVE, {"mailing": mailing_id, "size": size}).rowcount) == size
 
 
 def hide(connection: Connection, message_id: int, status: MessageStatus, now: datetime) -> None:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, any_, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import InstrumentedAttribute
 
 from chalicelib.domain.paging import Slice
@@ -64,6 +65,12 @@ _COLUMNS = (
 )
 
 
+def in_deleted_mailing(mailing_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """Is the mailing being deleted? Its messages are seen no more, while runs remove them. Which are, is asked once a statement."""
+    deleted = select(Mailing.id).where(Mailing.deleting_since.is_not(None))
+    return mailing_id == any_(func.array(deleted.scalar_subquery(), type_=ARRAY(BigInteger)))
+
+
 def find(connection: Connection, owner_id: int | None, message_id: int) -> MessageRow | None:
     """The message, if the owner (None: anyone) has it and it was not deleted."""
     row = connection.execute(_chosen(MessageFilter(owner_id)).where(Message.id == message_id)).one_or_none()
@@ -102,7 +109,7 @@ def _chosen(chosen: MessageFilter) -> AnySelect:
     if chosen.client_id is not None or chosen.phone is not None:
         # A client has a message of each mailing at most, and the client's index finds them: these conditions are to match no other.
         visible, owner = visible.is_(True), Message.owner_id + 0
-    statement = select(*_COLUMNS).where(visible)
+    statement = select(*_COLUMNS).where(visible, ~in_deleted_mailing(Message.mailing_id))
     wanted = {
         owner: chosen.owner_id,
         Message.mailing_id: chosen.mailing_id,

@@ -126,6 +126,8 @@ class Mailing(Base):
         Index("ix_mailing_owner_id_id", "owner_id", "id"),
         # Reconcile asks every minute what is overdue; finished mailings have no next run and are not in it.
         Index("ix_mailing_next_run_at", "next_run_at", postgresql_where=sql_text("next_run_at IS NOT NULL")),
+        # Which are being deleted: lists leave out their messages.
+        Index("ix_mailing_deleting", "id", postgresql_where=sql_text("deleting_since IS NOT NULL")),
         # And whose phones are kept too long by now.
         Index(
             "ix_mailing_phones_kept",
@@ -157,6 +159,12 @@ class Mailing(Base):
     finished_at: Mapped[datetime | None]
     final_counts: Mapped[dict[str, Any] | None]
     phones_cleared_at: Mapped[datetime | None]
+    retrying_since: Mapped[datetime | None]
+    """When somebody asked for its failed messages to be tried again; None once runs have queued all of them."""
+    retry_cursor: Mapped[int | None] = mapped_column(BigInteger)
+    """The message up to which that is done."""
+    deleting_since: Mapped[datetime | None]
+    """When somebody deleted it: from then on it is seen nowhere, and runs remove its messages."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

@@ -59,7 +59,7 @@ _DAYS = text(
     """
     SELECT CAST(coalesce(sent_at, created_at) AT TIME ZONE :zone AS date) AS day, status, count(*) FROM message
     WHERE mailing_id IN (SELECT id FROM mailing WHERE (CAST(:owner AS bigint) IS NULL OR owner_id = :owner)
-                         AND (finished_at IS NULL OR finished_at >= :since))
+                         AND (finished_at IS NULL OR finished_at >= :since) AND deleting_since IS NULL)
       AND coalesce(sent_at, created_at) >= :since AND deleted_at IS NULL
     GROUP BY day, status
     """
@@ -67,7 +67,7 @@ _DAYS = text(
 _TOTALS = text(
     """
     SELECT (SELECT count(*) FROM client WHERE CAST(:owner AS bigint) IS NULL OR owner_id = :owner),
-           (SELECT count(*) FROM mailing WHERE CAST(:owner AS bigint) IS NULL OR owner_id = :owner)
+           (SELECT count(*) FROM mailing WHERE deleting_since IS NULL AND (CAST(:owner AS bigint) IS NULL OR owner_id = :owner))
     """
 )
 _PROVIDER = text("SELECT failures, opened_at, probe_at, reason FROM provider_state WHERE name = :provider")

@@ -179,7 +179,7 @@ class Steps:
 
     def listed(self, page: int) -> int:
         """What a list may read for a page: no row twice, while PostgreSQL takes the owner's rows for few and sorts them all."""
-        return page if self.state in ANALYSED else max(page, ROWS // 4)
+        return page if self.state in ANALYSED else max(page, ROWS // 3)
 
     def of_workers(self, engine: Engine) -> None:
         """What runs and workers do, on connections like theirs."""
@@ -257,8 +257,13 @@ class Steps:
         stranded = self.run(engine, "stranded", lambda c: mailings.rescue_stranded(c, NOW), all_mailings)
         assert mailing in stranded
         self.database.load("UPDATE mailing SET status = 'running' WHERE id = :mailing", mailing=mailing)
-        failed = self.run(engine, "retry failed", lambda c: message_edits.requeue_failed(c, mailing, NOW, honours_key=False))
-        assert failed
+        retry = mailings.Retry(NOW, 0)
+        requeue = partial(message_edits.requeue_failed, mailing_id=mailing, now=NOW, honours_key=False, size=SIZE)
+        done, left = self.run(engine, "retry failed", lambda c: requeue(c, retry=retry), SIZE)  # some lost their phones
+        assert done
+        done, left = self.run(engine, "retry failed, further on", lambda c: requeue(c, retry=left), SIZE)
+        assert done
+        assert self.run(engine, "remove messages", lambda c: message_edits.remove(c, mailing, SIZE), SIZE)
         self.database.load(
             "UPDATE message SET status = 4, error_code = 'refused' WHERE mod(client_id, 20) = 0 AND mailing_id = :mailing",
             mailing=mailing,

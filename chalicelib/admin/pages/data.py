@@ -129,6 +129,8 @@ def _headline(found: Progress) -> str:
         return gettext("Finished at %(at)s.") % {"at": moment(found.mailing.finished_at)}
     if status is MailingStatus.CANCELLED:
         return gettext("Cancelled: nothing more is sent.")
+    if found.mailing.retrying_since is not None:
+        return gettext("Failed messages are being queued again.")
     if status is MailingStatus.PAUSED:
         return gettext("Paused: nothing is sent until somebody lets it continue. What passes its end meanwhile expires.")
     if found.next_wave is None:

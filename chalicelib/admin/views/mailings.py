@@ -32,7 +32,7 @@ from chalicelib.admin.fields import (
 )
 from chalicelib.admin.pages.data import mailing_data
 from chalicelib.admin.progress import stacked
-from chalicelib.admin.views.base import ServiceView
+from chalicelib.admin.views.base import AnySelect, ServiceView
 from chalicelib.admin.words import MAILING_COLOURS, error, mailing_statuses
 from chalicelib.domain import life_cycle, limits
 from chalicelib.domain.access import Principal
@@ -241,6 +241,10 @@ class MailingView(ServiceView):
         with autocommit(engine()) as connection:
             request.state.mailing_counts = message_counts.of_mailings(connection, found)
         return found
+
+    def mine(self, request: Request, statement: AnySelect) -> AnySelect:
+        """Without those that are being deleted."""
+        return super().mine(request, statement).where(Mailing.deleting_since.is_(None))
 
     def get_search_query(self, request: Request, term: str) -> Any:
         """By a part of the name or of the text."""

@@ -27,6 +27,7 @@ from chalicelib.domain.status import MessageStatus
 from chalicelib.services import messages
 from chalicelib.storage import message_calls
 from chalicelib.storage.engine import autocommit, engine
+from chalicelib.storage.message_reads import in_deleted_mailing
 from chalicelib.storage.models import Mailing, Message
 
 _FAR = 1_000  # rows that are walked past without being noticed
@@ -88,11 +89,12 @@ class MessageView(ServiceView):
 
     def get_list_query(self, request: Request) -> AnySelect:
         """Messages that were not deleted."""
-        return self.mine(request, select(Message)).where(Message.deleted_at.is_(None))
+        return self.mine(request, select(Message)).where(Message.deleted_at.is_(None), ~in_deleted_mailing(Message.mailing_id))
 
     def get_count_query(self, request: Request) -> AnySelect:
         """How many."""
-        return self.mine(request, select(func.count()).select_from(Message)).where(Message.deleted_at.is_(None))
+        visible = (Message.deleted_at.is_(None), ~in_deleted_mailing(Message.mailing_id))
+        return self.mine(request, select(func.count()).select_from(Message)).where(*visible)
 
     async def count(self, request: Request, q: str | None = None, filters: FilterGroup | None = None) -> int:
         """How many; of all, from what finished mailings keep and not row by row."""

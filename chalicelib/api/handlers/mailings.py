@@ -59,7 +59,10 @@ def change(call: Call[MailingPatch, ConfirmationQuery]) -> MailingOut:
 
 @operation("Delete a mailing", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
 def delete(call: Call[NoBody, NoQuery]) -> None:
-    """With its messages. Not while it runs or is paused: cancel it first. Nor while calls are under way, or their fate is unknown."""
+    """With its messages. Not while it runs or is paused: cancel it first. Nor while calls are under way, or their fate is unknown.
+
+    It is gone from every list and count with the answer; the messages of a large one are removed in the minutes after it.
+    """
     mailings.delete(call.engine, call.principal, call.id_of("mailing"))
 
 
@@ -114,7 +117,11 @@ def test(call: Call[TestSendIn, PhoneQuery]) -> TestSendOut:
 
 @operation("Try all failed messages again", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
 def retry_failed(call: Call[NoBody, NoQuery]) -> MailingOut:
-    """Those of which another try is possible and cannot become a second delivery; a finished mailing runs again."""
+    """Those of which another try is possible and cannot become a second delivery; a finished mailing runs again.
+
+    The first thousand are queued before the answer, the rest slice by slice: `retrying_since` is set until all are, `counts` shows how far
+    it is. Pausing stops nothing of it, cancelling ends it. Calling again meanwhile changes nothing.
+    """
     return show(mailings.retry_failed(call.engine, call.principal, call.id_of("mailing")))
 
 

@@ -104,6 +104,9 @@ class MailingOut(Versioned):
     started_at: Moment | None
     finished_at: Moment | None
     created_at: Moment
+    retrying_since: Moment | None = Field(
+        description="When it was asked that failed messages be tried again; null once all of them are queued"
+    )
     counts: Counts
 
 
@@ -146,5 +149,6 @@ def show(record: MailingRecord) -> MailingOut:
         started_at=record.started_at,
         finished_at=record.finished_at,
         created_at=record.created_at,
+        retrying_since=record.retrying_since,
         counts=Counts(**counted, total=sum(counted.values())),
     ).versioned(version_of(record))

@@ -1,0 +1,239 @@
+"""What is asked of a large mailing: answered at once, done in slices by its runs, whatever dies or is asked meanwhile."""
+
+from collections.abc import Callable
+
+import pytest
+
+from chalicelib.domain.access import Principal
+from chalicelib.domain.errors import ConflictError, NotFoundError
+from chalicelib.domain.outcome import Outcome, OutcomeKind
+from chalicelib.domain.paging import Slice
+from chalicelib.domain.status import MailingStatus, MessageStatus
+from chalicelib.services import mailings, messages, progress
+from chalicelib.storage import message_reads
+from chalicelib.storage.message_reads import MessageFilter
+from tests.world import ACCEPTED, World
+
+REFUSED = Outcome(OutcomeKind.REFUSED, "HTTP 400")
+NUMBER = 10
+
+
+@pytest.fixture
+def large(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A world in which ten messages are five slices, and a run has time for one."""
+    monkeypatch.setattr(mailings, "AT_ONCE", 2)
+    world.settings = world.settings.model_copy(update={"plan_slice": 2})
+    return world
+
+
+def one_slice_a_run(world: World) -> None:
+    """Each run is out of time after its first slice."""
+    world.settings = world.settings.model_copy(update={"run_budget_seconds": -1})
+
+
+def failed_mailing(world: World) -> int:
+    world.add_clients(NUMBER)
+    world.provider.answer = lambda _id: REFUSED
+    mailing = world.write()
+    assert world.finish(mailing.id).counts["failed"] == NUMBER
+    world.provider.answer = lambda _id: ACCEPTED
+    return mailing.id
+
+
+def retry(world: World, mailing: int) -> mailings.MailingRecord:
+    return mailings.retry_failed(world.engine, world.owner, mailing, clock=world.clock)
+
+
+def test_failed_messages_are_tried_again_in_slices(large: World) -> None:
+    mailing = failed_mailing(large)
+    asked = retry(large, mailing)
+    assert (asked.status, asked.retrying_since) == ("running", large.clock.now)
+    assert (asked.counts["waiting"], asked.counts["failed"]) == (2, NUMBER - 2)
+    one_slice_a_run(large)
+    assert retry(large, mailing).counts["waiting"] == 2, "asked again it changes nothing"
+    seen = set()
+    for _ in range(20):
+        large.run(mailing)
+        large.work()
+        record = large.mailing(mailing)
+        seen.add(record.counts["failed"])
+        if record.status == "finished":
+            break
+        large.clock.advance(seconds=2)
+    assert record.retrying_since is None
+    assert record.counts["sent"] == NUMBER
+    assert len(seen) > 3, "slice by slice"
+    assert sorted(large.provider.calls) == sorted([*set(large.provider.calls)] * 2), "each once more, and no more"
+
+
+def test_only_what_had_failed_when_it_was_asked_for(large: World) -> None:
+    """What fails meanwhile is left alone, whether it had failed before or is new."""
+    mailing = failed_mailing(large)
+    large.clock.advance(seconds=1)
+    large.provider.answer = lambda _id: REFUSED
+    one_slice_a_run(large)
+    retry(large, mailing)
+    large.add_clients(1, first=100)
+    client = large.sql("SELECT max(id) FROM client")[0][0]
+    new = messages.add(large.engine, large.owner, mailing, client, clock=large.clock)
+    for _ in range(20):
+        large.clock.advance(seconds=2)
+        large.run(mailing)
+        large.work()
+    record = large.mailing(mailing)
+    assert (record.status, record.retrying_since, record.counts["failed"]) == ("finished", None, NUMBER + 1)
+    assert sorted(large.provider.calls) == sorted([new.id, *[id_ for id_ in set(large.provider.calls) if id_ != new.id] * 2])
+
+
+def test_it_goes_on_while_the_mailing_is_paused(large: World) -> None:
+    mailing = failed_mailing(large)
+    retry(large, mailing)
+    mailings.pause(large.engine, large.owner, mailing, clock=large.clock)
+    large.run(mailing)
+    record = large.mailing(mailing)
+    assert (record.status, record.retrying_since, record.counts["waiting"]) == ("paused", None, NUMBER)
+    mailings.resume(large.engine, large.owner, mailing, clock=large.clock)
+    assert large.finish(mailing).counts["sent"] == NUMBER
+
+
+def test_cancelling_ends_it(large: World) -> None:
+    mailing = failed_mailing(large)
+    retry(large, mailing)
+    cancelled = mailings.cancel(large.engine, large.owner, mailing, clock=large.clock)
+    assert cancelled.retrying_since is None
+    record = large.finish(mailing)
+    assert (record.status, record.counts["cancelled"], record.counts["failed"]) == ("cancelled", 2, NUMBER - 2)
+    assert len(large.provider.calls) == NUMBER
+
+
+def test_a_lost_wake_is_repaired(large: World) -> None:
+    mailing = failed_mailing(large)
+    large.aws.down = True
+    retry(large, mailing)
+    large.aws.down = False
+    large.clock.advance(seconds=120)
+    assert large.reconcile().runs_woken == 1
+    assert large.finish(mailing).counts["sent"] == NUMBER
+
+
+def test_what_may_not_be_tried_again_is_passed_over(large: World) -> None:
+    """More of these than a slice has, in front of one that may."""
+    mailing = failed_mailing(large)
+    large.sql("UPDATE message SET unknown = true, error_code = 'unknown_outcome' WHERE id < (SELECT max(id) FROM message)")
+    assert retry(large, mailing).retrying_since is not None
+    record = large.finish(mailing)
+    assert (record.status, record.counts["sent"], record.counts["failed"]) == ("finished", 1, NUMBER - 1)
+
+
+def gone(world: World, mailing: int) -> None:
+    """It is seen nowhere."""
+    for use_case in (mailings.get, mailings.start, mailings.retry_failed, mailings.delete, mailings.cancel):
+        with pytest.raises(NotFoundError):
+            use_case(world.engine, world.owner, mailing)
+    root = Principal(world.owner.user_id, "olga", is_superuser=True)
+    for who in (world.owner, root):
+        assert mailings.page(world.engine, who, Slice(10)) == []
+        assert sum(messages.counts(world.engine, who).values()) == 0
+        overview = progress.overview(world.engine, who, "default", "UTC", clock=world.clock)
+        assert (overview.mailings, overview.running) == (0, [])
+        assert not any(number for day in overview.days.values() for number in day.values())
+        for chosen in (
+            MessageFilter(who.owner_filter),
+            MessageFilter(who.owner_filter, mailing),
+            MessageFilter(who.owner_filter, status=4),
+        ):
+            assert messages.page(world.engine, chosen, Slice(10)) == []
+    for row in world.sql("SELECT id, client_id FROM message"):
+        with world.engine.connect() as connection:
+            assert message_reads.find(connection, None, row.id) is None
+            assert message_reads.page(connection, MessageFilter(client_id=row.client_id), Slice(10)) == []
+
+
+def rows(world: World) -> tuple[int, int, int]:
+    return tuple(
+        world.sql("SELECT (SELECT count(*) FROM mailing), (SELECT count(*) FROM message), (SELECT count(*) FROM message_call)")[0]
+    )
+
+
+def test_a_deleted_mailing_is_gone_at_once_and_its_messages_in_slices(large: World) -> None:
+    mailing = failed_mailing(large)
+    assert rows(large) == (1, NUMBER, NUMBER)
+    mailings.delete(large.engine, large.owner, mailing, clock=large.clock)
+    assert rows(large)[:2] == (1, NUMBER - 2)
+    gone(large, mailing)
+    one_slice_a_run(large)
+    left = [rows(large)[1]]
+    large.clock.advance(seconds=120)  # the wake was lost
+    for _ in range(10):
+        large.reconcile()
+        large.run(mailing)
+        left.append(rows(large)[1])
+        large.clock.advance(seconds=120)
+    assert left[:5] == [8, 6, 4, 2, 0]
+    assert rows(large) == (0, 0, 0)
+    assert large.run(mailing) is None
+    assert [row.action for row in large.sql("SELECT action FROM history WHERE kind = 'mailing' ORDER BY id")] == [
+        "create",
+        "delete",
+    ]
+
+
+def test_a_small_one_is_removed_with_the_answer(world: World) -> None:
+    world.add_clients(3)
+    mailing = world.write()
+    world.finish(mailing.id)
+    mailings.delete(world.engine, world.owner, mailing.id, clock=world.clock)
+    assert rows(world) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("status", [MailingStatus.SCHEDULED, MailingStatus.DRAFT])
+def test_one_that_was_to_start_never_does(large: World, status: MailingStatus) -> None:
+    large.add_clients(NUMBER)
+    mailing = large.write()
+    for row in large.sql("SELECT id FROM client LIMIT 5"):
+        messages.add(large.engine, large.owner, mailing.id, row.id, clock=large.clock)
+    large.sql("UPDATE mailing SET status = :status", status=str(status))
+    mailings.delete(large.engine, large.owner, mailing.id, clock=large.clock)
+    gone(large, mailing.id)
+    large.run(mailing.id)
+    large.work()
+    assert rows(large) == (0, 0, 0)
+    assert large.provider.calls == []
+
+
+def test_one_whose_calls_are_under_way_stays(large: World) -> None:
+    large.add_clients(NUMBER)
+    mailing = large.write()
+    large.run(mailing.id)
+    large.die_after_claim(large.aws.chunks[0])
+    mailings.cancel(large.engine, large.owner, mailing.id, clock=large.clock)
+    with pytest.raises(ConflictError, match="fate is not known"):
+        mailings.delete(large.engine, large.owner, mailing.id, clock=large.clock)
+    assert large.mailing(mailing.id).status == "cancelled"
+
+
+@pytest.mark.parametrize("use_case", [mailings.retry_failed, mailings.delete])
+def test_only_its_owner_may(large: World, use_case: Callable[..., object]) -> None:
+    mailing = failed_mailing(large)
+    stranger = Principal(large.owner.user_id + 1, "boris", is_superuser=False)
+    with pytest.raises(NotFoundError):
+        use_case(large.engine, stranger, mailing, clock=large.clock)
+    assert large.mailing(mailing).counts["failed"] == NUMBER
+
+
+def test_a_large_cancellation_shows_how_far_it_is(large: World) -> None:
+    large.add_clients(NUMBER)
+    mailing = large.write()
+    large.run(mailing.id)
+    large.aws.chunks.clear()
+    large.sql("UPDATE message SET dispatched_at = NULL")
+    cancelled = mailings.cancel(large.engine, large.owner, mailing.id, clock=large.clock)
+    assert cancelled.counts["waiting"] == NUMBER
+    one_slice_a_run(large)
+    shown = []
+    for _ in range(7):
+        large.run(mailing.id)
+        shown.append(large.mailing(mailing.id).counts[MessageStatus.CANCELLED.key])
+        large.clock.advance(seconds=2)
+    assert shown[:5] == [2, 4, 6, 8, 10]
+    assert large.mailing(mailing.id).finished_at is not None
