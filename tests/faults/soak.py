@@ -4,6 +4,7 @@ Ends with 0 only if every message of both sites is accounted for, and the figure
 """
 
 import argparse
+import os
 import secrets
 import sys
 import tempfile
@@ -51,6 +52,7 @@ def soak(console: Console) -> int:
             stack.enter_context(opened(server, folder, kind, CLIENTS, honours_key=kind == "honoured", settings=settings))
             for kind in KINDS
         ]
+        os.environ.update(sites[0].environment)  # what people do to either site is done in this process, and reads its settings
         storms = _mixed(console, server, sites, asked.minutes, asked.seed)
         sheets = [_weighed(site, mixed) for site, mixed in zip(sites, storms, strict=True)]
         faults = sum((mixed.faults for mixed in storms), Counter())
