@@ -63,6 +63,10 @@ kills: setup ## kill each part of the stack in mid-mailing, start again, compare
 soak: setup ## all faults at random for MINUTES=3, over both kinds of provider; ends with a balance sheet, SEED=7 repeats the choice
 	@$(RUN) tests.faults.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 
+.PHONY: throttle
+throttle: setup ## throughput at a provider that allows so many calls a second, as a table (seven minutes)
+	@$(RUN) tests.faults.throttled
+
 .PHONY: screenshots
 screenshots: setup ## take the pictures in docs/images anew (wants chromium)
 	@$(RUN) local.screenshots

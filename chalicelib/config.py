@@ -67,6 +67,8 @@ class Settings(BaseModel):
     """How often a provider whose breaker is open is called, to see whether it is back."""
     provider_rate: Annotated[int, Field(ge=0)] = 0
     """Calls a second over all mailings; 0: as many as the workers make."""
+    longest_hold_seconds: Seconds = 600
+    """For how long a provider's Retry-After may hold all calls to it, however much it asks for."""
     rate_burst_seconds: Seconds = 1
     """How much of a rate may come at once, after a stall or at the start."""
 

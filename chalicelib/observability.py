@@ -20,6 +20,8 @@ UNITS = {
     "Unknown": "Count",
     "Expired": "Count",
     "Deferred": "Count",
+    "Throttled": "Count",
+    "ProviderPace": "Count/Second",
     "Repaired": "Count",
     "ProviderLatency": "Milliseconds",
     "BreakerOpen": "None",

@@ -124,7 +124,10 @@ class World:
 
     @property
     def worker_tools(self) -> WorkerTools:
-        return WorkerTools(self.engine, self.settings, self.provider, self.pool, self.clock, self.clock.monotonic, Random(1))
+        clock = self.clock
+        return WorkerTools(
+            self.engine, self.settings, self.provider, self.pool, clock, clock.monotonic, Random(1), sleep=lambda _seconds: None
+        )
 
     def add_clients(self, number: int, *, zone: str = "UTC", first: int = 0, tags: Iterable[str] = (), **attributes: Any) -> None:
         """`number` clients of the owner with phones +7 910 …, counted from `first`."""

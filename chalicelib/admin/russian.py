@@ -109,6 +109,13 @@ MESSAGES: dict[str, str] = {
     "Not delivered": "Не доставлено",
     "Provider": "Провайдер",
     "Refused, may be accepted later": "Отказано, позже может быть принято",
+    "The provider refuses this message alone": "Провайдер отвергает только это сообщение",
+    "Calls a second now: %(rate)s; it last objected at %(ceiling)s.": (
+        "Обращений в секунду сейчас: %(rate)s; в последний раз провайдер возражал при %(ceiling)s."
+    ),
+    "Messages wait and spend no attempts.": "Сообщения ждут и не расходуют попыток.",
+    "No calls until %(until)s, as it asked for (%(reason)s).": "До %(until)s обращений нет, как он просил (%(reason)s).",
+    "The provider limits the number of calls": "Провайдер ограничивает число обращений",
     "Too many calls": "Слишком частые обращения",
     "Unknown": "Неизвестно",
     "Yes": "Да",

@@ -32,6 +32,7 @@ _ERRORS = {
     ErrorCode.REFUSED: "Refused by the provider",
     ErrorCode.UNKNOWN_OUTCOME: "Nobody can tell whether it was delivered",
     ErrorCode.NOT_DELIVERED: "Not delivered, all attempts used up",
+    ErrorCode.REFUSED_FOR_MESSAGE: "The provider refuses this message alone",
     ErrorCode.MISCONFIGURED: "The provider rejects our configuration",
     ErrorCode.CLIENT_DELETED: "The client was deleted",
     ErrorCode.DO_NOT_CONTACT: "On the do-not-contact list",

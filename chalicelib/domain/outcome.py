@@ -1,7 +1,7 @@
 """What a provider's answer means for a message."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -75,6 +75,8 @@ class Attempt:
 
     attempts: int
     unknown: bool
+    own_refusals: int = 0
+    """Earlier answers that blamed our configuration and were this message's own trouble (domain.blame)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ class Verdict:
     not_before: datetime | None = None
     error_code: ErrorCode | None = None
     error_detail: str | None = None
+    own_refusals: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,27 +103,39 @@ class RetryRules:
     honours_key: bool
 
 
-def decide(outcome: Outcome, attempt: Attempt, rules: RetryRules, *, now: datetime, delay: float) -> Verdict:
+def decide(
+    outcome: Outcome,
+    attempt: Attempt,
+    rules: RetryRules,
+    *,
+    now: datetime,
+    delay: float,
+    own: bool = False,
+    exhausted: bool = False,
+) -> Verdict:
     """The verdict on a claimed message. `delay` (seconds) is what backoff chose, should there be another try.
+
+    `own`: an answer that blames our configuration concerns this message alone; `exhausted`: it is the last that such a message, or
+    one that is throttled for ever, is given.
 
     Once the fate of any attempt was unknown, the only final statuses left are SENT and FAILED with `unknown_outcome`: a later
     refusal says nothing of the earlier call, and the reason stays the one for which the fate is unknown.
     """
     kind = outcome.kind
+    if own:
+        attempt = replace(attempt, own_refusals=attempt.own_refusals + 1)
     if kind is OutcomeKind.ACCEPTED:
         return Verdict(MessageStatus.SENT, attempt.attempts, attempt.unknown)
-    if kind is OutcomeKind.NOT_CALLED:
-        return _later(outcome, attempt, now, delay, spent=False)
-    if kind is OutcomeKind.MISCONFIGURED:
-        return _later(outcome, attempt, now, delay, spent=False, code=ErrorCode.MISCONFIGURED)
-    if kind is OutcomeKind.THROTTLED:
-        return _later(outcome, attempt, now, delay, spent=False, code=ErrorCode.NOT_DELIVERED)
+    if exhausted:
+        return _failed(outcome, replace(attempt, attempts=attempt.attempts - 1), ErrorCode.REFUSED_FOR_MESSAGE)
+    if kind in _UNSPENT:
+        return _later(outcome, attempt, now, delay, spent=False, code=_UNSPENT[kind])
     if kind is OutcomeKind.WITHHELD:
-        return _failed(outcome, Attempt(attempt.attempts - 1, attempt.unknown), outcome.code or ErrorCode.REFUSED)
+        return _failed(outcome, replace(attempt, attempts=attempt.attempts - 1), outcome.code or ErrorCode.REFUSED)
     if kind is OutcomeKind.REFUSED:
         return _failed(outcome, attempt, ErrorCode.REFUSED)
     if kind is OutcomeKind.UNKNOWN:
-        seen = Attempt(attempt.attempts, unknown=True)
+        seen = replace(attempt, unknown=True)
         if rules.honours_key and attempt.attempts < rules.max_attempts:
             return _later(outcome, seen, now, delay, spent=True, code=ErrorCode.UNKNOWN_OUTCOME)
         return _failed(outcome, seen, ErrorCode.UNKNOWN_OUTCOME)
@@ -130,9 +145,17 @@ def decide(outcome: Outcome, attempt: Attempt, rules: RetryRules, *, now: dateti
     return _failed(outcome, attempt, code)
 
 
+_UNSPENT = {
+    OutcomeKind.NOT_CALLED: None,
+    OutcomeKind.MISCONFIGURED: ErrorCode.MISCONFIGURED,
+    OutcomeKind.THROTTLED: ErrorCode.NOT_DELIVERED,
+}
+"""What spends no attempt, and the reason that its message waits with (None: the one it has)."""
+
+
 def _failed(outcome: Outcome, attempt: Attempt, code: ErrorCode) -> Verdict:
     code_, detail = _reason(outcome, attempt, code)
-    return Verdict(MessageStatus.FAILED, attempt.attempts, attempt.unknown, None, code_, detail)
+    return Verdict(MessageStatus.FAILED, attempt.attempts, attempt.unknown, None, code_, detail, attempt.own_refusals)
 
 
 def _later(
@@ -141,7 +164,7 @@ def _later(
     attempts = attempt.attempts if spent else attempt.attempts - 1
     moment = now + timedelta(seconds=delay)
     code, detail = _reason(outcome, attempt, code)
-    return Verdict(MessageStatus.WAITING, attempts, attempt.unknown, moment, code, detail)
+    return Verdict(MessageStatus.WAITING, attempts, attempt.unknown, moment, code, detail, attempt.own_refusals)
 
 
 def _reason(outcome: Outcome, attempt: Attempt, code: ErrorCode | None) -> tuple[ErrorCode | None, str | None]:

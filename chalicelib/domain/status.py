@@ -64,6 +64,8 @@ class ErrorCode(StrEnum):
     REFUSED = "refused"
     UNKNOWN_OUTCOME = "unknown_outcome"
     NOT_DELIVERED = "not_delivered"
+    REFUSED_FOR_MESSAGE = "refused_for_this_message"
+    """Refused again and again as if our configuration were wrong, while other messages were accepted."""
     MISCONFIGURED = "provider_misconfigured"
     CLIENT_DELETED = "client_deleted"
     DO_NOT_CONTACT = "do_not_contact"

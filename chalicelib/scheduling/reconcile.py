@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from chalicelib import aws
+from chalicelib.domain import pace
 from chalicelib.domain.status import StartSource
 from chalicelib.observability import log, warn
 from chalicelib.scheduling.run import RunTools
@@ -47,7 +48,7 @@ def reconcile(tools: RunTools) -> Repairs:
     with autocommit(tools.engine) as connection:
         now = tools.clock(connection)
         lag = mailings.lag(connection, now)
-        breaker = gates.probe_at(connection, tools.settings.provider_name)
+        provider = gates.outlook(connection, tools.settings.provider_name)
     _add_zones(tools, now, repairs)
     rescued = _rescue_messages(tools, now, repairs)
     _move_schedules(tools, now, repairs)
@@ -58,9 +59,11 @@ def reconcile(tools: RunTools) -> Repairs:
     _drop_old(tools, now)
     metrics = {
         "Repaired": repaired,
-        "BreakerOpen": int(breaker is not None),
+        "BreakerOpen": int(provider.probe_at is not None),
         "ScheduleLag": lag.total_seconds(),
     }
+    if provider.pace is not None:
+        metrics["ProviderPace"] = round(pace.rate_at(provider.pace, now), 2)
     log("reconcile", **asdict(repairs), metrics=metrics)
     return repairs
 

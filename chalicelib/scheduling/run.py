@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from chalicelib import aws
 from chalicelib.config import Settings
-from chalicelib.domain import life_cycle
+from chalicelib.domain import life_cycle, pace
 from chalicelib.domain.next_run import MailingState, next_run
 from chalicelib.domain.status import MailingStatus, MessageStatus, StartSource
 from chalicelib.observability import log
@@ -58,6 +58,7 @@ class Run:
         self._mailing = mailing
         self._ends = tools.monotonic() + seconds
         self._some_planned = False
+        self._chunk_size = tools.settings.chunk_size
         self.figures = RunFigures()
 
     @property
@@ -205,15 +206,23 @@ class Run:
         """How many more rows may be in the queue: few if the mailing or the provider is slow, one if the breaker wants a probe."""
         chosen = self._settings
         held = messages.count_dispatched(connection, self._mailing.id)
-        probe_at = gates.probe_at(connection, chosen.provider_name)
-        if probe_at is not None:
-            return 1 - held if probe_at <= now else 0
+        provider = gates.outlook(connection, chosen.provider_name)
+        self._chunk_size = chosen.chunk_size
+        first = provider.first_call(now)
+        if first is not None:
+            return 1 - held if first <= now else 0
         most = chosen.max_dispatched
         if self._mailing.rate_limit:
             most = min(most, self._mailing.rate_limit * _SECONDS_AHEAD)
-        if chosen.provider_rate:
+        rate = float(chosen.provider_rate) or None
+        if provider.pace is not None:
+            paced = pace.rate_at(provider.pace, now)
+            rate = min(paced, rate or paced)
+            # A second's worth: what a chunk leaves when the provider objects is little.
+            self._chunk_size = max(min(chosen.chunk_size, round(rate)), 1)
+        if rate is not None:
             # Mailings that run side by side share it: a huge one does not fill the queue ahead of a small one.
-            share = chosen.provider_rate * _SECONDS_AHEAD / max(mailings.count_running(connection), 1)
+            share = rate * _SECONDS_AHEAD / max(mailings.count_running(connection), 1)
             most = min(most, max(round(share), 1))
         return most - held
 
@@ -222,7 +231,7 @@ class Run:
         if not ids:
             return 0
         chosen = self._settings
-        chunks = [ids[start : start + chosen.chunk_size] for start in range(0, len(ids), chosen.chunk_size)]
+        chunks = [ids[start : start + self._chunk_size] for start in range(0, len(ids), self._chunk_size)]
         bodies: list[dict[str, object]] = [
             {"v": CHUNK_VERSION, "mailing_id": self._mailing.id, "message_ids": chunk} for chunk in chunks
         ]
@@ -256,7 +265,7 @@ class Run:
         states = zones.states(connection, self._mailing.id)
         dispatched = messages.count_dispatched(connection, self._mailing.id)
         pause = timedelta(seconds=0 if self.figures.out_of_time else self._settings.chain_seconds)
-        held_until = gates.probe_at(connection, self._settings.provider_name)
+        held_until = gates.outlook(connection, self._settings.provider_name).first_call(now)
         state = MailingState(status, states, dispatched, held_until)
         return next_run(state, now=now, pause=pause, deadline=self._deadline)
 

@@ -11,13 +11,15 @@ from random import Random
 from sqlalchemy import Connection, Engine
 
 from chalicelib.config import Settings
+from chalicelib.domain import blame
 from chalicelib.domain.backoff import delay
-from chalicelib.domain.outcome import Attempt, Outcome, OutcomeKind, RetryRules, Verdict, decide
+from chalicelib.domain.blame import Blamed, Judgement, judge
+from chalicelib.domain.outcome import ALIVE, Attempt, Outcome, OutcomeKind, RetryRules, Verdict, decide
 from chalicelib.domain.personal_text import UnsendableTextError, render
 from chalicelib.domain.status import ErrorCode, MessageStatus, StartSource
 from chalicelib.observability import Metrics, log, log_exception
 from chalicelib.providers import Outgoing, Provider
-from chalicelib.sending.gate import Admission, admit, learn, refund
+from chalicelib.sending.gate import Admission, Asked, Spacing, admit, learn, refund
 from chalicelib.services import schedules
 from chalicelib.storage import mailings, messages
 from chalicelib.storage.clock import Clock, database_clock
@@ -60,6 +62,7 @@ class WorkerTools:
     clock: Clock = database_clock
     monotonic: Callable[[], float] = time.monotonic
     random: Random = field(default_factory=Random)
+    sleep: Callable[[float], None] = time.sleep
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,7 @@ class ChunkFigures:
     released: int = 0
     fenced: int = 0
     unknown: int = 0
+    throttled: int = 0
     misconfigured: int = 0
     """Answers that blame our configuration: an expired token, for one."""
     expired: int = 0
@@ -110,10 +114,11 @@ def send_chunk(tools: WorkerTools, chunk: Chunk) -> ChunkFigures:
     figures = ChunkFigures()
     with autocommit(tools.engine) as connection:
         begun = Moment(tools.clock(connection), started)
-        admission = admit(connection, chosen, chunk.mailing_id, len(chunk.message_ids), begun.at)
+        admission = admit(connection, chosen, chunk.mailing_id, chunk.message_ids, begun.at)
         claimed = _claim(tools, connection, chunk, admission, begun.at, figures)
     if claimed.claims:
-        answers = list(tools.pool.map(lambda claim: _send_one(tools, claim, claimed.text, last_call), claimed.claims))
+        calls = _Calls(tools, claimed.text, started, last_call, admission.spacing)
+        answers = list(tools.pool.map(calls.make, range(len(claimed.claims)), claimed.claims))
         figures.latencies = [round(answer.seconds * 1000, 1) for answer in answers if answer.began is not None]
         _record(tools, chunk, claimed.claims, answers, begun, admission, figures)
     _log(chunk, figures)
@@ -149,27 +154,54 @@ def _claim(
     return claimed
 
 
-def _send_one(tools: WorkerTools, claim: Claim, text: str, last_call: float) -> Answer:
-    """One call to the provider, unless it must not be made; in a thread of the pool."""
-    if _given_up(tools.settings, claim):
-        # Its row says why its fate is unknown. Where it is not, a setting was lowered: the attempts that failed are the last ones.
-        return Answer(Outcome(OutcomeKind.UNKNOWN if claim.unknown else OutcomeKind.NOT_DELIVERED))
-    if tools.monotonic() > last_call:
-        return Answer(Outcome(OutcomeKind.NOT_CALLED))
-    if claim.barred_by:
-        return Answer(Outcome(OutcomeKind.WITHHELD, code=claim.barred_by))
-    try:
-        rendered = render(text, claim.attributes or {})
-    except UnsendableTextError as error:
-        return Answer(Outcome(OutcomeKind.WITHHELD, error.detail, code=error.code))
-    except Exception as error:  # noqa: BLE001 - nothing was sent; the chunk's other messages are
-        return Answer(_failed(OutcomeKind.NOT_DELIVERED, claim, error))
-    began = tools.monotonic()
-    try:
-        outcome = tools.provider.send(Outgoing(claim.id, claim.phone, rendered))
-    except Exception as error:  # noqa: BLE001 - the outcomes of the chunk's other calls must be recorded
-        outcome = _failed(OutcomeKind.UNKNOWN, claim, error)
-    return Answer(outcome, began, tools.monotonic() - began)
+class _Calls:
+    """The calls of one chunk, side by side; those to a provider that throttles one after the other, as its pace says."""
+
+    def __init__(self, tools: WorkerTools, text: str, started: float, last_call: float, spacing: Spacing | None) -> None:
+        self._tools = tools
+        self._text = text
+        self._started = started
+        self._last_call = last_call
+        self._spacing = spacing
+        self._throttled = 0
+        self._stopped = False
+
+    def make(self, place: int, claim: Claim) -> Answer:
+        """One call to the provider, unless it must not be made; in a thread of the pool."""
+        tools = self._tools
+        if _given_up(tools.settings, claim):
+            # Its row says why its fate is unknown. Where it is not, a setting was lowered: the attempts that failed are the last ones.
+            return Answer(Outcome(OutcomeKind.UNKNOWN if claim.unknown else OutcomeKind.NOT_DELIVERED))
+        if claim.barred_by:
+            return Answer(Outcome(OutcomeKind.WITHHELD, code=claim.barred_by))
+        try:
+            rendered = render(self._text, claim.attributes or {})
+        except UnsendableTextError as error:
+            return Answer(Outcome(OutcomeKind.WITHHELD, error.detail, code=error.code))
+        except Exception as error:  # noqa: BLE001 - nothing was sent; the chunk's other messages are
+            return Answer(_failed(OutcomeKind.NOT_DELIVERED, claim, error))
+        if self._spacing is not None:
+            self._wait_for_turn(place, self._spacing)
+        if self._stopped or tools.monotonic() > self._last_call:
+            return Answer(Outcome(OutcomeKind.NOT_CALLED))
+        began = tools.monotonic()
+        try:
+            outcome = tools.provider.send(Outgoing(claim.id, claim.phone, rendered))
+        except Exception as error:  # noqa: BLE001 - the outcomes of the chunk's other calls must be recorded
+            outcome = _failed(OutcomeKind.UNKNOWN, claim, error)
+        if outcome.kind is OutcomeKind.THROTTLED:
+            self._slow_down(outcome)
+        return Answer(outcome, began, tools.monotonic() - began)
+
+    def _wait_for_turn(self, place: int, spacing: Spacing) -> None:
+        seconds = self._started + spacing.first + place * spacing.apart - self._tools.monotonic()
+        if seconds > 0 and not self._stopped:
+            self._tools.sleep(seconds)
+
+    def _slow_down(self, outcome: Outcome) -> None:
+        """What of the chunk has not been called yet waits for the new pace."""
+        self._throttled += 1
+        self._stopped = self._spacing is not None and (self._throttled > 1 or bool(outcome.retry_after))
 
 
 def _failed(kind: OutcomeKind, claim: Claim, error: Exception) -> Outcome:
@@ -191,22 +223,34 @@ def _record(
     admission: Admission,
     figures: ChunkFigures,
 ) -> None:
+    judgements = _judgements(claims, answers, admission)
     # What a dead worker left behind, or was withheld, was never asked of the provider: it says nothing of its health.
-    asked = [answer.outcome for answer in answers if answer.began is not None]
+    asked = [
+        Asked(answer.outcome, claim.claim_no, judgements.get(claim.id))
+        for claim, answer in zip(claims, answers, strict=True)
+        if answer.began is not None
+    ]
     calls = {
         claim.id: CallMade(answer.outcome.kind, answer.outcome.detail, begun.later(answer.began), round(answer.seconds * 1000))
         for claim, answer in zip(claims, answers, strict=True)
         if answer.began is not None
     }
 
+    used = (admission.permits or 0) - sum(answer.outcome.kind is OutcomeKind.NOT_CALLED for answer in answers)
+
     def write() -> tuple[messages.Recorded, list[Verdict], bool]:
         with autocommit(tools.engine) as connection:
             now = tools.clock(connection)
-            verdicts = [_verdict(tools, claim, answer.outcome, now) for claim, answer in zip(claims, answers, strict=True)]
+            verdicts = [
+                _verdict(tools, claim, answer.outcome, now, judgements.get(claim.id))
+                for claim, answer in zip(claims, answers, strict=True)
+            ]
             decided = list(zip(claims, verdicts, strict=True))
             provider = tools.settings.provider_name
             recorded = messages.record(connection, chunk.mailing_id, decided, now, calls=calls, provider=provider)
-            resumed = learn(connection, tools.settings, admission, asked, now)
+            resumed = learn(connection, tools.settings, admission, asked, began=begun.at, now=now)
+            if admission.spacing is not None:
+                refund(connection, tools.settings, chunk.mailing_id, admission, used, now)
             if resumed:
                 mailings.lower_next_run(connection, chunk.mailing_id, now)
             return recorded, verdicts, resumed
@@ -214,7 +258,8 @@ def _record(
     # Safe to repeat: whatever the first try wrote before its answer was lost, the fence keeps from being written again.
     recorded, verdicts, resumed = retried(write)
     figures.fenced = len(verdicts) - recorded.rows
-    figures.misconfigured = sum(outcome.kind is OutcomeKind.MISCONFIGURED for outcome in asked)
+    figures.misconfigured = sum(each.outcome.kind is OutcomeKind.MISCONFIGURED for each in asked)
+    figures.throttled = sum(each.outcome.kind is OutcomeKind.THROTTLED for each in asked)
     for verdict in verdicts:
         figures.sent += verdict.status is MessageStatus.SENT
         figures.failed += verdict.status is MessageStatus.FAILED
@@ -225,24 +270,47 @@ def _record(
         schedules.arrange(tools.engine, chunk.mailing_id, woken_by=StartSource.CHAIN, clock=tools.clock)
 
 
-def _verdict(tools: WorkerTools, claim: Claim, outcome: Outcome, now: datetime) -> Verdict:
+def _judgements(claims: Sequence[Claim], answers: Sequence[Answer], admission: Admission) -> dict[int, Judgement]:
+    """Of the messages that were answered as if our configuration were wrong: whose trouble it is, by message."""
+    blamed = [claim for claim, answer in zip(claims, answers, strict=True) if answer.outcome.kind is OutcomeKind.MISCONFIGURED]
+    if not blamed:
+        return {}
+    accepted = sum(answer.outcome.kind in ALIVE for answer in answers)
+    given = [Blamed(claim.own_refusals, claim.blamed_at) for claim in blamed]
+    last_accepted = admission.gate.accepted_at if admission.gate is not None else None
+    judgements = judge(given, accepted, last_accepted, probing=admission.probing)
+    return {claim.id: judgement for claim, judgement in zip(blamed, judgements, strict=True)}
+
+
+def _verdict(tools: WorkerTools, claim: Claim, outcome: Outcome, now: datetime, judgement: Judgement | None) -> Verdict:
     chosen = tools.settings
-    if outcome.kind is OutcomeKind.MISCONFIGURED:
-        wait = chosen.probe_seconds
-    elif outcome.kind is OutcomeKind.NOT_CALLED:
-        wait = 0.0
-    else:
-        wait = delay(
-            claim.attempts,
-            base=chosen.backoff_base_seconds,
-            cap=chosen.backoff_cap_seconds,
-            random=tools.random,
-            retry_after=outcome.retry_after,
-        )
+    own = judgement is not None and judgement.own
     called = not _given_up(chosen, claim)
-    attempt = Attempt(claim.attempts if called else claim.attempts - 1, claim.unknown)
+    attempt = Attempt(claim.attempts if called else claim.attempts - 1, claim.unknown, claim.own_refusals)
     rules = RetryRules(chosen.max_attempts if called else 0, chosen.provider_honours_key)
-    return decide(outcome, attempt, rules, now=now, delay=wait)
+    exhausted = own and claim.own_refusals + 1 >= blame.MOST_REFUSALS
+    if outcome.kind is OutcomeKind.THROTTLED:
+        exhausted = claim.claim_no >= blame.MOST_CLAIMS
+    wait = _wait(tools, claim, outcome, judgement)
+    return decide(outcome, attempt, rules, now=now, delay=wait, own=own, exhausted=exhausted)
+
+
+def _wait(tools: WorkerTools, claim: Claim, outcome: Outcome, judgement: Judgement | None) -> float:
+    """Seconds until another try."""
+    chosen = tools.settings
+    base, cap = chosen.backoff_base_seconds, chosen.backoff_cap_seconds
+    if outcome.kind is OutcomeKind.NOT_CALLED:
+        return 0.0
+    if judgement is not None and judgement.own:
+        refusals, probe = claim.own_refusals + 1, chosen.probe_seconds
+        longest = blame.wait(refusals, judgement.evident, base=base, probe=probe, cap=cap)
+        return longest * tools.random.uniform(0.5, 1)
+    if outcome.kind is OutcomeKind.MISCONFIGURED:
+        # A little longer than until the next probe: somebody else's message is tried then, if there is one.
+        return chosen.probe_seconds * tools.random.uniform(1.05, 1.25)
+    # A throttled call spends no attempt: how often its message was claimed says how long it has been so.
+    tries = claim.claim_no if outcome.kind is OutcomeKind.THROTTLED else claim.attempts
+    return delay(tries, base=base, cap=cap, random=tools.random, retry_after=outcome.retry_after)
 
 
 def give_back(tools: WorkerTools, chunk: Chunk) -> None:
@@ -273,6 +341,7 @@ def _metrics(figures: ChunkFigures) -> Metrics:
         "Unknown": figures.unknown,
         "Expired": figures.expired,
         "Deferred": figures.deferred,
+        "Throttled": figures.throttled,
     }
     # Nothing is said where nothing happened: CloudWatch takes what is not there for none.
     found: dict[str, float | Sequence[float]] = {name: count for name, count in counts.items() if count}

@@ -1,30 +1,51 @@
-"""Queries on what holds sending back: the provider's breaker, and rates (of a mailing, of the provider)."""
+"""Queries on what holds sending back: the provider's circuit breaker, its pace, and rates (of a mailing, of the provider)."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
 
+from chalicelib.domain.pace import Pace
 from chalicelib.storage.prepared import prepared_text
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What holds a mailing's messages back at this moment. `failures` counts failed calls in a row."""
+    """What holds a mailing's messages back at this moment. `failures` counts failed calls in a row.
+
+    `suspected_at`: when a message was last refused as if our configuration were wrong; `accepted_at`: a call that began then or later
+    was accepted. `rate_tat`: up to when the provider's rate is spent.
+    """
 
     rate_limit: int | None
     failures: int
     opened_at: datetime | None
     probe_at: datetime | None
+    suspected_at: datetime | None
+    accepted_at: datetime | None
+    held_until: datetime | None
+    rate_tat: datetime | None
+    pace: Pace | None
+
+    @property
+    def suspicion(self) -> bool:
+        """Is it news when a call is accepted?"""
+        return self.suspected_at is not None and (self.accepted_at is None or self.accepted_at < self.suspected_at)
 
 
 _READ = prepared_text(
     """
-    SELECT g.rate_limit, coalesce(p.failures, 0), p.opened_at, p.probe_at
+    SELECT g.rate_limit, coalesce(p.failures, 0), p.opened_at, p.probe_at, p.suspected_at, p.accepted_at, p.held_until, p.rate_tat,
+      p.pace, p.pace_at, p.pace_steady, p.pace_ceiling
     FROM mailing g LEFT JOIN provider_state p ON p.name = :provider WHERE g.id = :mailing
     """
 )
-_PROBE_AT = text("SELECT probe_at FROM provider_state WHERE name = :provider AND opened_at IS NOT NULL")
+_OUTLOOK = text(
+    """
+    SELECT CASE WHEN opened_at IS NOT NULL THEN probe_at END, held_until, pace, pace_at, pace_steady, pace_ceiling
+    FROM provider_state WHERE name = :provider
+    """
+)
 # Of all workers that would like to see whether the provider is back, one may.
 _TAKE_PROBE = text(
     "UPDATE provider_state SET probe_at = :following WHERE name = :provider AND opened_at IS NOT NULL AND probe_at <= :now"
@@ -32,7 +53,53 @@ _TAKE_PROBE = text(
 _RETURN_PROBE = text(
     "UPDATE provider_state SET probe_at = :now WHERE name = :provider AND opened_at IS NOT NULL AND probe_at = :following"
 )
-_CLOSE = text("UPDATE provider_state SET failures = 0, opened_at = NULL, probe_at = NULL, reason = NULL WHERE name = :provider")
+_CLOSE = text(
+    """
+    UPDATE provider_state SET failures = 0, opened_at = NULL, probe_at = NULL, reason = NULL,
+      accepted_at = CASE WHEN suspected_at IS NULL THEN accepted_at ELSE greatest(accepted_at, :began) END
+    WHERE name = :provider
+    """
+)
+_SUSPECT = text(
+    """
+    INSERT INTO provider_state (name, suspected_at) VALUES (:provider, :now)
+    ON CONFLICT (name) DO UPDATE SET suspected_at = greatest(provider_state.suspected_at, excluded.suspected_at)
+    """
+)
+# Throttled calls while there is no pace yet: how many within ten seconds.
+_THROTTLED = text(
+    """
+    INSERT INTO provider_state AS p (name, throttled, throttled_at) VALUES (:provider, :calls, :now)
+    ON CONFLICT (name) DO UPDATE SET throttled_at = excluded.throttled_at, throttled = excluded.throttled
+      + CASE WHEN p.throttled_at > excluded.throttled_at - interval '10 seconds' THEN p.throttled ELSE 0 END
+    RETURNING throttled
+    """
+)
+# Only over the pace that the calls were made at: of several workers that are refused together, one lowers it.
+_SET_PACE = text(
+    """
+    INSERT INTO provider_state AS p (name, pace, pace_at, pace_steady, pace_ceiling)
+    VALUES (:provider, :pace, :pace_at, :pace_steady, :pace_ceiling)
+    ON CONFLICT (name) DO UPDATE SET pace = excluded.pace, pace_at = excluded.pace_at, pace_steady = excluded.pace_steady,
+      pace_ceiling = excluded.pace_ceiling, throttled = 0
+    WHERE p.pace_at IS NOT DISTINCT FROM CAST(:seen AS timestamptz)
+    RETURNING 1
+    """
+)
+_END_PACE = text(
+    """
+    UPDATE provider_state SET pace = NULL, pace_at = NULL, pace_steady = NULL, pace_ceiling = NULL
+    WHERE name = :provider AND pace_at = :seen
+    """
+)
+_HOLD = text(
+    """
+    INSERT INTO provider_state AS p (name, held_until, held_reason) VALUES (:provider, :until, :reason)
+    ON CONFLICT (name) DO UPDATE SET held_until = excluded.held_until, held_reason = excluded.held_reason
+    WHERE p.held_until IS NULL OR p.held_until < excluded.held_until
+    RETURNING 1
+    """
+)
 _FAILED = text(
     """
     INSERT INTO provider_state AS p (name, failures, opened_at, probe_at, reason)
@@ -58,7 +125,7 @@ _PERMITS = """
     WHERE g.{key} RETURNING p.granted, g.rate_tat
 """
 _MAILING_PERMITS = text(_PERMITS.format(table="mailing", rate="rate_limit", key="id = :mailing"))
-_PROVIDER_PERMITS = text(_PERMITS.format(table="provider_state", rate="CAST(:rate AS int)", key="name = :provider"))
+_PROVIDER_PERMITS = text(_PERMITS.format(table="provider_state", rate="CAST(:rate AS float8)", key="name = :provider"))
 _KNOW_PROVIDER = text("INSERT INTO provider_state (name) VALUES (:provider) ON CONFLICT DO NOTHING")
 _REFUND = text(
     "UPDATE mailing SET rate_tat = rate_tat - make_interval(secs => :permits / CAST(rate_limit AS float8)) WHERE id = :mailing"
@@ -71,13 +138,34 @@ _REFUND_PROVIDER = text(
 def read(connection: Connection, mailing_id: int, provider: str) -> Gate | None:
     """What holds this mailing back; None if there is no such mailing."""
     row = connection.execute(_READ, {"mailing": mailing_id, "provider": provider}).one_or_none()
-    return None if row is None else Gate(*row)
+    if row is None:
+        return None
+    pace = _pace(row[8], row[9], row[10], row[11])
+    return Gate(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], pace)
 
 
-def probe_at(connection: Connection, provider: str) -> datetime | None:
-    """When a provider whose breaker is open is called next; None while it is closed."""
-    moment: datetime | None = connection.execute(_PROBE_AT, {"provider": provider}).scalar_one_or_none()
-    return moment
+def _pace(rate: float | None, at: datetime | None, steady: float | None, ceiling: float | None) -> Pace | None:
+    return None if rate is None or at is None or steady is None or ceiling is None else Pace(rate, at, steady, ceiling)
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What holds everybody's messages back: the next probe of an open breaker, a hold that the provider asked for, a pace."""
+
+    probe_at: datetime | None = None
+    held_until: datetime | None = None
+    pace: Pace | None = None
+
+    def first_call(self, now: datetime) -> datetime | None:
+        """The moment before which no call is made; None if nothing stands in the way."""
+        moments = [moment for moment in (self.probe_at, self.held_until) if moment is not None]
+        return max(moments) if self.probe_at is not None or any(moment > now for moment in moments) else None
+
+
+def outlook(connection: Connection, provider: str) -> Outlook:
+    """What holds the provider's messages back."""
+    row = connection.execute(_OUTLOOK, {"provider": provider}).one_or_none()
+    return Outlook() if row is None else Outlook(row[0], row[1], _pace(row[2], row[3], row[4], row[5]))
 
 
 def take_probe(connection: Connection, provider: str, now: datetime, following: datetime) -> bool:
@@ -90,9 +178,43 @@ def return_probe(connection: Connection, provider: str, now: datetime, following
     connection.execute(_RETURN_PROBE, {"provider": provider, "now": now, "following": following})
 
 
-def close(connection: Connection, provider: str) -> None:
-    """The provider answers: nothing holds it back, and failures are counted from zero."""
-    connection.execute(_CLOSE, {"provider": provider})
+def close(connection: Connection, provider: str, began: datetime) -> None:
+    """The provider accepts calls that began at `began`: the breaker is closed, and failures are counted from zero."""
+    connection.execute(_CLOSE, {"provider": provider, "began": began})
+
+
+def suspect(connection: Connection, provider: str, now: datetime) -> None:
+    """A message was refused as if our configuration were wrong: that others are accepted is news now."""
+    connection.execute(_SUSPECT, {"provider": provider, "now": now})
+
+
+def throttled(connection: Connection, provider: str, calls: int, now: datetime) -> int:
+    """Counts throttled calls of a provider that has no pace; how many within ten seconds."""
+    return int(connection.execute(_THROTTLED, {"provider": provider, "calls": calls, "now": now}).scalar_one())
+
+
+def set_pace(connection: Connection, provider: str, pace: Pace, seen: Pace | None) -> bool:
+    """Sets the pace, unless another worker has set one since `seen` was read. True if it was set."""
+    parameters = {
+        "provider": provider,
+        "pace": pace.rate,
+        "pace_at": pace.at,
+        "pace_steady": pace.steady,
+        "pace_ceiling": pace.ceiling,
+        "seen": seen and seen.at,
+    }
+    return connection.execute(_SET_PACE, parameters).one_or_none() is not None
+
+
+def end_pace(connection: Connection, provider: str, seen: Pace) -> bool:
+    """The provider has not throttled for so long that it needs no pace. True if it was this that ended it."""
+    return connection.execute(_END_PACE, {"provider": provider, "seen": seen.at}).rowcount == 1
+
+
+def hold(connection: Connection, provider: str, until: datetime, reason: str) -> bool:
+    """Nobody is to call before `until`. True if that is later than what was known."""
+    parameters = {"provider": provider, "until": until, "reason": reason[:200]}
+    return connection.execute(_HOLD, parameters).one_or_none() is not None
 
 
 def failed(
@@ -124,7 +246,7 @@ def mailing_permits(connection: Connection, mailing_id: int, wanted: int, now: d
     return Permits(row[0], row[1] - burst)
 
 
-def provider_permits(connection: Connection, provider: str, rate: int, wanted: int, now: datetime, burst: timedelta) -> Permits:
+def provider_permits(connection: Connection, provider: str, rate: float, wanted: int, now: datetime, burst: timedelta) -> Permits:
     """Up to `wanted` permits of a provider's rate (calls a second)."""
     parameters = {"provider": provider, "rate": rate, "wanted": wanted, "now": now, "ahead": now + burst}
     row = connection.execute(_PROVIDER_PERMITS, parameters).one_or_none()
@@ -139,6 +261,6 @@ def refund_mailing(connection: Connection, mailing_id: int, permits: int) -> Non
     connection.execute(_REFUND, {"mailing": mailing_id, "permits": permits})
 
 
-def refund_provider(connection: Connection, provider: str, rate: int, permits: int) -> None:
+def refund_provider(connection: Connection, provider: str, rate: float, permits: int) -> None:
     """Gives back permits that no call was made with."""
     connection.execute(_REFUND_PROVIDER, {"provider": provider, "rate": rate, "permits": permits})

@@ -80,6 +80,7 @@ def requeue(connection: Connection, message_id: int, not_before: datetime) -> No
     waiting = {
         "status": int(MessageStatus.WAITING),
         "attempts": 0,
+        "own_refusals": 0,
         "not_before": not_before,
         "dispatched_at": None,
         "lease_until": None,
@@ -99,7 +100,8 @@ _REQUEUE_FAILED = text(
         AND (f.attempted_at IS NULL OR f.attempted_at <= :since)
       ORDER BY f.status, f.id LIMIT :size
     ), requeued AS (
-      UPDATE message m SET status = 1, attempts = 0, not_before = greatest(z.opens_at, :now), dispatched_at = NULL, lease_until = NULL,
+      UPDATE message m SET status = 1, attempts = 0, own_refusals = 0,
+        not_before = greatest(z.opens_at, :now), dispatched_at = NULL, lease_until = NULL,
         error_code = CASE WHEN m.unknown THEN m.error_code END, error_detail = CASE WHEN m.unknown THEN m.error_detail END
       FROM mailing_zone z
       WHERE m.id = ANY(ARRAY(SELECT id FROM failed))

@@ -71,9 +71,10 @@ _CLAIM = prepared_text(
         error_code = CASE WHEN m.lease_until IS NULL THEN m.error_code ELSE 'unknown_outcome' END,
         error_detail = CASE WHEN m.lease_until IS NULL OR m.unknown THEN m.error_detail ELSE '{WORKER_DIED}' END
       WHERE m.id = ANY(ARRAY(SELECT id FROM due))
-      RETURNING m.id, m.phone, m.claim_no, m.attempts, m.unknown, m.client_id, m.owner_id, m.attempted_at
+      RETURNING m.id, m.phone, m.claim_no, m.attempts, m.unknown, m.client_id, m.owner_id, m.attempted_at,
+        m.own_refusals, m.error_code
     )
-    SELECT c.id, c.phone, c.claim_no, c.attempts, c.unknown, c.attempted_at,
+    SELECT c.id, c.phone, c.claim_no, c.attempts, c.unknown, c.attempted_at, c.own_refusals, c.error_code,
       CASE WHEN c.client_id IS NULL THEN 'client_deleted'
         WHEN (SELECT d.id FROM do_not_contact d WHERE d.owner_id = c.owner_id AND d.phone = c.phone) IS NOT NULL THEN 'do_not_contact'
       END AS barred_by,
@@ -110,10 +111,12 @@ _RECORD = prepared_text(
     WITH verdict AS (
       SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:claim_nos AS int[]), CAST(:statuses AS smallint[]), CAST(:attempts AS int[]),
                            CAST(:unknowns AS boolean[]), CAST(:not_befores AS timestamptz[]), CAST(:codes AS text[]),
-                           CAST(:details AS text[]), CAST(:attempted_ats AS timestamptz[]))
-             AS v (id, claim_no, status, attempts, unknown, not_before, error_code, error_detail, attempted_at)
+                           CAST(:details AS text[]), CAST(:attempted_ats AS timestamptz[]),
+                           CAST(:own_refusals AS smallint[]))
+             AS v (id, claim_no, status, attempts, unknown, not_before, error_code, error_detail, attempted_at, own_refusals)
     ), recorded AS (
       UPDATE message m SET status = v.status, attempts = v.attempts, unknown = v.unknown, lease_until = NULL,
+        own_refusals = v.own_refusals,
         error_code = CASE WHEN v.status <> 2 THEN coalesce(v.error_code, m.error_code) END,
         error_detail = CASE WHEN v.status = 2 THEN NULL WHEN v.error_detail IS NULL AND coalesce(v.error_code, m.error_code) = m.error_code
           THEN m.error_detail ELSE v.error_detail END,
@@ -182,6 +185,7 @@ _RESCUE_LOST = text(
     """
 )
 
+_ALL_ATTEMPTED = text("SELECT bool_and(attempted_at IS NOT NULL) FROM message WHERE id = ANY(CAST(:ids AS bigint[]))")
 # Scalar subqueries in the order of an index, so that the first row ends the search. Of an EXISTS the planner drops the order, and may
 # read the whole table for one row.
 _ANY = text("SELECT (SELECT id FROM message WHERE mailing_id = :mailing ORDER BY phone LIMIT 1) IS NOT NULL")
@@ -226,6 +230,14 @@ class Claim:
     attributes: dict[str, Any] | None
     attempted_at: datetime | None = None
     """When the last call was made that was not accepted; None: this is the first call, as far as anybody knows."""
+    own_refusals: int = 0
+    error_code: ErrorCode | None = None
+    """What that call's answer was taken for."""
+
+    @property
+    def blamed_at(self) -> datetime | None:
+        """When its last call was answered as if our configuration were wrong; None if that was not so."""
+        return self.attempted_at if self.error_code is ErrorCode.MISCONFIGURED else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +283,8 @@ def claim(
             row.barred_by and ErrorCode(row.barred_by),
             row.attributes,
             row.attempted_at,
+            row.own_refusals,
+            row.error_code and ErrorCode(row.error_code),
         )
         for row in rows
     ]
@@ -328,6 +342,7 @@ def record(
         "now": now,
         "provider": provider,
         "calls": json.dumps(kept),
+        "own_refusals": [verdict.own_refusals for _, verdict in verdicts],
         "attempted_ats": [_failed_at(calls.get(claim.id)) for claim, _ in verdicts],
         "ids": [claim.id for claim, _ in verdicts],
         "claim_nos": [claim.claim_no for claim, _ in verdicts],
@@ -383,6 +398,11 @@ def rescue_lost(connection: Connection, *, now: datetime, lost_before: datetime,
     """Undispatches rows that got lost on the way, by mailing: how many."""
     parameters = {"now": now, "lost_before": lost_before, "size": size}
     return {row[0]: row[1] for row in connection.execute(_RESCUE_LOST, parameters)}
+
+
+def all_attempted(connection: Connection, ids: Sequence[int]) -> bool:
+    """Was each of these messages called for before, and not accepted?"""
+    return bool(connection.execute(_ALL_ATTEMPTED, {"ids": list(ids)}).scalar_one())
 
 
 def any_undecided(connection: Connection, mailing_id: int) -> bool:

@@ -7,6 +7,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
+    Double,
     ForeignKey,
     Identity,
     Index,
@@ -169,7 +170,7 @@ class Mailing(Base):
 
 
 class ProviderState(Base):
-    """What all workers know of a provider together: its breaker, and how much of its rate is spent."""
+    """What all workers know of a provider together: its breaker, its pace, and how much of its rate is spent."""
 
     __tablename__ = "provider_state"
 
@@ -179,6 +180,21 @@ class ProviderState(Base):
     probe_at: Mapped[datetime | None]
     reason: Mapped[str | None] = mapped_column(String(200))
     rate_tat: Mapped[datetime | None]
+    suspected_at: Mapped[datetime | None]
+    """When a message was last refused as if our configuration were wrong."""
+    accepted_at: Mapped[datetime | None]
+    """A call that began then or later was accepted; only written while there is a suspicion."""
+    pace: Mapped[float | None] = mapped_column(Double)
+    """Calls a second at `pace_at`, of a provider that throttles (domain.pace)."""
+    pace_at: Mapped[datetime | None]
+    pace_steady: Mapped[float | None] = mapped_column(Double)
+    pace_ceiling: Mapped[float | None] = mapped_column(Double)
+    held_until: Mapped[datetime | None]
+    """No call before: the provider asked for it (Retry-After)."""
+    held_reason: Mapped[str | None] = mapped_column(String(200))
+    throttled: Mapped[int] = mapped_column(Integer, server_default=sql_text("0"))
+    """Throttled calls within a few seconds before `throttled_at`, while there is no pace yet."""
+    throttled_at: Mapped[datetime | None]
 
 
 class MailingZone(Base):
@@ -243,6 +259,8 @@ class Message(Base):
     sent_at: Mapped[datetime | None]
     attempted_at: Mapped[datetime | None]
     """When the last call was made that was not accepted."""
+    own_refusals: Mapped[int] = mapped_column(SmallInteger, server_default=sql_text("0"))
+    """Answers that blamed our configuration while other messages were accepted (domain.blame)."""
     error_code: Mapped[str | None] = mapped_column(String(32))
     error_detail: Mapped[str | None] = mapped_column(String(200))
     deleted_at: Mapped[datetime | None]

@@ -5,6 +5,8 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, text
 
+from chalicelib.domain.pace import Pace
+
 
 @dataclass(frozen=True, slots=True)
 class WaitingZone:
@@ -20,12 +22,15 @@ class WaitingZone:
 
 @dataclass(frozen=True, slots=True)
 class ProviderHealth:
-    """The breaker: since when the provider is left alone, when it is tried again, and why."""
+    """The breaker: since when the provider is not called, when it is tried again, and why; the pace of one that throttles."""
 
     failures: int
     opened_at: datetime | None
     probe_at: datetime | None
     reason: str | None
+    held_until: datetime | None = None
+    held_reason: str | None = None
+    pace: Pace | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,12 @@ _TOTALS = text(
            (SELECT count(*) FROM mailing WHERE deleting_since IS NULL AND (CAST(:owner AS bigint) IS NULL OR owner_id = :owner))
     """
 )
-_PROVIDER = text("SELECT failures, opened_at, probe_at, reason FROM provider_state WHERE name = :provider")
+_PROVIDER = text(
+    """
+    SELECT failures, opened_at, probe_at, reason, held_until, held_reason, pace, pace_at, pace_steady, pace_ceiling
+    FROM provider_state WHERE name = :provider
+    """
+)
 
 
 def errors(connection: Connection, mailing_id: int) -> list[tuple[str, str, int]]:
@@ -97,4 +107,7 @@ def totals(connection: Connection, owner_id: int | None) -> tuple[int, int]:
 def provider(connection: Connection, name: str) -> ProviderHealth:
     """The provider as its workers know it."""
     row = connection.execute(_PROVIDER, {"provider": name}).one_or_none()
-    return ProviderHealth(*row) if row is not None else ProviderHealth(0, None, None, None)
+    if row is None:
+        return ProviderHealth(0, None, None, None)
+    pace = None if row.pace is None else Pace(row.pace, row.pace_at, row.pace_steady, row.pace_ceiling)
+    return ProviderHealth(row.failures, row.opened_at, row.probe_at, row.reason, row.held_until, row.held_reason, pace)

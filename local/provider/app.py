@@ -225,6 +225,7 @@ def _drip(reply: Reply, left: bytes, seconds: float) -> None:
 
 _FAULTS: dict[str, Callable[[Fault, Reply], None]] = {
     "status": _status,
+    "throttle": _status,
     "hang": _hang,
     "drip": lambda fault, reply: _drip(reply, reply.encode(200, OK, JSON), fault.seconds),
     "half": _half,

@@ -6,11 +6,14 @@ Settings are one JSON object; `faults` is a list of rules, and the first that fi
     {"kind": "status", "status": 500, "accepted": true, "ids": [12, 13]}          500 after having delivered, for two messages
     {"kind": "hang", "seconds": 30, "first_calls": 1}                             the first call of each message
     {"kind": "reset", "for_seconds": 60}                                          every call of the next minute
+    {"kind": "throttle", "rate": 5, "burst": 5, "retry_after": "1"}               what is beyond five calls a second is answered 429
+    {"kind": "throttle", "rate": 5, "window_seconds": 1}                          the same, counted by the clock's seconds
 
 Kinds: status (any status, with `retry_after`, `location`, `code` and any other `headers`), hang, drip (a byte each `seconds`), half
 (half an answer), nonsense (200, but not JSON), reset (the connection breaks), interim (a 1xx for each number of `interim` before the
 answer), leftover (a second answer, that of an acceptance, after the answer and `seconds`), bomb (`status` with a gzip body that is
-16 MB when decompressed), raw (the characters of `raw` as bytes, and then the end). `accepted`: the text goes out before the call goes
+16 MB when decompressed), raw (the characters of `raw` as bytes, and then the end), throttle (429 beyond a rate: a token bucket, or
+fixed windows). `accepted`: the text goes out before the call goes
 wrong. The answer of interim and leftover is that of an acceptance if `accepted`, else `status`.
 """
 
@@ -19,14 +22,36 @@ import time
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
-KINDS = ("status", "hang", "drip", "half", "nonsense", "reset", "interim", "leftover", "bomb", "raw")
+KINDS = ("status", "hang", "drip", "half", "nonsense", "reset", "interim", "leftover", "bomb", "raw", "throttle")
 
 
 class SettingsError(ValueError):
     """Settings that make no sense; the message says which."""
 
 
-@dataclass(slots=True)
+class Limit:
+    """How many calls a provider takes: a bucket that fills with `rate` a second up to `burst`, or so many in each window of the clock."""
+
+    def __init__(self, rate: float, burst: float, window: float | None) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._window = window
+        self._left = burst
+        self._at = 0.0
+
+    def takes(self, now: float) -> bool:
+        if self._window is None:
+            self._left = min(self._burst, self._left + (now - self._at) * self._rate)
+        elif now // self._window != self._at // self._window:
+            self._left = self._rate * self._window
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+@dataclass
 class Fault:
     kind: str
     accepted: bool = False
@@ -43,6 +68,12 @@ class Fault:
     seconds: float = 1.0
     interim: list[int] = field(default_factory=lambda: [103])
     raw: str = ""
+    rate: float = 1.0
+    burst: float | None = None
+    window_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        self._limit = Limit(self.rate, max(self.rate if self.burst is None else self.burst, 1.0), self.window_seconds)
 
     @classmethod
     def parse(cls, given: Any, now: float) -> Self:
@@ -55,7 +86,12 @@ class Fault:
         lasts = values.pop("for_seconds", None)
         if lasts is not None:
             values["ends_at"] = (values.get("starts_at") or now) + lasts
-        return cls(**values)
+        if values["kind"] == "throttle":
+            values.setdefault("status", 429)
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise SettingsError(f"a fault: {error}") from None
 
     def fits(self, message_id: int, earlier_calls: int, now: float) -> bool:
         if self.ids is not None and message_id not in self.ids:
@@ -64,7 +100,9 @@ class Fault:
             return False
         if now < (self.starts_at or 0) or now >= (self.ends_at or now + 1):
             return False
-        return self.share >= 1 or random.random() < self.share
+        if self.share < 1 and random.random() >= self.share:
+            return False
+        return self.kind != "throttle" or not self._limit.takes(now)
 
     @property
     def name(self) -> str:

@@ -73,6 +73,8 @@ class Mix:
             (3, self._end_connections),
             (2, self._refuse_all),
             (2, self._blame_us),
+            (3, self._throttle),
+            (2, self._blame_one),
             (2, self._kill_the_provider),
             (2, self._close_aws),
             (1, self._crash_the_database),
@@ -177,9 +179,25 @@ class Mix:
         with self._provider_says({"kind": "status", "status": status, "location": "http://127.0.0.1:9/"}):
             pause(self._random.uniform(1, 3), "the provider knows us no more")
 
+    def _throttle(self, pause: Pause) -> None:
+        """A limit on top of the usual faults: throttling is the first rule, and what passes may still go wrong."""
+        rate, retry_after = self._random.choice([20, 60, 200]), self._random.choice([None, "1"])
+        self._count(f"provider: throttles at {rate} a second{', Retry-After' if retry_after else ''}")
+        limit = {"kind": "throttle", "rate": rate, "retry_after": retry_after}
+        with self._provider_says(limit, *USUAL):
+            pause(self._random.uniform(2, 5), "the provider throttles")
+
+    def _blame_one(self, pause: Pause) -> None:
+        """Some messages are refused as if the token were wrong, while all others are not."""
+        waiting = [row.id for row in self.site.sql("SELECT id FROM message WHERE status = 1 ORDER BY random() LIMIT 3")]
+        status = self._random.choice([401, 403, 404])
+        self._count(f"provider: {status} to three messages")
+        with self._provider_says({"kind": "status", "status": status, "ids": waiting}, *USUAL):
+            pause(self._random.uniform(1, 4), "the provider refuses three messages")
+
     @contextmanager
-    def _provider_says(self, fault: dict[str, Any]) -> Iterator[None]:
-        self.site.provider.configure(faults=[fault])
+    def _provider_says(self, *faults: dict[str, Any]) -> Iterator[None]:
+        self.site.provider.configure(faults=list(faults))
         yield
         self.site.provider.configure(faults=USUAL)
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, TextClause, text
 
 from chalicelib.config import read_settings
 from chalicelib.domain.outcome import Verdict
+from chalicelib.domain.pace import Pace
 from chalicelib.domain.paging import Slice
 from chalicelib.domain.selection import Selection
 from chalicelib.domain.status import MessageStatus, StartSource
@@ -190,10 +191,17 @@ class Steps:
         self.run(engine, "provider's permits", lambda c: gates.provider_permits(c, "default", 100, 25, NOW, HOUR))
         self.run(engine, "provider's refund", lambda c: gates.refund_provider(c, "default", 100, 1))
         self.run(engine, "failure", lambda c: gates.failed(c, "default", 1, limit=1, reason="", now=NOW, probe_at=NOW))
-        self.run(engine, "probe", lambda c: [gates.probe_at(c, "default"), gates.take_probe(c, "default", NOW, NOW + HOUR)])
+        self.run(engine, "probe", lambda c: [gates.outlook(c, "default"), gates.take_probe(c, "default", NOW, NOW + HOUR)])
         self.run(engine, "probe returned", lambda c: gates.return_probe(c, "default", NOW, NOW + HOUR))
-        self.run(engine, "breaker closed", lambda c: gates.close(c, "default"))
+        self.run(engine, "breaker closed", lambda c: gates.close(c, "default", NOW))
+        self.run(engine, "suspicion", lambda c: gates.suspect(c, "default", NOW))
+        self.run(engine, "throttled", lambda c: gates.throttled(c, "default", 1, NOW))
+        pace = Pace(5, NOW, 0, 5)
+        self.run(engine, "pace", lambda c: gates.set_pace(c, "default", pace, None))
+        self.run(engine, "end of the pace", lambda c: gates.end_pace(c, "default", pace))
+        self.run(engine, "held", lambda c: gates.hold(c, "default", NOW, ""))
         chunk = next(self.chunks)
+        self.run(engine, "attempted before", lambda c: messages.all_attempted(c, chunk), 25)
         claimed = self.run(
             engine, "claim", lambda c: messages.claim(c, mailing, chunk, now=NOW, lease=LEASE, deadline=DEADLINE), 25
         )

@@ -1,16 +1,17 @@
 """The first page: how everything is getting on."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
+from babel.numbers import format_decimal
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette_admin import route
 from starlette_admin.exceptions import ActionFailed
 from starlette_admin.flash import flash
 from starlette_admin.helpers import detail_url
-from starlette_admin.i18n import format_date, get_timezone, gettext
+from starlette_admin.i18n import format_date, get_locale, get_timezone, gettext
 from starlette_admin.i18n import lazy_gettext as _
 
 from chalicelib.admin.access import principal_of
@@ -20,6 +21,7 @@ from chalicelib.admin.pages.base import Page
 from chalicelib.admin.progress import stacked
 from chalicelib.admin.words import MAILING_COLOURS, mailing_status, message_status
 from chalicelib.config import settings
+from chalicelib.domain import pace
 from chalicelib.domain.status import MessageStatus
 from chalicelib.services import demo_clients, progress
 from chalicelib.services.progress import Overview
@@ -111,11 +113,33 @@ def _mailing(request: Request, record: MailingRecord) -> dict[str, Any]:
 
 def _provider(health: ProviderHealth, found: Overview) -> dict[str, Any]:
     if health.opened_at is None:
-        return {"ok": True, "title": gettext("The provider answers"), "text": ""}
+        return _pace(health, found.now) or {"ok": True, "state": "success", "title": gettext("The provider answers"), "text": ""}
     since, probe = moment(health.opened_at), moment(health.probe_at or found.now)
     text = gettext("Left alone since %(since)s (%(reason)s); tried again at %(probe)s. No message is lost meanwhile.")
     return {
         "ok": False,
+        "state": "danger",
         "title": gettext("The provider fails"),
         "text": text % {"since": since, "reason": health.reason or "?", "probe": probe},
     }
+
+
+def _pace(health: ProviderHealth, now: datetime) -> dict[str, Any] | None:
+    """What a provider that throttles allows; None if nothing limits it."""
+    held = health.held_until is not None and health.held_until > now
+    rate = None if health.pace is None else pace.rate_at(health.pace, now)
+    if not held and (rate is None or rate >= pace.FREE):
+        return None
+    texts = []
+    if held and health.held_until is not None:
+        text = gettext("No calls until %(until)s, as it asked for (%(reason)s).")
+        texts.append(text % {"until": moment(health.held_until), "reason": health.held_reason or "?"})
+    if rate is not None and health.pace is not None:
+        text = gettext("Calls a second now: %(rate)s; it last objected at %(ceiling)s.")
+        texts.append(text % {"rate": _rounded(rate), "ceiling": _rounded(health.pace.ceiling)})
+    texts.append(gettext("Messages wait and spend no attempts."))
+    return {"ok": False, "state": "warning", "title": gettext("The provider limits the number of calls"), "text": " ".join(texts)}
+
+
+def _rounded(rate: float) -> str:
+    return format_decimal(round(rate, 2 if rate < 1 else 1), locale=get_locale())

@@ -18,6 +18,10 @@ _WORDS = {
     ErrorCode.REFUSED: "the provider will not deliver this message",
     ErrorCode.UNKNOWN_OUTCOME: "it may have been delivered: nobody can tell",
     ErrorCode.NOT_DELIVERED: "surely not delivered, all attempts used up",
+    ErrorCode.REFUSED_FOR_MESSAGE: (
+        "surely not delivered: the provider refused this message again and again as if our configuration were wrong"
+        " (HTTP 401 or 403, for example) or as throttled, while it accepted others"
+    ),
     ErrorCode.MISCONFIGURED: "the provider rejected our configuration at the last call",
     ErrorCode.CLIENT_DELETED: "the client was deleted",
     ErrorCode.DO_NOT_CONTACT: "the phone is on the do-not-contact list",

@@ -61,7 +61,7 @@
 
   function provider(data) {
     const alert = document.getElementById("provider");
-    alert.className = `alert mb-0 ${data.provider.ok ? "alert-success" : "alert-danger"}`;
+    alert.className = `alert mb-0 alert-${data.provider.state}`;
     alert.querySelector("i").className = `fa-solid me-2 ${data.provider.ok ? "fa-circle-check" : "fa-triangle-exclamation"}`;
     if (alert.querySelector("b").textContent !== data.provider.title) alert.querySelector("b").textContent = data.provider.title;
     if (alert.querySelector("span").textContent !== data.provider.text) alert.querySelector("span").textContent = data.provider.text;
