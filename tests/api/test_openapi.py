@@ -131,8 +131,11 @@ def test_a_generated_client_logs_in_adds_a_client_and_reads_statistics(api: Api,
     anonymous = library.Client(base_url="http://api.test", httpx_args=network)
     login = logins_login.sync(client=anonymous, body=models.LoginIn(username="anna", password=PASSWORD))
     anna = library.AuthenticatedClient(base_url="http://api.test", token=login.token, prefix="Token", httpx_args=network)
-    made = clients_create.sync(client=anna, body=models.ClientIn(phone="+79101234567", time_zone="Europe/Moscow", tags=["vip"]))
+    attributes = models.ClientInAttributes.from_dict({"name": "Анна", "visits": 3})
+    new = models.ClientIn(phone="+79101234567", time_zone="Europe/Moscow", tags=["vip"], attributes=attributes)
+    made = clients_create.sync(client=anna, body=new)
     assert (made.operator_code, made.tags) == ("910", ["vip"])
+    assert made.attributes.to_dict() == {"name": "Анна", "visits": 3}
     statistics = statistics_all_statuses.sync(client=anna)
     assert (statistics.total, len(statistics.statuses)) == (0, 5)
     refused = clients_create.sync_detailed(client=anna, body=models.ClientIn(phone="+79101234567", time_zone="Europe/Moscow"))
