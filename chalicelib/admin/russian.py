@@ -419,6 +419,9 @@ MESSAGES: dict[str, str] = {
     "never": "никогда",
     "new": "новых",
     "%(sent)s of %(total)s sent": "Отправлено %(sent)s из %(total)s",
+    "The file would have %(size)s MB, and %(most)s are possible: filter the list, and export it in parts.": (
+        "Файл занял бы %(size)s МБ, а возможно не более %(most)s: отфильтруйте список и выгрузите его частями."
+    ),
     "Not planned yet": "Ещё не запланировано",
     "one column for each attribute, for personal texts": "по столбцу на каждый атрибут, для личных текстов",
     "rewritten": "перезаписано",

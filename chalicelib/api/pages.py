@@ -1,6 +1,7 @@
 """Keyset pages: a page begins after (or ends before) an id, so that rows added meanwhile shift nothing."""
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Generic, Literal, Protocol, TypeVar
 from urllib.parse import urlencode
 
@@ -50,6 +51,21 @@ class _HasId(Protocol):
 Row = TypeVar("Row", bound=_HasId)
 Item = TypeVar("Item", bound=Schema)
 
+MAX_BYTES = 4_500_000
+"""Of a list in an answer. A Lambda function answers 6 MB at most, headers and all, and its runtime writes the body as a JSON string: each
+quotation mark becomes two bytes, and each letter that is not ASCII six."""
+
+
+def fitting(items: Iterable[Item], *, room: int = MAX_BYTES) -> list[Item]:
+    """The first of these, as many as fit into `room` bytes of an answer; one in any case."""
+    kept: list[Item] = []
+    for item in items:
+        room -= len(json.dumps(item.model_dump_json()))
+        if room < 0 and kept:
+            break
+        kept.append(item)
+    return kept
+
 
 class Page(Schema, Generic[Item]):
     """One page of a list."""
@@ -73,19 +89,34 @@ def wanted(call: Call[object, PageQuery]) -> Slice:
 
 
 def shown(
-    call: Call[object, PageQuery], part: Slice, rows: Sequence[Row], show: Callable[[Row], Item], *, path: str | None = None
+    call: Call[object, PageQuery],
+    part: Slice,
+    rows: Sequence[Row],
+    show: Callable[[Row], Item],
+    *,
+    path: str | None = None,
+    room: int = MAX_BYTES,
 ) -> Page[Item]:
-    """The page made of what `part` (from `wanted`) found, with its links. `path` is the list's own unless this is a part of another."""
+    """The page made of what `part` (from `wanted`) found, with its links. `path` is the list's own unless this is a part of another.
+
+    What does not fit into `room` bytes is left to the next page (the previous one, where the page was read backwards).
+    """
     backwards = part.before is not None
     more = len(rows) == part.limit
     kept = list(rows[1:] if backwards else rows[:-1]) if more else list(rows)
+    items = fitting((show(row) for row in (reversed(kept) if backwards else kept)), room=room)
+    if len(items) < len(kept):
+        more = True
+        kept = kept[-len(items) :] if backwards else kept[: len(items)]
+    if backwards:
+        items.reverse()
     ahead, behind = (True, more) if backwards else (more, part.after is not None)
     following = f"after:{kept[-1].id}" if kept and ahead else None
     preceding = f"before:{kept[0].id}" if kept and behind else None
     if not kept:  # the rows around the anchor are gone, or there never were any: back to the other side of it
         following, preceding = _around(part)
     return Page(
-        results=[show(row) for row in kept],
+        results=items,
         next=_link(call, path, following),
         previous=_link(call, path, preceding),
     )

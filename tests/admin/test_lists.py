@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import Engine, text
 
+from chalicelib.admin.views import base
 from chalicelib.domain.paging import Slice
 from chalicelib.services import clients
 from chalicelib.services.clients import NewClient
@@ -99,6 +100,15 @@ def test_filters_find_what_they_say(root: Browser, engine: Engine, query: str, f
         connection.execute(text("UPDATE client SET created_at = '2025-01-01T00:00Z' WHERE phone = '+79100000002'"))
     root.cookies["timezone"] = "Europe/Moscow"
     assert root.get(f"/client/list?filter={quote(query)}").text.count('data-sa-pk="') == found
+
+
+def test_a_file_that_is_too_large_is_refused_in_words(root: Browser, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not by Lambda, which answers six megabytes at most."""
+    fill(engine, "root")
+    asked = {"format": "csv", "scope": "all", "fields": ["id", "phone"]}
+    monkeypatch.setattr(base, "MAX_FILE", 20)
+    root.post("/_api/client/action?name=export", asked)
+    assert "filter the list, and export it in parts" in root.get("/client/list").text
 
 
 def test_an_exported_file_is_all_that_matches_and_holds_no_formula(root: Browser, engine: Engine) -> None:

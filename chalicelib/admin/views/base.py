@@ -35,6 +35,8 @@ from chalicelib.storage.models import Base
 AnySelect = Select[*tuple[Any, ...]]
 _LINKS = ("view", "edit")  # row actions of the library's that are addresses, and nothing to be done
 _MOST_FILTER, _MOST_CONDITIONS = 4_000, 50
+MAX_FILE = 4_000_000
+"""Bytes of an export: a Lambda function answers 6 MB at most, and a file goes in base64."""
 _LAST_PAGE = 10**9  # of the library's: times the size of a page it still is a number that PostgreSQL can skip
 
 
@@ -50,7 +52,13 @@ class SafeCsv(CsvExporter):
     async def generate(self, fields: list[BaseField], rows: list[dict[str, Any]]) -> bytes:
         """The file."""
         named = [replace(field, label=field.name) for field in fields]
-        return "\ufeff".encode() + await super().generate(named, rows)
+        file = "\ufeff".encode() + await super().generate(named, rows)
+        if len(file) > MAX_FILE:
+            message = gettext(
+                "The file would have %(size)s MB, and %(most)s are possible: filter the list, and export it in parts."
+            )
+            raise ActionFailed(message % {"size": f"{len(file) / 1e6:.1f}", "most": f"{MAX_FILE / 1e6:.1f}"})
+        return file
 
 
 class ServiceView(ModelView):

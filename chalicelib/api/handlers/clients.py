@@ -35,7 +35,7 @@ def create(call: Call[OneOrMany, PhoneQuery]) -> ClientOut | ClientsOut:
     if isinstance(call.body, ClientIn):
         return show(clients.create(call.engine, call.principal, call.body.to_new(country)))
     made = clients.create_many(call.engine, call.principal, [each.to_new(country) for each in call.body.clients])
-    return ClientsOut(created=len(made), results=[show(row) for row in made])
+    return ClientsOut(created=len(made), results=pages.fitting(show(row) for row in made))
 
 
 @operation("Read a client", tag=_TAG)

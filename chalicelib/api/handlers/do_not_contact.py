@@ -38,7 +38,7 @@ def put(call: Call[OneOrMany, PhoneQuery]) -> DoNotContactOut | DoNotContactsOut
         return show(do_not_contact.put(call.engine, call.principal, [call.body.to_new(country)])[0])
     entries = [each.to_new(country) for each in call.body.phones]
     made = do_not_contact.put(call.engine, call.principal, entries, prefix="phones.{place}.")
-    return DoNotContactsOut(results=[show(row) for row in made])
+    return DoNotContactsOut(results=pages.fitting(show(row) for row in made))
 
 
 @operation("Read an entry of the list", tag=_TAG)

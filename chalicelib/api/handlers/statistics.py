@@ -24,7 +24,9 @@ _TAG = "statistics"
 def all_statuses(call: Call[NoBody, PageQuery]) -> Statistics:
     """Every status with its count and the first page of its messages; `next` of each leads to the rest of that status."""
     counts = messages.counts(call.engine, call.principal)
-    return Statistics(total=sum(counts.values()), statuses=[_of_status(call, status, count) for status, count in counts.items()])
+    room = pages.MAX_BYTES // len(counts)
+    statuses = [_of_status(call, status, count, room) for status, count in counts.items()]
+    return Statistics(total=sum(counts.values()), statuses=statuses)
 
 
 @operation("Messages of one status", tag=_TAG)
@@ -51,11 +53,11 @@ def _status(text: str) -> MessageStatus:
         raise NotFoundError("status: 1 waiting, 2 sent, 3 expired, 4 failed, 5 cancelled") from None
 
 
-def _of_status(call: Call[NoBody, PageQuery], status: MessageStatus, count: int) -> StatusStatistics:
+def _of_status(call: Call[NoBody, PageQuery], status: MessageStatus, count: int, room: int = pages.MAX_BYTES) -> StatusStatistics:
     part = pages.wanted(call)
     chosen = MessageFilter(owner_id=call.principal.owner_filter, status=status)
     found = messages.page(call.engine, chosen, part) if count else []
     path = f"{V1}/statistic-messages/{status.value}"
     return StatusStatistics(
-        status=status.value, title=status.title, count=count, messages=pages.shown(call, part, found, show, path=path)
+        status=status.value, title=status.title, count=count, messages=pages.shown(call, part, found, show, path=path, room=room)
     )

@@ -124,8 +124,8 @@ class ClientOut(Versioned):
 class ClientsOut(Schema):
     """The clients that were added, in the order of the call."""
 
-    created: int
-    results: list[ClientOut]
+    created: int = Field(description="How many were added: all of the call")
+    results: list[ClientOut] = Field(description="The first of them, as many as fit into an answer")
 
 
 class ClientQuery(OwnedQuery):

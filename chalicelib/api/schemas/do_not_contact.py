@@ -55,7 +55,7 @@ class DoNotContactOut(Schema):
 class DoNotContactsOut(Schema):
     """The entries, each phone once."""
 
-    results: list[DoNotContactOut]
+    results: list[DoNotContactOut] = Field(description="As many as fit into an answer")
 
 
 class DoNotContactQuery(OwnedQuery):
