@@ -51,6 +51,11 @@ plans: setup ## what every statement reads, whatever PostgreSQL's statistics kno
 package: setup ## what would go to AWS, into build/: STAGE=prod (or dev); ARCHITECTURE=x86_64 for another processor
 	@$(RUN) local.package --stage $(or $(STAGE),prod) $(if $(ARCHITECTURE),--architecture $(ARCHITECTURE))
 
+.PHONY: lock
+lock: ## write requirements*.txt, with the hash of every file, from requirements*.in
+	@test -x $(BIN)/uv || sh local/setup.sh dev
+	@$(RUN) local.lock
+
 .PHONY: deploy
 deploy: setup ## package STAGE=prod (or dev), show the changes to your AWS account, apply them, migrate, test: PARAMETERS="ProviderUrl=https://…"
 	@$(RUN) local.release --stage $(or $(STAGE),prod) $(if $(YES),--yes) $(PARAMETERS)

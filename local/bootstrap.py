@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import venv
 from pathlib import Path
@@ -68,7 +69,18 @@ def ensure_vendor() -> None:
         return
     shutil.rmtree(VENDOR, ignore_errors=True)
     VENDOR.mkdir()
-    uv(VENVS["dev"][0], "install", "--python", sys.executable, "--no-deps", "--target", str(VENDOR), "-r", str(VENDORED))
+    uv(
+        VENVS["dev"][0],
+        "install",
+        "--python",
+        sys.executable,
+        "--no-deps",
+        "--require-hashes",
+        "--target",
+        str(VENDOR),
+        "-r",
+        str(VENDORED),
+    )
     for path in sorted(VENDOR.rglob("*"), reverse=True):
         if path.is_dir():
             if not any(path.iterdir()):
@@ -99,9 +111,12 @@ def runs(python: Path) -> bool:
 def install(folder: Path, requirements: Path) -> None:
     """pip brings uv, and uv the rest, exactly as pinned: whatever else was there goes."""
     if not works(VENVS["dev"][0] / "bin" / "uv"):
-        pip = [str(folder / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check", "install", pinned_uv()]
-        subprocess.run(pip, check=True)
-    uv(folder, "sync", "--compile-bytecode", "--python", str(folder / "bin" / "python"), str(requirements))
+        with tempfile.NamedTemporaryFile("w", suffix=".txt") as pinned:
+            pinned.write(pinned_uv())
+            pinned.flush()
+            pip = [str(folder / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
+            subprocess.run([*pip, "--require-hashes", "--requirement", pinned.name], check=True)
+    uv(folder, "sync", "--require-hashes", "--compile-bytecode", "--python", str(folder / "bin" / "python"), str(requirements))
 
 
 def uv(folder: Path, *arguments: str) -> None:
@@ -119,8 +134,9 @@ def works(program: Path) -> bool:
 
 
 def pinned_uv() -> str:
-    (pin,) = re.findall(r"^uv==\S+", VENVS["dev"][1].read_text(), re.MULTILINE)
-    return str(pin)
+    """The line of uv, with its hashes."""
+    (pin,) = re.findall(r"^uv==\S+(?: \\\n +--hash=\S+)+", VENVS["dev"][1].read_text(), re.MULTILINE)
+    return f"{pin}\n"
 
 
 if __name__ == "__main__":

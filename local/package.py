@@ -32,6 +32,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from local import sbom
 from local.aws import REGION
 from local.errors import LocalError
 from local.template import complaints
@@ -166,6 +167,8 @@ def _run_chalice(project: Path, stage: str) -> None:
         *("package", "--stage", stage, "--merge-template", "template.yaml", "--template-format", "yaml", "out"),
     ]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    # Chalice fetches some wheels by name and version alone, those for another processor: as a constraint the hashes hold for them, too.
+    environment["PIP_CONSTRAINT"] = str(project / "requirements.txt")
     environment |= {"AWS_DEFAULT_REGION": REGION, "PYTHONPATH": "", "PYTHONWARNINGS": "ignore"}
     done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     said = (done.stdout + done.stderr).strip()
@@ -259,12 +262,14 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     console = Console()
+    listed = sbom.write(made.zip_file, out / sbom.NAME)
     _show_sizes(console, made)
     complaint = complaints(out / "template.json")
     if complaint:
         print(complaint, file=sys.stderr)
         return 1
     console.print(f"cfn-lint and the SAM transform take the template: {len(made.template['Resources'])} resources")
+    console.print(f"{out / sbom.NAME}: {listed} Python packages", soft_wrap=True)
     console.print(f"{made.zip_file} and {out / 'template.json'}", soft_wrap=True)
     return 0
 

@@ -44,6 +44,15 @@ class Limit:
         return self.failures + growing + math.ceil(_HOUR / self.longest_delay)
 
 
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """From where somebody gives a password or a code, and how often they may."""
+
+    address: str
+    limit: Limit
+    device: str = ""
+
+
 class TooManyAttemptsError(TooManyRequestsError):
     """Too many passwords were tried."""
 

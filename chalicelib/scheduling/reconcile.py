@@ -132,10 +132,13 @@ def _drop_old(tools: RunTools, now: datetime) -> None:
     """What nobody needs any more goes, also where nobody calls what would drop it by the way."""
     with autocommit(tools.engine) as connection:
         answers = idempotency.forget_old(connection, KEPT_HOURS)
+        attempts = login_attempts.sweep(
+            connection, now - max(timedelta(hours=1), timedelta(seconds=tools.settings.login_window_seconds))
+        )
         places = login_attempts.sweep_places(connection, now - timedelta(days=tools.settings.known_place_days))
         events = audit.drop_old(connection, now - timedelta(days=tools.settings.audit_days))
-    if answers or places or events:
-        log("old_data_dropped", answers=answers, places=places, events=events)
+    if answers or attempts or places or events:
+        log("old_data_dropped", answers=answers, attempts=attempts, places=places, events=events)
 
 
 def _move_schedules(tools: RunTools, now: datetime, repairs: Repairs) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError
 
 from chalicelib.auth.password_rules import require_good
 from chalicelib.auth.passwords import PasswordError, hash_password, verify_password
-from chalicelib.auth.throttle import Limit, admit, succeeded
+from chalicelib.auth.throttle import Guess, admit, succeeded
 from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
 from chalicelib.domain.characters import canonical
@@ -30,15 +30,6 @@ class Account:
     username: str
     is_superuser: bool = False
     is_active: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Guess:
-    """From where somebody gives a password, and how often they may."""
-
-    address: str
-    limit: Limit
-    device: str = ""
 
 
 def superuser_named(source: Engine, username: str) -> Principal:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine
 
+from chalicelib import caller
 from chalicelib.auth.passwords import verify_password
 from chalicelib.auth.throttle import Limit, TooManyAttemptsError, admit, succeeded
 from chalicelib.auth.tokens import fresh
@@ -66,7 +67,8 @@ def issue(
     made = fresh(token_id)
     new = tokens.NewToken(user_id, name, made.prefix, made.secret_sha256, lifetime, made_with, session_id)
     expires_at = tokens.add(connection, token_id, new)
-    audit.record(connection, Event.TOKEN_MADE, user_id=user_id, token=token_id, expires_at=expires_at)
+    maker = caller.current().user_id or user_id  # a superuser may make one for somebody else
+    audit.record(connection, Event.TOKEN_MADE, user_id=maker, token=token_id, owner=user_id, expires_at=expires_at)
     return IssuedToken(made.text, token_id, expires_at)
 
 

@@ -10,8 +10,10 @@ from datetime import datetime
 import pyotp
 from sqlalchemy import Connection, Engine
 
+from chalicelib.auth.throttle import Guess, admit, succeeded
 from chalicelib.config import settings
 from chalicelib.domain.access import Principal
+from chalicelib.domain.characters import canonical
 from chalicelib.domain.errors import ConflictError, FieldError, ForbiddenError, InvalidInputError, NotFoundError
 from chalicelib.services import history
 from chalicelib.services.history import Change, Kind
@@ -86,17 +88,17 @@ def confirm(
         return _new_codes(connection, principal.user_id)
 
 
-def renew_codes(source: Engine, principal: Principal, code: str, *, clock: Clock = database_clock) -> list[str]:
-    """New recovery codes in place of all before. Raises InvalidInputError for a wrong code."""
+def renew_codes(source: Engine, principal: Principal, code: str, guess: Guess, *, clock: Clock = database_clock) -> list[str]:
+    """New recovery codes in place of all before. Raises InvalidInputError for a wrong code, TooManyAttemptsError."""
+    _require_code(source, principal, code, guess, clock)
     with source.begin() as connection:
-        _require_code(connection, principal.user_id, code, clock)
         return _new_codes(connection, principal.user_id)
 
 
-def turn_off(source: Engine, principal: Principal, code: str, *, clock: Clock = database_clock) -> None:
-    """Takes the asker's second factor off. Raises InvalidInputError for a wrong code."""
+def turn_off(source: Engine, principal: Principal, code: str, guess: Guess, *, clock: Clock = database_clock) -> None:
+    """Takes the asker's second factor off. Raises InvalidInputError for a wrong code, TooManyAttemptsError."""
+    _require_code(source, principal, code, guess, clock)
     with source.begin() as connection:
-        _require_code(connection, principal.user_id, code, clock)
         second_factor.remove(connection, principal.user_id)
         history.note(connection, principal, _change(principal.user_id, "second_factor_off"))
 
@@ -131,9 +133,14 @@ def use(connection: Connection, user_id: int, code: str, now: datetime) -> bool:
     return second_factor.use_code(connection, user_id, _digest(code))
 
 
-def _require_code(connection: Connection, user_id: int, code: str, clock: Clock) -> None:
-    if not use(connection, user_id, code, clock(connection)):
+def _require_code(source: Engine, principal: Principal, code: str, guess: Guess, clock: Clock) -> None:
+    """Whoever has found an open session may guess codes no oftener than at the login."""
+    attempt = admit(source, canonical(principal.username), guess.address, guess.limit, device=guess.device)
+    with autocommit(source) as connection:
+        right = use(connection, principal.user_id, code, clock(connection))
+    if not right:
         raise InvalidInputError(FieldError("code", "this code is wrong, or was used before"))
+    succeeded(source, attempt)
 
 
 def _step_of(secret: str, code: str, now: datetime) -> int | None:

@@ -10,7 +10,7 @@ from chalicelib.domain.access import Principal
 from chalicelib.domain.characters import tidy
 from chalicelib.domain.errors import FieldCode, FieldError, ForbiddenError, InvalidInputError, NotFoundError
 from chalicelib.domain.paging import Slice
-from chalicelib.services import audit, history
+from chalicelib.services import audit, history, second_factor
 from chalicelib.services.audit import Event
 from chalicelib.services.history import Change, Kind
 from chalicelib.services.logins import IssuedToken, issue, too_many_tokens
@@ -79,6 +79,8 @@ def create_for_documentation(source: Engine, secret: str) -> IssuedToken | None:
     with source.begin() as connection:
         found = sessions.find(connection, digest(secret), idle())
         if found is None or not users.lock(connection, found.user_id):
+            return None
+        if settings().second_factor_for_superusers and found.is_superuser and not second_factor.is_on(connection, found.user_id):
             return None
         session = (found.user_id, "documentation", lifetime)
         issued = issue(connection, *session, session_id=found.session_id)

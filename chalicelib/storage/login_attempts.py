@@ -30,6 +30,7 @@ _KNOW = text(
     ON CONFLICT (name, place) DO UPDATE SET seen_at = excluded.seen_at
     """
 )
+_SWEEP_ATTEMPTS = text("DELETE FROM login_attempt WHERE at < :before")
 _SWEEP = text("DELETE FROM known_place WHERE seen_at < :before")
 
 
@@ -76,6 +77,11 @@ def known_places(connection: Connection, name: bytes, places: Sequence[bytes], s
 def know(connection: Connection, name: bytes, places: Sequence[bytes], now: datetime) -> None:
     """Writes down that this name has logged in from these places."""
     connection.execute(_KNOW, {"name": name, "places": list(places), "now": now})
+
+
+def sweep(connection: Connection, before: datetime) -> int:
+    """Drops attempts older than `before`; how many."""
+    return connection.execute(_SWEEP_ATTEMPTS, {"before": before}).rowcount
 
 
 def sweep_places(connection: Connection, before: datetime) -> int:

@@ -22,10 +22,13 @@ class StoredPhone:
     phone: str
 
 
+# What an erased person left of a phone begins with #, and is none.
 _READ = {
     "client": text("SELECT id, owner_id, phone FROM client WHERE id > :after ORDER BY id LIMIT :size"),
-    "do_not_contact": text("SELECT id, owner_id, phone FROM do_not_contact WHERE id > :after ORDER BY id LIMIT :size"),
-    "message": text("SELECT id, mailing_id, phone FROM message WHERE id > :after AND phone IS NOT NULL ORDER BY id LIMIT :size"),
+    "do_not_contact": text(
+        "SELECT id, owner_id, phone FROM do_not_contact WHERE id > :after AND phone LIKE '+%' ORDER BY id LIMIT :size"
+    ),
+    "message": text("SELECT id, mailing_id, phone FROM message WHERE id > :after AND phone LIKE '+%' ORDER BY id LIMIT :size"),
 }
 _OTHER = {
     "client": text("SELECT id FROM client WHERE owner_id = :scope AND phone = :phone"),

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from chalicelib import config
-from chalicelib.services import logins, second_factor
+from chalicelib.services import logins, second_factor, tokens
 from tests.admin.browser import PASSWORD, Browser
 from tests.admin.conftest import user_id
 from tests.api.lambda_event import call
@@ -147,8 +147,15 @@ def test_codes_cannot_be_guessed_without_end(anna: Browser, phone: Phone, monkey
     assert statuses == [401, 401, 401, 429, 429]
 
 
+def test_nor_with_a_session_that_somebody_left_open(anna: Browser, phone: Phone) -> None:
+    codes = enrol(anna, phone)
+    for number in range(10):
+        anna.post("/second-factor", {"action": ("off", "codes")[number % 2], "code": f"{number:06}"}, expect=422)
+    assert "Too many attempts" in anna.post("/second-factor", {"action": "off", "code": codes[0]}, expect=422).text
+
+
 def test_superusers_can_be_required_to_have_it(
-    root: Browser, anna: Browser, phone: Phone, monkeypatch: pytest.MonkeyPatch
+    root: Browser, anna: Browser, engine: Engine, phone: Phone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = root.csrf
     monkeypatch.setenv("SECOND_FACTOR_FOR_SUPERUSERS", "true")
@@ -158,10 +165,13 @@ def test_superusers_can_be_required_to_have_it(
         assert "/login" in root.get(path, expect=303).location
     assert root.ask("GET", "/admin/login").location.endswith("/admin/second-factor")
     assert root.ask("POST", "/admin/tokens", f"name=x&csrftoken={token}", FORM).status == 303
+    secret = root.cookies["mailing_session"]
+    assert tokens.create_for_documentation(engine, secret) is None
     answer = call("POST", LOGIN, body={"username": "root", "password": PASSWORD})
     assert (answer.status, "second factor" in answer.json["message"]) == (401, True)
     enrol(root, phone)
     root.get("/user/list")
+    assert tokens.create_for_documentation(engine, secret) is not None
     phone.now += 30
     assert call("POST", LOGIN, body={"username": "root", "password": PASSWORD, "code": phone.code()}).status == 200
     stranger = Browser()

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from chalicelib.auth.passwords import PasswordError
-from chalicelib.auth.throttle import Limit
+from chalicelib.auth.throttle import Guess, Limit
 from chalicelib.config import Settings
 from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
@@ -16,7 +16,7 @@ from chalicelib.services.clients import NewClient
 from chalicelib.services.logins import LoginError, LoginRules
 
 GOOD, BETTER = "correct horse battery", "staple of horses"
-GUESS = accounts.Guess("127.0.0.1", Limit(10, 900))
+GUESS = Guess("127.0.0.1", Limit(10, 900))
 RULES = LoginRules(timedelta(hours=1), Limit(10, 900))
 
 

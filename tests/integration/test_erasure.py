@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import Engine, text
 from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import ConflictError
 from chalicelib.domain.outcome import Outcome, OutcomeKind
-from chalicelib.services import client_import, clients, do_not_contact, idempotency, persons, previews
+from chalicelib.services import client_import, clients, do_not_contact, idempotency, persons, previews, stored_phones
 from chalicelib.services.client_import import Slice
 from chalicelib.services.clients import NewClient
 from chalicelib.services.do_not_contact import NewEntry
@@ -215,8 +216,17 @@ def test_the_functions_cannot_read_the_key_of_the_hashes(engine: Engine) -> None
             connection.execute(text(statement))
 
 
+def test_what_is_left_is_no_wrong_phone_for_the_check_of_stored_ones(world: World) -> None:
+    live(world, world.write().id)
+    persons.erase(world.engine, world.owner, PHONE)
+    assert stored_phones.check(world.engine, apply=False).findings == []
+
+
 def test_kept_answers_are_dropped_by_reconcile(world: World) -> None:
     live(world, world.write().id)
     world.sql("UPDATE idempotency_key SET created_at = created_at - interval '25 hours'")
+    world.sql("INSERT INTO login_attempt (subject, at) VALUES ('x', :at)", at=world.clock.now - timedelta(hours=2))
+    world.sql("INSERT INTO known_place (name, place, seen_at) VALUES ('x', 'y', :at)", at=world.clock.now - timedelta(days=91))
     world.reconcile()
-    assert world.sql("SELECT 1 FROM idempotency_key") == []
+    for table in ("idempotency_key", "login_attempt", "known_place"):
+        assert world.sql(f"SELECT 1 FROM {table}") == [], table  # noqa: S608

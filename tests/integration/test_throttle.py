@@ -6,12 +6,12 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from chalicelib.auth.passwords import hash_password
-from chalicelib.auth.throttle import Limit, TooManyAttemptsError, admit, succeeded
+from chalicelib.auth.throttle import Guess, Limit, TooManyAttemptsError, admit, succeeded
 from chalicelib.domain.access import Principal
 from chalicelib.domain.characters import canonical
 from chalicelib.domain.errors import InvalidInputError
 from chalicelib.services import accounts, logins
-from chalicelib.services.accounts import Guess, Kept
+from chalicelib.services.accounts import Kept
 from tests.world import OwnClock
 
 LIMIT = Limit(failures=10, window_seconds=900)

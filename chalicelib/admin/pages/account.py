@@ -13,7 +13,7 @@ from chalicelib.admin.fields import whole
 from chalicelib.admin.pages.base import Page
 from chalicelib.admin.translations import said
 from chalicelib.admin.views.users import PASSWORD_RULES
-from chalicelib.auth.throttle import TooManyAttemptsError
+from chalicelib.auth.throttle import Guess, TooManyAttemptsError
 from chalicelib.domain.errors import InvalidInputError, ServiceError
 from chalicelib.services import accounts, sessions
 from chalicelib.services.accounts import Kept
@@ -114,7 +114,7 @@ def browser_name(user_agent: str) -> str:
 
 def _changed(request: Request, old: str, new: str, kept: Kept) -> dict[str, str]:
     try:
-        guess = accounts.Guess(address_of(request), login_limit(), device_of(request))
+        guess = Guess(address_of(request), login_limit(), device_of(request))
         accounts.change_own_password(engine(), principal_of(request), old, new, kept, guess)
     except TooManyAttemptsError as error:
         return {"old_password": too_many(error)}

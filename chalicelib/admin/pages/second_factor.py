@@ -9,9 +9,10 @@ from starlette_admin.flash import flash
 from starlette_admin.i18n import gettext
 from starlette_admin.i18n import lazy_gettext as _
 
-from chalicelib.admin.access import principal_of, session_secret
+from chalicelib.admin.access import address_of, device_of, login_limit, principal_of, session_secret, too_many
 from chalicelib.admin.pages.base import Page
 from chalicelib.admin.translations import said
+from chalicelib.auth.throttle import Guess, TooManyAttemptsError
 from chalicelib.domain.errors import InvalidInputError, ServiceError
 from chalicelib.services import second_factor
 from chalicelib.services.sessions import digest
@@ -37,6 +38,8 @@ class SecondFactorPage(Page):
             form = await request.form()
             try:
                 codes = _done(request, str(form.get("action") or ""), str(form.get("code") or ""))
+            except TooManyAttemptsError as error:
+                problem = too_many(error)
             except InvalidInputError as error:
                 problem = said(error.errors[0].message)
             except ServiceError as error:
@@ -55,7 +58,8 @@ def _done(request: Request, action: str, code: str) -> list[str]:
     principal = principal_of(request)
     if action == "on":
         return second_factor.confirm(engine(), principal, code, digest(session_secret(request)))
+    guess = Guess(address_of(request), login_limit(), device_of(request))
     if action == "codes":
-        return second_factor.renew_codes(engine(), principal, code)
-    second_factor.turn_off(engine(), principal, code)
+        return second_factor.renew_codes(engine(), principal, code, guess)
+    second_factor.turn_off(engine(), principal, code, guess)
     return []

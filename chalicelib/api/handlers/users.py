@@ -9,10 +9,11 @@ from chalicelib.api.operations import Call, NoBody, NoQuery, Schema, operation, 
 from chalicelib.api.pages import Page, PageQuery
 from chalicelib.api.schemas.fields import Id, Moment
 from chalicelib.auth.passwords import MAX_LENGTH, MIN_LENGTH
+from chalicelib.auth.throttle import Guess
 from chalicelib.domain import limits
 from chalicelib.domain.errors import NotFoundError
 from chalicelib.services import accounts, tokens
-from chalicelib.services.accounts import Account, AccountChanges, Guess, Kept
+from chalicelib.services.accounts import Account, AccountChanges, Kept
 from chalicelib.services.logins import limit_of
 from chalicelib.storage.user_edits import UserRow
 
