@@ -20,11 +20,11 @@ class ZoneState:
 
 @dataclass(frozen=True, slots=True)
 class MailingState:
-    """A whole mailing as a run leaves it. `dispatched` counts waiting rows that SQS or a worker holds."""
+    """A whole mailing as a run leaves it. `dispatched`: does SQS or a worker hold a row that waits?"""
 
     status: MailingStatus
     zones: Sequence[ZoneState]
-    dispatched: int
+    dispatched: bool
     held_until: datetime | None = None
     """While the provider's breaker is open: the moment of its next probe."""
 

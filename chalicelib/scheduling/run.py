@@ -262,8 +262,7 @@ class Run:
             return mailings.settle(connection, mailing.id, moment), now
 
     def _next_run(self, connection: Connection, status: MailingStatus, now: datetime) -> datetime | None:
-        states = zones.states(connection, self._mailing.id)
-        dispatched = messages.count_dispatched(connection, self._mailing.id)
+        states, dispatched = zones.states(connection, self._mailing.id)
         pause = timedelta(seconds=0 if self.figures.out_of_time else self._settings.chain_seconds)
         held_until = gates.outlook(connection, self._settings.provider_name).first_call(now)
         state = MailingState(status, states, dispatched, held_until)

@@ -135,9 +135,12 @@ class Storm:
         return self._people.do("change", (self.site.owner, action, mailing_id)) is not None
 
     def all_over(self) -> bool:
-        """Does no mailing want another run?"""
+        """Does no mailing want another run, and no message wait? Of a cancelled mailing's, reconcile may have to see to some."""
         with suppress(DBAPIError, OSError):
-            return not self.site.sql("SELECT 1 FROM mailing WHERE next_run_at IS NOT NULL OR status IN ('scheduled', 'running')")
+            return not self.site.sql(
+                "SELECT 1 FROM mailing WHERE next_run_at IS NOT NULL OR status IN ('scheduled', 'running')"
+                " UNION ALL SELECT 1 FROM message WHERE status = 1"
+            )
         return False
 
     def start(self, random: Random) -> FunctionProcess:

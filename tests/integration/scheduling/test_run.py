@@ -5,11 +5,14 @@ from datetime import timedelta
 from itertools import count
 from typing import Any
 
+from sqlalchemy import event
+
 from chalicelib.domain.status import StartSource
 from chalicelib.scheduling.run import advance_mailing
 from chalicelib.services import clients, mailings
 from chalicelib.services import messages as by_hand
 from chalicelib.storage import messages
+from chalicelib.storage.engine import autocommit
 from tests.world import NOW, START, World
 
 
@@ -242,3 +245,25 @@ def test_a_run_whose_time_is_up_goes_on_at_once_in_the_next(world: World) -> Non
     assert (figures.out_of_time, figures.planned) == (True, 30)
     assert world.mailing(mailing.id).next_run_at == NOW
     assert world.finish(mailing.id).counts["sent"] == 50
+
+
+def test_what_leaves_the_queue_while_a_run_ends_keeps_its_mailing_from_being_finished(world: World) -> None:
+    """Held back by a worker, or found lost by reconcile, just after the run looked at one side of the account."""
+    world.add_clients(5)
+    mailing = world.write()
+    world.run(mailing.id)
+    [chunk] = world.aws.chunks
+    world.clock.advance(seconds=5)
+
+    def hold(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "AS earliest" in statement:
+            with autocommit(world.owner_engine) as connection:
+                messages.hold(connection, mailing.id, chunk["message_ids"], world.clock.now)
+
+    event.listen(world.engine, "after_cursor_execute", hold)
+    try:
+        world.run(mailing.id)
+    finally:
+        event.remove(world.engine, "after_cursor_execute", hold)
+    assert world.mailing(mailing.id).status == "running"
+    assert world.finish(mailing.id).counts["sent"] == 5

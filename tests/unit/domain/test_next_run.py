@@ -29,12 +29,12 @@ RUNNING, PAUSED, CANCELLED = MailingStatus.RUNNING, MailingStatus.PAUSED, Mailin
     ],
 )
 def test_of_one_zone(status: MailingStatus, planned: bool, earliest: datetime | None, expected: datetime | None) -> None:
-    state = MailingState(status, [ZoneState(OPENS, CLOSES, END, planned, earliest)], dispatched=0)
+    state = MailingState(status, [ZoneState(OPENS, CLOSES, END, planned, earliest)], dispatched=False)
     assert next_run(state, now=NOW, pause=timedelta(0), deadline=DEADLINE) == expected
 
 
 def test_the_breaker_and_what_is_under_way() -> None:
     zones = [ZoneState(OPENS, CLOSES, END, planned=True, earliest=NOW)]
     probe = NOW + timedelta(seconds=20)
-    assert next_run(MailingState(RUNNING, zones, 0, probe), now=NOW, pause=timedelta(0), deadline=DEADLINE) == probe
-    assert next_run(MailingState(RUNNING, zones, 1, probe), now=NOW, pause=MINUTE, deadline=DEADLINE) == NOW + MINUTE
+    assert next_run(MailingState(RUNNING, zones, False, probe), now=NOW, pause=timedelta(0), deadline=DEADLINE) == probe
+    assert next_run(MailingState(RUNNING, zones, True, probe), now=NOW, pause=MINUTE, deadline=DEADLINE) == NOW + MINUTE
