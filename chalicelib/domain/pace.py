@@ -17,9 +17,10 @@ SLOWEST = 0.05
 FREE = 2_000.0
 """Calls a second from which on no rate is needed any more."""
 _SPRINT = 0.35  # growth a second while the limit is far away, or not known yet: double in two seconds
-_CREEP = 0.01  # growth a second near the level at which the provider last objected
-_DOUBLING = 3.0  # seconds in which growth doubles
-_STEADY, _MOST_STEADY = 5.0, 40.0  # seconds without growth after a decrease
+_CREEP = 0.02  # growth a second near the level at which the provider last objected
+_PAST = 1.2  # times that level, up to which it creeps: a provider that has saved calls up objects late
+_DOUBLING = 2.0  # seconds in which growth doubles after that
+_STEADY, _MOST_STEADY = 5.0, 20.0  # seconds without growth after a decrease
 _SETTLING = 1.0  # objections so soon after a decrease are to calls made before it, or to the rest of the provider's second
 _AGAIN = 3.0  # an objection so soon after the last means that the rate is still far too high
 _SLIGHTLY, _CLEARLY, _AT_MOST = 0.94, 0.8, 0.5
@@ -39,14 +40,21 @@ class Pace:
 def rate_at(pace: Pace, now: datetime) -> float:
     """Calls a second that are allowed now; from FREE on as many as anybody likes."""
     age = max((now - pace.at).total_seconds(), 0.0)
-    growth = _SPRINT * age if pace.steady == 0 else _grown(age - pace.steady)
+    growth = _SPRINT * age if pace.steady == 0 else _grown(age - pace.steady, max(_PAST * pace.ceiling / pace.rate, 1.0))
     return min(pace.rate * math.exp(min(growth, 20.0)), FREE)
 
 
-def _grown(seconds: float) -> float:
-    """Logarithm of the growth: the integral of a share a second that doubles every few seconds, up to that of a sprint."""
+def _grown(seconds: float, slowly: float) -> float:
+    """Logarithm of the growth: first slowly, up to that factor, then by a share a second that doubles every few seconds."""
     if seconds <= 0:
         return 0.0
+    creeping = math.log(slowly) / _CREEP
+    if seconds <= creeping:
+        return _CREEP * seconds
+    return math.log(slowly) + _accelerated(seconds - creeping)
+
+
+def _accelerated(seconds: float) -> float:
     accelerating = min(seconds, _DOUBLING * math.log2(_SPRINT / _CREEP))
     area = _CREEP * _DOUBLING / math.log(2) * (2 ** (accelerating / _DOUBLING) - 1)
     return area + _SPRINT * (seconds - accelerating)

@@ -163,7 +163,6 @@ class _Calls:
         self._started = started
         self._last_call = last_call
         self._spacing = spacing
-        self._throttled = 0
         self._stopped = False
 
     def make(self, place: int, claim: Claim) -> Answer:
@@ -190,7 +189,7 @@ class _Calls:
         except Exception as error:  # noqa: BLE001 - the outcomes of the chunk's other calls must be recorded
             outcome = _failed(OutcomeKind.UNKNOWN, claim, error)
         if outcome.kind is OutcomeKind.THROTTLED:
-            self._slow_down(outcome)
+            self._slow_down()
         return Answer(outcome, began, tools.monotonic() - began)
 
     def _wait_for_turn(self, place: int, spacing: Spacing) -> None:
@@ -198,10 +197,9 @@ class _Calls:
         if seconds > 0 and not self._stopped:
             self._tools.sleep(seconds)
 
-    def _slow_down(self, outcome: Outcome) -> None:
+    def _slow_down(self) -> None:
         """What of the chunk has not been called yet waits for the new pace."""
-        self._throttled += 1
-        self._stopped = self._spacing is not None and (self._throttled > 1 or bool(outcome.retry_after))
+        self._stopped = self._spacing is not None
 
 
 def _failed(kind: OutcomeKind, claim: Claim, error: Exception) -> Outcome:

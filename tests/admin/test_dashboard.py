@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 from sqlalchemy import Engine, text
 
 from chalicelib.config import Settings
@@ -51,6 +52,49 @@ def test_the_providers_health(root: Browser, engine: Engine, settings: Settings)
     assert (found["ok"], found["title"]) == (False, "The provider fails")
     assert "HTTP 503" in found["text"]
     assert "alert-danger" in root.get("/").text
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "words"),
+    [
+        ("en", "The provider limits the number of calls", ["Calls a second now: 5;", "HTTP 429, Retry-After 9000 s"]),
+        ("ru", "Провайдер ограничивает число обращений", ["Обращений в секунду сейчас: 5;", "HTTP 429, Retry-After 9000 s"]),
+    ],
+)
+def test_the_pace_of_a_provider_that_throttles(
+    root: Browser, engine: Engine, settings: Settings, language: str, title: str, words: list[str]
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO provider_state (name, pace, pace_at, pace_steady, pace_ceiling, held_until, held_reason)"
+                " VALUES (:name, 5, now(), 600, 7.5, now() + interval '10 minutes', 'HTTP 429, Retry-After 9000 s')"
+            ),
+            {"name": settings.provider_name},
+        )
+    root.language = language
+    found = root.get("/dashboard.json").json["provider"]
+    assert (found["ok"], found["state"], found["title"]) == (False, "warning", title)
+    assert all(each in found["text"] for each in words), found["text"]
+    assert "alert-warning" in root.get("/").text
+
+
+def test_the_calls_for_a_message_are_on_its_page(root: Browser, engine: Engine) -> None:
+    fill_with_message(engine)
+    with engine.begin() as connection:
+        [message] = connection.execute(text("SELECT id, mailing_id FROM message"))
+        assert "None is kept" in root.get(f"/message/detail?pk={message.id}").text
+        connection.execute(
+            text(
+                "INSERT INTO message_call (mailing_id, message_id, slot, claim_no, attempt, at, provider, kind, error_code, detail)"
+                " VALUES (:mailing, :message, 0, 1, 1, now(), 'default', 'unknown', 'unknown_outcome', 'HTTP 502')"
+            ),
+            {"mailing": message.mailing_id, "message": message.id},
+        )
+    page = root.get(f"/message/detail?pk={message.id}").text
+    assert "HTTP 502" in page
+    assert "Nobody can tell whether it was delivered" in page
+    assert "Last attempted at" in page
 
 
 def test_the_test_clients_come_and_go(root: Browser, anna: Browser, engine: Engine) -> None:

@@ -133,7 +133,10 @@ def main(console: Console) -> int:
             for number in asked.scene if asked.scene is not None else range(len(SCENES)):
                 console.print(", then ".join(phase.name for phase in SCENES[number]))
                 with opened(server, folder, f"scene{number}", _MESSAGES, honours_key=True, settings={}) as site:
-                    found += measured(site, SCENES[number], number)
+                    rows = measured(site, SCENES[number], number)
+                for each in rows:
+                    console.print(f"  {each.phase.name}: {each.used:.0%} of the allowed, {each.refused_share:.1%} refused")
+                found += rows
     console.print(table(found))
     return 0 if all(each.used >= 0.85 and each.refused_share <= 0.05 for each in found) else 1
 
