@@ -168,6 +168,8 @@ MESSAGES: dict[str, str] = {
         "знак \ufffd стоит на месте байтов не в UTF-8: отправьте текст в UTF-8"
     ),
     "a number is at most %(n)s either way": "число по модулю не больше %(n)s",
+    "the client was changed since you read it: read it again": "клиента изменили, пока вы его читали: откройте его ещё раз",
+    "the mailing was changed since you read it: read it again": "рассылку изменили, пока вы её читали: откройте её ещё раз",
     "As client #%(id)s would read it; %(length)d characters.": "Так его прочтёт клиент №%(id)s; символов: %(length)d.",
     "As of": "По состоянию на",
     "At least 8 characters, 4 of them different; not only digits, not a common password, without the user's name.": (

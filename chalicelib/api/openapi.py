@@ -40,7 +40,8 @@ _DESCRIPTION = """Individual messages to many clients, each in their own local t
 
 Log in (`POST /api/v1/auth-rest/login`) and send the token with every request: `Authorization: Token <token>`. You see what is yours; a
 superuser sees everything. Lists come by page: follow `next` and `previous`. Every GET also answers HEAD, every path OPTIONS. A trailing
-slash makes no difference. Errors have one form: `code`, `message` and, where fields are wrong, `errors`."""
+slash makes no difference. Errors have one form: `code`, `message` and, where fields are wrong, `errors`. What is read with an `ETag` can
+be written with `If-Match`, so that no change is lost."""
 # pydantic's name for a page of `ClientOut`, and a better one for clients that are generated from the document.
 _PAGE_NAME = re.compile(r"Page_(\w+)Out_")
 _ERROR_WORDS = {

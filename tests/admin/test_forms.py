@@ -6,6 +6,7 @@ from html import unescape
 import pytest
 from sqlalchemy import Engine, text
 
+from chalicelib.domain.access import Principal
 from chalicelib.services import clients
 from chalicelib.services.clients import NewClient
 from tests.admin.browser import PASSWORD, Answer, Browser
@@ -181,3 +182,45 @@ def test_a_slice_that_no_page_sends(root: Browser, asked: object) -> None:
 def test_an_address_to_go_to_that_is_none(anna: Browser) -> None:
     answer = anna.post("/login?next=http://[evil", {"username": "anna", "password": PASSWORD})
     assert answer.location.endswith("/admin/")
+
+
+@pytest.mark.parametrize("key", ["mailing", "client"])
+def test_a_form_that_was_opened_before_somebody_elses_change_loses_nothing(root: Browser, key: str) -> None:
+    forms = {
+        "mailing": (MAILING, {**MAILING, "name": "theirs"}, {**MAILING, "name": "ours"}),
+        "client": tuple({"phone": "+79105550000", "time_zone": "UTC", "tags": tag} for tag in ("a", "theirs", "ours")),
+    }
+    made, theirs, ours = forms[key]
+    root.post(f"/{key}/create", made)
+    version = re.search(r'name="version" value="([0-9a-f]{16})"', root.get(f"/{key}/edit?pk=1").text)
+    assert version is not None
+    root.post(f"/{key}/edit?pk=1", {**theirs, "version": version[1]})
+    refused = root.post(f"/{key}/edit?pk=1", {**ours, "version": version[1]}, expect=422)
+    assert "was changed since you read it" in unescape(refused.text)
+    assert f'value="{version[1]}"' in refused.text
+    assert "theirs" in root.get(f"/{key}/detail?pk=1").text
+
+
+def test_missing_values_are_confirmed_in_the_form_and_in_the_dialog(root: Browser, engine: Engine) -> None:
+    owner = root_principal(engine)
+    clients.create(engine, owner, NewClient("+79105550000", "UTC", attributes={"name": "Olga"}))
+    wrong = {**MAILING, "text": "Hello, ${nmae}", "filter_operator_codes": "", "filter_tags": ""}
+    page = root.post("/mailing/create", wrong, expect=422)
+    assert "do you mean name?" in page.errors["text"]
+    root.post("/mailing/create", {**wrong, "draft": "on"})
+    with engine.connect() as connection:
+        mailing = connection.execute(text("SELECT id FROM mailing")).scalar_one()
+    seen = unescape(root.get(f"/mailing/detail?pk={mailing}").text)
+    assert "1 client would get no message" in seen
+    assert "Do you mean name?" in seen
+    assert 'name="confirmed"' in seen
+    assert "lack a value: 1" in unescape(root.act("mailing", "start", mailing, expect=400).text)
+    root.act("mailing", "start", mailing, {"confirmed": "1"})
+    root.post("/mailing/create", {**wrong, "confirmed": "on"})
+
+
+def root_principal(engine: Engine) -> Principal:
+    with engine.connect() as connection:
+        return Principal(
+            connection.execute(text("""SELECT id FROM "user" WHERE username = 'root'""")).scalar_one(), "root", is_superuser=True
+        )

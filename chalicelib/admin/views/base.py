@@ -72,6 +72,7 @@ class ServiceView(ModelView):
     page_size_options: Sequence[int] = (10, 25, 50, 100)
     row_actions_display_type = RowActionsDisplayType.ICON_LIST
     detail_template = "admin/detail.html"
+    edit_template = "admin/edit.html"
 
     def __init__(self) -> None:
         self.exporters = [SafeCsv()]
@@ -193,6 +194,24 @@ class ServiceView(ModelView):
         if errors is not None:
             obj = {name: None if name == "password" else as_typed(value) for name, value in obj.items()}
         return super().resolve_form_layout(request, obj, errors)
+
+    def version_of(self, request: Request, row_id: int) -> str:
+        """The version of a thing whose lost updates are found; nothing for others."""
+        del request, row_id
+        return ""
+
+    def form_version(self, request: Request, row_id: int) -> str:
+        """The version that a form was opened with; one that comes back keeps it."""
+        posted: str | None = getattr(request.state, "form_version", None)
+        return self.version_of(request, row_id) if posted is None else posted
+
+    async def expected(self, request: Request) -> frozenset[str] | None:
+        """The version that the form was opened with, for the service to compare."""
+        posted = (await request.form()).get("version")
+        if not isinstance(posted, str):
+            return None
+        request.state.form_version = posted
+        return frozenset({posted})
 
     async def delete(self, request: Request, pks: list[Any]) -> int | None:
         """Removes rows one by one; stops at the first that a service refuses, and says so."""

@@ -95,11 +95,16 @@ class ClientView(ServiceView):
     async def edit(self, request: Request, pk: Any, data: dict[str, Any]) -> Any:
         """Changes a client. An operator code that was the old phone's goes with it."""
         changes = ClientChanges(**_values(data), country=default_country(request))  # type: ignore[typeddict-item]
+        expected = await self.expected(request)
         with shown_in_form(request, _NAMES, "phone"):
             before = clients.get(engine(), principal_of(request), int(pk))
             if changes["operator_code"] == before.operator_code:
                 del changes["operator_code"]
-            return clients.change(engine(), principal_of(request), int(pk), changes)
+            return clients.change(engine(), principal_of(request), int(pk), changes, expected=expected)
+
+    def version_of(self, request: Request, row_id: int) -> str:
+        """The version of a client."""
+        return clients.version_of(clients.get(engine(), principal_of(request), row_id))
 
     def remove(self, principal: Principal, row_id: int) -> None:
         """Deletes a client."""

@@ -291,8 +291,13 @@ class MailingView(ServiceView):
     async def edit(self, request: Request, pk: Any, data: dict[str, Any]) -> Any:
         """Changes what differs, if the mailing's state allows it."""
         values = _values(data) | ({"owner_id": data["owner_id"]} if data.get("owner_id") else {})
+        expected = await self.expected(request)
         with shown_in_form(request, _NAMES):
-            return mailings.edit(engine(), principal_of(request), int(pk), values, confirmed=_accepts(data))
+            return mailings.edit(engine(), principal_of(request), int(pk), values, confirmed=_accepts(data), expected=expected)
+
+    def version_of(self, request: Request, row_id: int) -> str:
+        """The version of a mailing."""
+        return mailings.version_of(mailings.get(engine(), principal_of(request), row_id))
 
     def remove(self, principal: Principal, row_id: int) -> None:
         """Deletes a mailing with its messages."""
