@@ -8,7 +8,9 @@ import getpass
 import json
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +92,26 @@ def handle(event: dict[str, Any]) -> dict[str, Any]:
             return _person(str(command), str(event["username"]), str(event["phone"]))
         except (KeyError, ServiceError) as error:
             return {"error": f"{command}: {error}"}
-    return {"error": f"command is one of: {', '.join(('migrate', 'createsuperuser', 'check-phones', *_PERSON_COMMANDS))}"}
+    if command == "after-restore":
+        try:
+            return _after_restore(str(event["restored_to"]), event.get("park", []), event.get("id_jump"))
+        except (KeyError, ValueError, TypeError) as error:
+            return {"error": f"after-restore: {error}"}
+    names = ("migrate", "createsuperuser", "check-phones", "after-restore", *_PERSON_COMMANDS)
+    return {"error": f"command is one of: {', '.join(names)}"}
+
+
+def _after_restore(restored_to: str, park: Iterable[int], id_jump: int | None) -> dict[str, Any]:
+    """Prepares a restored database for use: see docs/aws.md. Raises ValueError."""
+    from chalicelib.services import restore
+
+    moment = datetime.fromisoformat(restored_to.replace("Z", "+00:00"))
+    if moment.tzinfo is None:
+        raise ValueError("restored_to is an instant with its offset, like 2030-05-01T09:00:00Z")
+    jump = restore.ID_JUMP if id_jump is None else int(id_jump)
+    if jump < 0:
+        raise ValueError("id_jump must not be negative")
+    return asdict(restore.after_restore(engine(), settings(), moment, id_jump=jump, park=[int(id_) for id_ in park]))
 
 
 def _person(command: str, username: str, phone: str) -> dict[str, Any]:
@@ -109,6 +130,14 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("migrate", help="bring the schema to the newest revision")
     check = commands.add_parser("check-phones", help="report phones that were stored with a trunk prefix")
     check.add_argument("--apply", action="store_true", help="correct those that collide with no other row")
+    restored = commands.add_parser(
+        "after-restore", help="after the database was restored to an earlier moment: send nothing twice"
+    )
+    restored.add_argument("--restored-to", required=True, help="that moment, like 2030-05-01T09:00:00Z")
+    restored.add_argument(
+        "--park", type=int, nargs="*", default=[], metavar="MAILING", help="mailings started early in the lost time"
+    )
+    restored.add_argument("--id-jump", type=int, help="how far message ids are moved on (a billion)")
     create = commands.add_parser("createsuperuser", help="make a superuser, or give a user that password and those rights")
     create.add_argument("--username", required=True)
     for command, purpose in (
@@ -142,6 +171,8 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"schema at revision {migrate(engine(), settings())}")
         elif chosen.command == "check-phones":
             _print(_check_phones(apply=chosen.apply))
+        elif chosen.command == "after-restore":
+            print(json.dumps(_after_restore(chosen.restored_to, chosen.park, chosen.id_jump), indent=1))
         elif chosen.command in _PERSON_COMMANDS:
             print(json.dumps(_person(chosen.command, chosen.username, chosen.phone), ensure_ascii=False, indent=1))
         else:
