@@ -52,7 +52,7 @@ def get(source: Engine, principal: Principal, user_id: int) -> UserRow:
 def create(source: Engine, principal: Principal, account: Account, password: str) -> UserRow:
     """A new user. Raises ForbiddenError, InvalidInputError."""
     _require_superuser(principal)
-    account = checked(account)
+    account = _checked(account)
     values = {**_values(account), "password_hash": _hashed(password, account.username)}
     with source.begin() as connection:
         try:
@@ -104,7 +104,7 @@ def edit(source: Engine, principal: Principal, user_id: int, changes: AccountCha
     with source.begin() as connection:
         superusers = user_edits.lock_all_superusers(connection)
         before = _found(connection, user_id)
-        account = checked(_merged(_account(before), changes))
+        account = _checked(_merged(_account(before), changes))
         if superusers == [user_id] and not (account.is_superuser and account.is_active):
             raise ConflictError("the last active superuser stays one")
         if hashed is not None and user_id == principal.user_id:
@@ -204,8 +204,7 @@ def _found(connection: Connection, user_id: int) -> UserRow:
     return found
 
 
-def checked(account: Account) -> Account:
-    """Return the account with its name as it is kept. Raises InvalidInputError."""
+def _checked(account: Account) -> Account:
     name = canonical(account.username) if isinstance(account.username, str) else account.username
     flags = limits.flag_problems(is_superuser=account.is_superuser, is_active=account.is_active)
     if problems := [*limits.username_problems(name), *flags]:

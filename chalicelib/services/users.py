@@ -5,7 +5,9 @@ from sqlalchemy.orm import Session
 
 from chalicelib.auth.password_rules import require_good
 from chalicelib.auth.passwords import hash_password
-from chalicelib.services.accounts import Account, checked
+from chalicelib.domain import limits
+from chalicelib.domain.characters import canonical
+from chalicelib.domain.errors import InvalidInputError
 from chalicelib.storage import second_factor, sessions, tokens, users
 from chalicelib.storage.models import User
 
@@ -16,7 +18,9 @@ def ensure_superuser(source: Engine, username: str, password: str) -> bool:
     A second factor, which may be lost, is taken off. Name and password are held to the rules of every other user: raises
     InvalidInputError, PasswordError.
     """
-    username = checked(Account(username)).username
+    username = canonical(username)
+    if problems := limits.username_problems(username):
+        raise InvalidInputError(*problems)
     require_good(password, username)
     hashed = hash_password(password)
     with Session(source) as session, session.begin():

@@ -216,6 +216,25 @@ def test_the_functions_cannot_read_the_key_of_the_hashes(engine: Engine) -> None
             connection.execute(text(statement))
 
 
+def test_nobodys_temporary_table_takes_the_place_of_a_real_one(world: World) -> None:
+    """With a trigger of its own it would run that as the owner of the tables."""
+    client = add(world)
+    clients.change(world.engine, world.owner, client, {"phone": OTHER})
+    with world.engine.begin() as connection:
+        connection.execute(text("CREATE TEMP TABLE erasure_key (id smallint PRIMARY KEY, key bytea) ON COMMIT DROP"))
+        for table in ("history", "audit_event", "erased_phone", "message"):
+            connection.execute(text(f"CREATE TEMP TABLE {table} (LIKE public.{table} INCLUDING DEFAULTS) ON COMMIT DROP"))
+        connection.execute(text("INSERT INTO pg_temp.erasure_key (id, key) VALUES (1, 'mine')"))
+        mine = connection.execute(text("SELECT '#' || left(encode(sha256('mine' || convert_to('x', 'UTF8')), 'base64'), 15)"))
+        assert connection.execute(text("SELECT erased_token('x')")).scalar_one() != mine.scalar_one()
+        changed = text("SELECT erase_history(NULL, ARRAY[CAST(:client AS bigint)], ARRAY[]::text[])")
+        assert connection.execute(changed, {"client": client}).scalar_one() == 1
+    with world.owner_engine.connect() as connection:
+        functions = connection.execute(text("SELECT proname, proconfig::text FROM pg_proc WHERE prosecdef")).all()
+    assert len(functions) >= 5
+    assert [name for name, settings in functions if "pg_temp" not in str(settings).split(",")[-1]] == []
+
+
 def test_what_is_left_is_no_wrong_phone_for_the_check_of_stored_ones(world: World) -> None:
     live(world, world.write().id)
     persons.erase(world.engine, world.owner, PHONE)
