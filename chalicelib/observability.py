@@ -23,6 +23,7 @@ UNITS = {
     "Throttled": "Count",
     "ProviderPace": "Count/Second",
     "Repaired": "Count",
+    "ItemsFailed": "Count",
     "ProviderLatency": "Milliseconds",
     "BreakerOpen": "None",
     "ScheduleLag": "Seconds",
@@ -89,6 +90,6 @@ def warn(event: str, **fields: Any) -> None:
     _configured().warning(event, extra={"fields": fields})
 
 
-def log_exception(event: str, **fields: Any) -> None:
+def log_exception(event: str, *, metrics: Metrics | None = None, **fields: Any) -> None:
     """A line for the exception being handled: its class and where it came from."""
-    _configured().exception(event, extra={"fields": fields})
+    _configured().exception(event, extra={"fields": fields, "metrics": metrics or {}})

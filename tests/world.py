@@ -73,6 +73,9 @@ class FakeAws:
         self.schedules: dict[str, dict[str, Any]] = {}
         self.refuse: Callable[[int], bool] = lambda _position: False
         self.down = False
+        self.refuse_schedules: set[str] = set()
+        """Names of schedules that Scheduler will neither make nor delete."""
+        self.calls = 0
 
     def send(self, _queue_url: str, body: dict[str, Any], *, delay_seconds: int = 0) -> None:
         self._check()
@@ -84,22 +87,24 @@ class FakeAws:
         return refused
 
     def create_schedule(self, _target: aws.ScheduleTarget, mailing_id: int, moment: datetime, body: dict[str, Any]) -> None:
-        self._check()
-        self.schedules.setdefault(aws.schedule_name(mailing_id, moment), body)
+        name = aws.schedule_name(mailing_id, moment)
+        self._check(name)
+        self.schedules.setdefault(name, body)
 
     def delete_schedule(self, target: aws.ScheduleTarget, mailing_id: int, moment: datetime) -> None:
         self.delete_schedule_named(target, aws.schedule_name(mailing_id, moment))
 
     def delete_schedule_named(self, _target: aws.ScheduleTarget, name: str) -> None:
-        self._check()
+        self._check(name)
         self.schedules.pop(name, None)
 
     def schedule_names(self, _target: aws.ScheduleTarget) -> list[str]:
         self._check()
         return list(self.schedules)
 
-    def _check(self) -> None:
-        if self.down:
+    def _check(self, schedule: str = "") -> None:
+        self.calls += 1
+        if self.down or schedule in self.refuse_schedules:
             raise ClientError({"Error": {"Code": "ServiceUnavailable"}}, "anything")
 
 

@@ -141,9 +141,14 @@ MESSAGES: dict[str, str] = {
     "Any of these, commas between them; empty: all": "Любое из перечисленных через запятую; пусто — все",
     "With the client's values nothing is left of the text": "С данными клиента от текста ничего не остаётся",
     "With the client's values the text is too long": "С данными клиента текст слишком длинный",
-    "Send although values are missing": "Отправить, хотя значений не хватает",
-    "Start although values are missing": "Запустить, хотя значений не хватает",
-    "Clients who lack a value that the text needs get no message": "Клиенты без нужного тексту значения не получат сообщения",
+    "Send although some clients get no message": "Отправить, хотя часть клиентов не получит сообщения",
+    "Start although some clients get no message": "Запустить, хотя часть клиентов не получит сообщения",
+    "They lack a value that the text needs, or the window never opens where they live": (
+        "У них нет нужного тексту значения, или там, где они живут, окно отправки не открывается"
+    ),
+    "clients to whom nothing can be sent: %(n)s of %(total)s; %(raw)s": (
+        "клиенты, которым ничего нельзя отправить: %(n)s из %(total)s; %(raw)s"
+    ),
     "Client #%(id)s would get no message: %(why)s.": "Клиент №%(id)s не получит сообщения: %(why)s.",
     "No client has the attribute %(name)s.": "Атрибута %(name)s нет ни у одного клиента.",
     "Without %(name)s: %(clients)s.": "Без %(name)s: %(clients)s.",
@@ -314,6 +319,16 @@ MESSAGES: dict[str, str] = {
     "Text": "Текст",
     "The client lacks a value that the text needs": "У клиента нет значения, нужного тексту",
     "The client was deleted": "Клиент удалён",
+    "the end is past": "конец уже прошёл",
+    "clocks skip the time between start and end": "перевод часов пропускает время между началом и концом",
+    "too little time between start and end": "между началом и концом слишком мало времени",
+    "the sending hours never open between start and end": "часы отправки не наступают между началом и концом",
+    "unknown time zone": "неизвестный часовой пояс",
+    "Selected clients to whom nothing can be sent: %(clients)s, in %(zones)s.": (
+        "Выбранные клиенты, которым ничего нельзя отправить: %(clients)s, %(zones)s."
+    ),
+    "The phone has a message of this mailing already, as another client's": "На этот телефон уже есть сообщение рассылки у другого клиента",
+    "Unknown time zone: correct the client's time zone and retry": "Неизвестный часовой пояс: исправьте его у клиента и повторите",
     "The file has no rows.": "В файле нет строк.",
     "The first rows are read as": "Первые строки прочитаны так",
     "The import stopped; what was done stays. Start it again: rows that are there already are not made twice.": (
@@ -584,6 +599,16 @@ MESSAGES: dict[str, str] = {
     ),
     "belongs to another owner than the mailing": "принадлежит не владельцу рассылки",
     "is past in every time zone of the clients": "уже прошёл во всех часовых поясах клиентов",
+    "in no time zone of the clients is there any time between start and end: clocks skip it": (
+        "ни в одном часовом поясе клиентов между началом и концом нет времени: его пропускает перевод часов"
+    ),
+    "no selected client is in a time zone that is known here": "ни один выбранный клиент не находится в известном часовом поясе",
+    "must be more than %(seconds)s seconds after the start, and after now: one call may take that long": (
+        "должен быть больше чем на %(seconds)s секунд позже начала и текущего времени: столько может занять один вызов"
+    ),
+    "the sending hours never open for more than %(seconds)s seconds between the start and the end": (
+        "между началом и концом часы отправки ни разу не наступают больше чем на %(seconds)s секунд"
+    ),
     "only a superuser may name another user, and one that exists": (
         "только суперпользователь может назначить другого, и существующего, пользователя"
     ),
@@ -612,6 +637,12 @@ MESSAGES: dict[str, str] = {
         "оно могло быть доставлено, и провайдер может доставить его ещё раз: для второго сообщения создайте новую рассылку"
     ),
     "its client was deleted": "его клиент удалён",
+    "its phone has a message of this mailing already, as another client's": (
+        "на его телефон уже есть сообщение этой рассылки у другого клиента"
+    ),
+    "its time zone is not in the time zone data: correct the client's time zone first": (
+        "его часового пояса нет в данных о часовых поясах: сначала исправьте часовой пояс клиента"
+    ),
     "its phone is on the do-not-contact list": "его телефон в списке «не беспокоить»",
     "the mailing's end is past where the client lives": "там, где живёт клиент, рассылка уже закончилась",
     "must be after the start": "должен быть позже начала",
@@ -716,6 +747,18 @@ MESSAGES: dict[str, str] = {
 # Sentences with values in them, and sentences that name fields as the API does: what is found, and under what it stands above.
 # Words in what a group found are translated, too, except in `raw`.
 PATTERNS: tuple[tuple[str, str], ...] = (
+    (
+        r"clients to whom nothing can be sent: (?P<n>\d+) of (?P<total>\d+); (?P<raw>.+)",
+        "clients to whom nothing can be sent: %(n)s of %(total)s; %(raw)s",
+    ),
+    (
+        r"must be more than (?P<seconds>[\d.]+) seconds after the start, and after now: one call may take that long",
+        "must be more than %(seconds)s seconds after the start, and after now: one call may take that long",
+    ),
+    (
+        r"the sending hours never open for more than (?P<seconds>[\d.]+) seconds between the start and the end",
+        "the sending hours never open for more than %(seconds)s seconds between the start and the end",
+    ),
     *(
         (f"{said}: (?P<fix>format the column as text, .+)", f"{said}: %(fix)s")
         for said in (

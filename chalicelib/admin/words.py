@@ -1,14 +1,17 @@
 """Codes and their words and colours."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from babel.numbers import format_decimal
 from starlette.requests import Request
-from starlette_admin.i18n import gettext
+from starlette_admin.i18n import get_locale, gettext
 
 from chalicelib.domain import segments
 from chalicelib.domain.counts import UNPLANNED
 from chalicelib.domain.outcome import OutcomeKind
 from chalicelib.domain.status import ErrorCode, MailingStatus, MessageStatus
+from chalicelib.domain.window import BlockedZone, Obstacle
 from chalicelib.services.audit import Event
 
 MAILING_COLOURS = (
@@ -39,6 +42,8 @@ _ERRORS = {
     ErrorCode.MISSING_VALUE: "The client lacks a value that the text needs",
     ErrorCode.EMPTY_TEXT: "With the client's values nothing is left of the text",
     ErrorCode.TEXT_TOO_LONG: "With the client's values the text is too long",
+    ErrorCode.DUPLICATE_PHONE: "The phone has a message of this mailing already, as another client's",
+    ErrorCode.UNKNOWN_TIME_ZONE: "Unknown time zone: correct the client's time zone and retry",
 }
 
 
@@ -141,4 +146,23 @@ def segment_words() -> dict[str, str]:
     return {
         "size": gettext("With the longest values: %(segments)s SMS (%(encoding)s, %(units)s)"),
         "odd": gettext("not in the GSM alphabet: %(character)s"),
+    }
+
+
+_OBSTACLES = {
+    Obstacle.PAST: "the end is past",
+    Obstacle.SKIPPED: "clocks skip the time between start and end",
+    Obstacle.TOO_SHORT: "too little time between start and end",
+    Obstacle.HOURS: "the sending hours never open between start and end",
+    Obstacle.UNKNOWN_ZONE: "unknown time zone",
+}
+_MOST_ZONES = 5  # in one sentence
+
+
+def blocked_zones(zones: Sequence[BlockedZone]) -> str:
+    """To how many clients nothing can be sent, where they live, and why."""
+    names = ", ".join(f"{zone.time_zone} ({gettext(_OBSTACLES[zone.obstacle])})" for zone in zones[:_MOST_ZONES])
+    return gettext("Selected clients to whom nothing can be sent: %(clients)s, in %(zones)s.") % {
+        "clients": format_decimal(sum(zone.clients for zone in zones), locale=get_locale()),
+        "zones": names + (" …" if len(zones) > _MOST_ZONES else ""),
     }

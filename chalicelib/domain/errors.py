@@ -29,6 +29,8 @@ class FieldCode(StrEnum):
     """It does not fit another field."""
     MISSING_VALUES = "missing_values"
     """Clients lack values that the text needs."""
+    EMPTY_WINDOW = "empty_window"
+    """The window holds no moment at which something could be sent, for all or some of the clients."""
     INVALID = "invalid"
     """Anything else; the message says what."""
 

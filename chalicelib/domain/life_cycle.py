@@ -98,8 +98,3 @@ def text_problems(text: str) -> list[FieldError]:
     if asked.by_values_alone and not asked.names:
         return [FieldError("text", "has nothing in it that can be seen", FieldCode.BLANK)]
     return []
-
-
-def past_in_every_zone(ends: Collection[datetime], now: datetime) -> bool:
-    """Is the end past for everybody? Such a mailing would send nothing, and is refused when written."""
-    return all(end <= now for end in ends)

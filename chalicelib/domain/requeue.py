@@ -17,6 +17,8 @@ class Candidate:
     phone_cleared: bool
     end_is_past: bool
     """Is the mailing's end past where the client lives?"""
+    zone_is_unknown: bool = False
+    """Can local times not be computed where the client lives?"""
 
 
 def require_requeueable(message: Candidate, *, honours_key: bool) -> None:
@@ -32,10 +34,14 @@ def require_requeueable(message: Candidate, *, honours_key: bool) -> None:
 def _why_not(message: Candidate, honours_key: bool) -> str:
     if message.status not in (MessageStatus.FAILED, MessageStatus.EXPIRED):
         return f"only a failed (4) or expired (3) message can be tried again, and this one is {message.status.key} ({message.status})"
+    if message.zone_is_unknown:
+        return "its time zone is not in the time zone data: correct the client's time zone first"
     if message.end_is_past:
         return "the mailing's end is past where the client lives"
     if message.error_code is ErrorCode.UNKNOWN_OUTCOME and not honours_key:
         return "it may have been delivered, and this provider might deliver it again: a deliberate second text is a new mailing"
+    if message.error_code is ErrorCode.DUPLICATE_PHONE:
+        return "its phone has a message of this mailing already, as another client's"
     if message.client_deleted:
         return "its client was deleted"
     if message.phone_cleared:

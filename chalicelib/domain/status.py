@@ -72,3 +72,7 @@ class ErrorCode(StrEnum):
     MISSING_VALUE = "missing_value"
     EMPTY_TEXT = "empty_text"
     TEXT_TOO_LONG = "text_too_long"
+    DUPLICATE_PHONE = "duplicate_phone"
+    """Another client has, or had, this phone when this mailing's message to it was called for."""
+    UNKNOWN_TIME_ZONE = "unknown_time_zone"
+    """The client's (or the mailing's) time zone is missing from the deployed time zone data: no local time can be computed."""

@@ -1,7 +1,7 @@
 """Which names of time zones are accepted."""
 
 from functools import lru_cache
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 _ODD_PREFIXES = ("posix/", "right/", "Etc/", "SystemV/")
 _ODD_NAMES = frozenset({"localtime", "posixrules", "Factory", "build/etc/localtime"})
@@ -30,3 +30,15 @@ def parse_time_zone(name: str) -> str:
     if not isinstance(name, str) or name not in time_zones():
         raise ZoneError("not the IANA name of a time zone, like Europe/Moscow")
     return name
+
+
+def is_known(name: str) -> bool:
+    """Can wall times of this zone be computed here?
+
+    A name that was valid when it was stored may be missing from the time zone data of a later deployment.
+    """
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # missing; no valid key or file; a folder of zones ("America") on some Pythons
+        return False
+    return True

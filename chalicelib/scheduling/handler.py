@@ -4,16 +4,15 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from chalicelib import aws
 from chalicelib.config import settings
 from chalicelib.domain.status import StartSource
 from chalicelib.observability import log_exception, warn
 from chalicelib.scheduling.reconcile import reconcile
 from chalicelib.scheduling.run import RunTools, advance_mailing
-from chalicelib.storage.engine import engine, read_by_index
+from chalicelib.storage.engine import database_away, engine, read_by_index
 
+_IDS_END = 2**63
 _MARGIN_SECONDS = 10  # of the function's time, kept for settling a run
 
 
@@ -22,7 +21,7 @@ def _tools() -> RunTools:
 
 
 def advance(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answers an SQS event of the mailings queue: failures are only requests that the database could not be asked about."""
+    """Answer an SQS event of the mailings queue: each request that failed, whatever the reason, comes again by itself."""
     failed = [record["messageId"] for record in event["Records"] if not _advance_one(record, context)]
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
@@ -36,8 +35,8 @@ def _advance_one(record: dict[str, Any], context: Any) -> bool:
     seconds = context.get_remaining_time_in_millis() / 1000 - _MARGIN_SECONDS
     try:
         advance_mailing(_tools(), mailing_id, source, hop=hop, seconds=seconds)
-    except (SQLAlchemyError, OSError):  # OSError: pg8000's socket timeout comes bare
-        log_exception("run_failed", mailing_id=mailing_id)
+    except Exception as error:  # noqa: BLE001 - of one mailing: the other records of the event are not its business
+        log_exception("run_failed", mailing_id=mailing_id, metrics=None if database_away(error) else {"ItemsFailed": 1})
         return False
     return True
 
@@ -45,8 +44,9 @@ def _advance_one(record: dict[str, Any], context: Any) -> bool:
 def _parse(body: str) -> tuple[int, StartSource, int] | None:
     try:
         request = json.loads(body)
-        return int(request["mailing_id"]), StartSource(request.get("source", "api")), int(request.get("hop", 0))
-    except (ValueError, KeyError, TypeError, AttributeError):
+        mailing_id, hop = int(request["mailing_id"]), int(request.get("hop", 0))
+        return (mailing_id, StartSource(request.get("source", "api")), hop) if 0 < mailing_id < _IDS_END else None
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
 
 

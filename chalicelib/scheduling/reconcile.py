@@ -1,15 +1,21 @@
 """Every minute: find what got lost between the database and AWS, and wake it.
 
 Each repair is logged and counted. What is found here is the exception: queue and schedule do the work, this makes it certain.
+Steps and the items of their loops are isolated (`Isolation`): one that fails is logged and counted, and the others go on.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
 
 from chalicelib import aws
 from chalicelib.domain import pace
 from chalicelib.domain.status import StartSource
-from chalicelib.observability import log, warn
+from chalicelib.observability import log
+from chalicelib.scheduling.isolation import Isolation
 from chalicelib.scheduling.run import RunTools
 from chalicelib.services import schedules
 from chalicelib.services.idempotency import KEPT_HOURS
@@ -26,6 +32,12 @@ from chalicelib.storage import (
 )
 from chalicelib.storage.engine import autocommit
 
+_LOCK_SECONDS = 1
+"""How long one item may wait for another's lock: what is locked is being worked on, and the next pass comes in a minute."""
+_AWS_FAILURES = 3
+"""Failed calls in a row after which AWS is left alone until the next pass: each costs seconds of a function that has 55."""
+_RETENTION_CANDIDATES = 10
+
 
 @dataclass(slots=True)
 class Repairs:
@@ -39,150 +51,242 @@ class Repairs:
     schedules_remade: int = 0
     runs_woken: int = 0
     phones_cleared: int = 0
-    """Not lost, but overdue: see `_clear_phones`."""
+    """Not lost, but overdue: see `clear_phones`."""
 
 
 def reconcile(tools: RunTools) -> Repairs:
     """One pass over everything; returns what it repaired. Raises DBAPIError if the database is away: the next minute tries again."""
-    repairs = Repairs()
     with autocommit(tools.engine) as connection:
         now = tools.clock(connection)
-        lag = mailings.lag(connection, now)
-        provider = gates.outlook(connection, tools.settings.provider_name)
-    _add_zones(tools, now, repairs)
-    rescued = _rescue_messages(tools, now, repairs)
-    _move_schedules(tools, now, repairs)
-    _wake_overdue(tools, now, rescued, repairs)
-    _compare_schedules(tools, now, repairs)
-    repaired = sum(asdict(repairs).values())
-    _clear_phones(tools, now, repairs)
-    _drop_old(tools, now)
-    metrics = {
-        "Repaired": repaired,
-        "BreakerOpen": int(provider.probe_at is not None),
-        "ScheduleLag": lag.total_seconds(),
-    }
-    if provider.pace is not None:
-        metrics["ProviderPace"] = round(pace.rate_at(provider.pace, now), 2)
-    log("reconcile", **asdict(repairs), metrics=metrics)
-    return repairs
+    reconciler = _Pass(tools, now)
+    reconciler.work()
+    return reconciler.repairs
 
 
-def _add_zones(tools: RunTools, now: datetime, repairs: Repairs) -> None:
-    """A client in a zone that none had before brings its zone into every mailing of its owner that is not over."""
-    with autocommit(tools.engine) as connection:
-        active = mailings.active(connection)
-    for mailing in active:
-        with tools.engine.begin() as connection:
-            added = zones.add_missing(connection, mailing.id, mailing.owner_id, mailing.times, now)
-            if added:
-                repairs.zones_added += len(added)
-                opens = [zone.opens_at for zone in zones.read(connection, mailing.id) if zone.time_zone in added]
-                mailings.lower_next_run(connection, mailing.id, max(min(opens), now))
-                log("repaired", kind="zones_added", mailing_id=mailing.id, zones=added)
+class _Pass:
+    """One pass, and what it has repaired so far."""
 
+    def __init__(self, tools: RunTools, now: datetime) -> None:
+        self._tools = tools
+        self._now = now
+        self._isolation = Isolation()
+        self._rescued: set[int] = set()
+        self._aws_failures = 0
+        self.repairs = Repairs()
 
-def _rescue_messages(tools: RunTools, now: datetime, repairs: Repairs) -> set[int]:
-    lost_before = now - timedelta(seconds=tools.settings.visibility_seconds)
-    rescued: set[int] = set()
-    while True:
-        with tools.engine.begin() as connection:
-            found = messages.rescue_lost(connection, now=now, lost_before=lost_before, size=tools.settings.plan_slice)
-            for mailing_id in found:
-                mailings.lower_next_run(connection, mailing_id, now)
-        for mailing_id, rows in found.items():
-            log("repaired", kind="messages_rescued", mailing_id=mailing_id, messages=rows)
-        rescued |= found.keys()
-        repairs.messages_rescued += sum(found.values())
-        if sum(found.values()) < tools.settings.plan_slice:
-            return rescued
-
-
-def _wake_overdue(tools: RunTools, now: datetime, rescued: set[int], repairs: Repairs) -> None:
-    grace = timedelta(seconds=tools.settings.reconcile_grace_seconds)
-    with autocommit(tools.engine) as connection:
-        stranded = mailings.rescue_stranded(connection, now)
-        overdue = mailings.overdue(connection, now, now - grace)
-    repairs.mailings_stranded = len(stranded)
-    for mailing_id in sorted({*overdue, *stranded, *rescued}):
-        if schedules.wake(mailing_id, StartSource.RECONCILE):
-            repairs.runs_woken += 1
-            log("repaired", kind="run_woken", mailing_id=mailing_id)
-
-
-def _clear_phones(tools: RunTools, now: datetime, repairs: Repairs) -> None:
-    """Messages of mailings finished long ago lose their phones and the calls kept of them: a slice a minute, so that nothing else
-    waits for it."""
-    if not tools.settings.phone_days:
-        return
-    before = now - timedelta(days=tools.settings.phone_days)
-    with autocommit(tools.engine) as connection:
-        mailing_id = retention.next_kept(connection, before)
-        if mailing_id is None:
-            return
-        size = tools.settings.plan_slice
-        repairs.phones_cleared = retention.clear_phones(connection, mailing_id, size)
-        calls = message_calls.clear(connection, mailing_id, size)
-        if repairs.phones_cleared < size and calls < size:
-            retention.mark_cleared(connection, mailing_id, before, now)
-    log("phones_cleared", mailing_id=mailing_id, messages=repairs.phones_cleared, calls=calls)
-
-
-def _drop_old(tools: RunTools, now: datetime) -> None:
-    """What nobody needs any more goes, also where nobody calls what would drop it by the way."""
-    with autocommit(tools.engine) as connection:
-        answers = idempotency.forget_old(connection, KEPT_HOURS)
-        attempts = login_attempts.sweep(
-            connection, now - max(timedelta(hours=1), timedelta(seconds=tools.settings.login_window_seconds))
+    def work(self) -> None:
+        """All steps, the most urgent first: a mailing that nobody wakes waits for ever, a schedule is only a hint."""
+        steps = (
+            self.add_zones,
+            self.rescue_messages,
+            self.wake_overdue,
+            self.move_schedules,
+            self.compare_schedules,
         )
-        places = login_attempts.sweep_places(connection, now - timedelta(days=tools.settings.known_place_days))
-        events = audit.drop_old(connection, now - timedelta(days=tools.settings.audit_days))
-    if answers or attempts or places or events:
-        log("old_data_dropped", answers=answers, attempts=attempts, places=places, events=events)
+        metrics = self._health()
+        for step in steps:
+            self._aws_failures = 0
+            with self._isolation.item(step.__name__):
+                step()
+        metrics["Repaired"] = sum(asdict(self.repairs).values())
+        for cleaning in (self.clear_phones, self.drop_old):
+            with self._isolation.item(cleaning.__name__):
+                cleaning()
+        metrics["ItemsFailed"] = self._isolation.failures
+        log("reconcile", **asdict(self.repairs), failures=self._isolation.failures, metrics=metrics)
 
+    def _health(self) -> dict[str, float]:
+        metrics: dict[str, float] = {}
+        with self._isolation.item("health"), autocommit(self._tools.engine) as connection:
+            provider = gates.outlook(connection, self._tools.settings.provider_name)
+            metrics["BreakerOpen"] = int(provider.probe_at is not None)
+            if provider.pace is not None:
+                metrics["ProviderPace"] = round(pace.rate_at(provider.pace, self._now), 2)
+            metrics["ScheduleLag"] = mailings.lag(connection, self._now).total_seconds()
+        return metrics
 
-def _move_schedules(tools: RunTools, now: datetime, repairs: Repairs) -> None:
-    soon = now + timedelta(seconds=tools.settings.soon_seconds)
-    with autocommit(tools.engine) as connection:
-        wrong = mailings.unscheduled(connection, soon)
-    for mailing_id in wrong:
-        schedules.arrange(tools.engine, mailing_id, woken_by=StartSource.RECONCILE, clock=tools.clock)
-        repairs.schedules_moved += 1
-        log("repaired", kind="schedule_moved", mailing_id=mailing_id)
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with self._tools.engine.begin() as connection:
+            mailings.wait_for_locks(connection, _LOCK_SECONDS)
+            yield connection
 
+    def add_zones(self) -> None:
+        """A client in a zone that none had before brings its zone into every mailing of its owner that is not over."""
+        with autocommit(self._tools.engine) as connection:
+            active = mailings.active(connection)
+        for row in active:
+            with self._isolation.item("add_zones", mailing_id=row.id):
+                self._add_zones_of(mailings.run_mailing(row))
 
-def _compare_schedules(tools: RunTools, now: datetime, repairs: Repairs) -> None:
-    """Schedules that no mailing knows are removed (its mailing was deleted, or left that moment), those that are gone made again."""
-    where = schedules.target(tools.settings)
-    try:
+    def _add_zones_of(self, mailing: mailings.RunMailing) -> None:
+        with self._transaction() as connection:
+            added = zones.add_missing(connection, mailing.id, mailing.owner_id, mailing.times, self._now)
+            if not added:
+                return
+            opens = [zone.opens_at for zone in zones.read(connection, mailing.id) if zone.time_zone in added]
+            mailings.lower_next_run(connection, mailing.id, max(min(opens), self._now))
+        self.repairs.zones_added += len(added)
+        log("repaired", kind="zones_added", mailing_id=mailing.id, zones=added)
+
+    def rescue_messages(self) -> None:
+        """Rows that were dispatched so long ago that their chunk got lost, or whose worker died, are dispatched again."""
+        lost_before = self._now - timedelta(seconds=self._tools.settings.visibility_seconds)
+        with autocommit(self._tools.engine) as connection:
+            found = messages.mailings_with_lost(connection, now=self._now, lost_before=lost_before)
+        for mailing_id in found:
+            with self._isolation.item("rescue_messages", mailing_id=mailing_id):
+                while self._rescue_slice(mailing_id, lost_before):
+                    pass
+
+    def _rescue_slice(self, mailing_id: int, lost_before: datetime) -> bool:
+        size = self._tools.settings.plan_slice
+        with self._transaction() as connection:
+            mailings.lower_next_run(connection, mailing_id, self._now)  # the mailing's lock first, as everywhere
+            rows = messages.rescue_lost(connection, mailing_id, now=self._now, lost_before=lost_before, size=size)
+        if rows:
+            self._rescued.add(mailing_id)
+            self.repairs.messages_rescued += rows
+            log("repaired", kind="messages_rescued", mailing_id=mailing_id, messages=rows)
+        return rows == size
+
+    def wake_overdue(self) -> None:
+        """Mailings whose run is overdue, or that want none though they have work, are woken through the queue."""
+        grace = timedelta(seconds=self._tools.settings.reconcile_grace_seconds)
+        stranded: list[int] = []
+        with autocommit(self._tools.engine) as connection:
+            with self._isolation.item("rescue_stranded"):
+                stranded = mailings.rescue_stranded(connection, self._now)
+            overdue = mailings.overdue(connection, self._now, self._now - grace)
+        self.repairs.mailings_stranded = len(stranded)
+        for mailing_id in sorted({*overdue, *stranded, *self._rescued}):
+            with self._isolation.item("wake_overdue", mailing_id=mailing_id):
+                if self._reached_aws(schedules.wake(mailing_id, StartSource.RECONCILE)):
+                    self.repairs.runs_woken += 1
+                    log("repaired", kind="run_woken", mailing_id=mailing_id)
+            if self._aws_is_away():
+                return
+
+    def move_schedules(self) -> None:
+        """Mailings whose schedule is not where their next run is wanted."""
+        soon = self._now + timedelta(seconds=self._tools.settings.soon_seconds)
+        with autocommit(self._tools.engine) as connection:
+            wrong = mailings.unscheduled(connection, soon)
+        for mailing_id in wrong:
+            with self._isolation.item("move_schedules", mailing_id=mailing_id):
+                if self._reached_aws(
+                    schedules.arrange(self._tools.engine, mailing_id, woken_by=StartSource.RECONCILE, clock=self._tools.clock)
+                ):
+                    self.repairs.schedules_moved += 1
+                    log("repaired", kind="schedule_moved", mailing_id=mailing_id)
+            if self._aws_is_away():
+                return
+
+    def compare_schedules(self) -> None:
+        """Schedules that no mailing knows are removed (its mailing was deleted, or left that moment), those that are gone made again."""
+        where = schedules.target(self._tools.settings)
         # Listed before the database is asked, and what a mailing wants counts as known beside what it has confirmed: a schedule made
         # while this looks is never taken for an orphan.
         names = set(aws.schedule_names(where))
-        with autocommit(tools.engine) as connection:
+        with autocommit(self._tools.engine) as connection:
             wanted = mailings.all_run_times(connection)
-        for name in sorted(names - _known(wanted)):
-            aws.delete_schedule_named(where, name)
-            repairs.schedules_orphaned += 1
-            log("repaired", kind="schedule_orphaned", schedule=name)
-        for mailing_id, moment in _gone(wanted, names, now + timedelta(seconds=tools.settings.soon_seconds)):
-            aws.create_schedule(where, mailing_id, moment, schedules.run_request(mailing_id, StartSource.SCHEDULE))
-            repairs.schedules_remade += 1
-            log("repaired", kind="schedule_remade", mailing_id=mailing_id)
-    except aws.AwsError as error:
-        warn("schedules_unknown", error=type(error).__name__)
+        known: set[str] = set()
+        for mailing_id, times in wanted.items():
+            with self._isolation.item("known_schedules", mailing_id=mailing_id):
+                known |= schedules_of(mailing_id, times)
+                continue
+            # Its moments cannot be read: nothing is known of its schedules, so none is taken for an orphan.
+            known |= {name for name in names if name.startswith(f"mailing-{mailing_id}-")}
+        for name in sorted(names - known):
+            with self._isolation.item("orphaned_schedule", schedule=name), self._aws_call():
+                aws.delete_schedule_named(where, name)
+                self.repairs.schedules_orphaned += 1
+                log("repaired", kind="schedule_orphaned", schedule=name)
+            if self._aws_is_away():
+                return
+        soon = self._now + timedelta(seconds=self._tools.settings.soon_seconds)
+        for mailing_id, times in wanted.items():
+            with self._isolation.item("missing_schedule", mailing_id=mailing_id):
+                if _is_gone(mailing_id, times, names, soon):
+                    assert times.schedule_at is not None  # noqa: S101 - for the type checker: _is_gone() looked
+                    with self._aws_call():
+                        aws.create_schedule(
+                            where, mailing_id, times.schedule_at, schedules.run_request(mailing_id, StartSource.SCHEDULE)
+                        )
+                    self.repairs.schedules_remade += 1
+                    log("repaired", kind="schedule_remade", mailing_id=mailing_id)
+            if self._aws_is_away():
+                return
+
+    def clear_phones(self) -> None:
+        """Messages of mailings finished long ago lose their phones and the calls kept of them: a slice a minute.
+
+        The oldest mailing is first; one that fails does not keep the phones of the next.
+        """
+        if not self._tools.settings.phone_days:
+            return
+        before = self._now - timedelta(days=self._tools.settings.phone_days)
+        with autocommit(self._tools.engine) as connection:
+            candidates = retention.next_kept(connection, before, _RETENTION_CANDIDATES)
+        for mailing_id in candidates:
+            with self._isolation.item("clear_phones", mailing_id=mailing_id):
+                self._clear_phones_of(mailing_id, before)
+                return
+
+    def _clear_phones_of(self, mailing_id: int, before: datetime) -> None:
+        size = self._tools.settings.plan_slice
+        with self._transaction() as connection:
+            cleared = retention.clear_phones(connection, mailing_id, size)
+            calls = message_calls.clear(connection, mailing_id, size)
+            if cleared < size and calls < size:
+                retention.mark_cleared(connection, mailing_id, before, self._now)
+        self.repairs.phones_cleared = cleared
+        log("phones_cleared", mailing_id=mailing_id, messages=cleared, calls=calls)
+
+    def drop_old(self) -> None:
+        """What nobody needs any more goes, also where nobody calls what would drop it by the way."""
+        settings, answers, places, events = self._tools.settings, 0, 0, 0
+        with autocommit(self._tools.engine) as connection:
+            with self._isolation.item("drop_old_answers"):
+                answers = idempotency.forget_old(connection, KEPT_HOURS)
+            with self._isolation.item("drop_old_places"):
+                places = login_attempts.sweep_places(connection, self._now - timedelta(days=settings.known_place_days))
+            with self._isolation.item("drop_old_events"):
+                events = audit.drop_old(connection, self._now - timedelta(days=settings.audit_days))
+        if answers or places or events:
+            log("old_data_dropped", answers=answers, places=places, events=events)
+
+    @contextmanager
+    def _aws_call(self) -> Iterator[None]:
+        try:
+            yield
+        except aws.AwsError:
+            self._aws_failures += 1
+            raise
+        self._aws_failures = 0
+
+    def _reached_aws(self, reached: bool) -> bool:
+        if reached:
+            self._aws_failures = 0
+        else:
+            self._aws_failures += 1
+            self._isolation.failures += 1
+        return reached
+
+    def _aws_is_away(self) -> bool:
+        return self._aws_failures >= _AWS_FAILURES
 
 
-def _known(wanted: dict[int, mailings.RunTimes]) -> set[str]:
-    moments = ((mailing_id, moment) for mailing_id, times in wanted.items() for moment in (times.next_run_at, times.schedule_at))
-    return {aws.schedule_name(mailing_id, moment) for mailing_id, moment in moments if moment is not None}
+def schedules_of(mailing_id: int, times: mailings.RunTimes) -> set[str]:
+    """Names of the schedules that the mailing wants or has."""
+    moments = (times.next_run_at, times.schedule_at)
+    return {aws.schedule_name(mailing_id, moment) for moment in moments if moment is not None}
 
 
-def _gone(wanted: dict[int, mailings.RunTimes], names: set[str], soon: datetime) -> list[tuple[int, datetime]]:
-    return [
-        (mailing_id, times.schedule_at)
-        for mailing_id, times in wanted.items()
-        if times.schedule_at is not None
+def _is_gone(mailing_id: int, times: mailings.RunTimes, names: set[str], soon: datetime) -> bool:
+    return (
+        times.schedule_at is not None
         and times.schedule_at > soon
         and times.schedule_at == times.next_run_at
         and aws.schedule_name(mailing_id, times.schedule_at) not in names
-    ]
+    )

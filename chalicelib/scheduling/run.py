@@ -12,8 +12,8 @@ from chalicelib import aws
 from chalicelib.config import Settings
 from chalicelib.domain import life_cycle, pace
 from chalicelib.domain.next_run import MailingState, next_run
-from chalicelib.domain.status import MailingStatus, MessageStatus, StartSource
-from chalicelib.observability import log
+from chalicelib.domain.status import ErrorCode, MailingStatus, MessageStatus, StartSource
+from chalicelib.observability import log, warn
 from chalicelib.services import schedules
 from chalicelib.storage import gates, mailing_reads, mailings, message_counts, message_edits, messages, planning, zones
 from chalicelib.storage.clock import Clock, database_clock
@@ -44,6 +44,8 @@ class RunFigures:
     dispatched: int = 0
     expired: int = 0
     cancelled: int = 0
+    failed: int = 0
+    """For lack of a known time zone."""
     caught_up: int = 0
     requeued: int = 0
     out_of_time: bool = False
@@ -59,6 +61,8 @@ class Run:
         self._ends = tools.monotonic() + seconds
         self._some_planned = False
         self._chunk_size = tools.settings.chunk_size
+        self._unknown_zones: list[str] = []
+        """Closed zones whose next opening cannot be computed."""
         self.figures = RunFigures()
 
     @property
@@ -75,6 +79,7 @@ class Run:
             return
         self._prepare_zones()
         self._repeat(self._expire)
+        self._repeat(self._fail_unknown_zones)
         self._repeat(self._work_on)
 
     def _repeat(self, step: Callable[[], bool]) -> None:
@@ -90,7 +95,11 @@ class Run:
             now = self._tools.clock(connection)
             zones.add_missing(connection, mailing.id, mailing.owner_id, mailing.times, now)
             closed = [zone.time_zone for zone in zones.read(connection, mailing.id) if zone.closes_at <= now < zone.expires_at]
-            zones.rewrite(connection, mailing.id, closed, mailing.times, now)
+            computable = [zone for zone in closed if mailing.times.computable(zone)]
+            zones.rewrite(connection, mailing.id, computable, mailing.times, now)
+        self._unknown_zones = [zone for zone in closed if zone not in computable]
+        if self._unknown_zones:
+            warn("unknown_time_zones", mailing_id=mailing.id, zones=self._unknown_zones)
 
     def _expire(self) -> bool:
         with autocommit(self._tools.engine) as connection:
@@ -101,6 +110,18 @@ class Run:
             size = self._settings.plan_slice
             done = messages.expire(connection, self._mailing.id, ended, size, now, self._settings.provider_name)
         self.figures.expired += done
+        return done == size
+
+    def _fail_unknown_zones(self) -> bool:
+        if not self._unknown_zones:
+            return False
+        size = self._settings.plan_slice
+        with autocommit(self._tools.engine) as connection:
+            now = self._tools.clock(connection)
+            done = messages.fail_unknown_zones(
+                connection, self._mailing.id, self._unknown_zones, size, now, self._settings.provider_name
+            )
+        self.figures.failed += done
         return done == size
 
     def _cancel(self) -> bool:
@@ -173,8 +194,8 @@ class Run:
             for zone in zones.read(connection, mailing.id):
                 if zone.planned_at is not None or not self._plannable(zone, mailing.status, now):
                     continue
-                status = MessageStatus.EXPIRED if zone.expires_at <= now else MessageStatus.WAITING
-                place = planning.ZoneSlice(mailing.id, mailing.owner_id, zone.time_zone, zone.cursor, status, zone.opens_at)
+                status, code = self._planned_as(zone, mailing, now)
+                place = planning.ZoneSlice(mailing.id, mailing.owner_id, zone.time_zone, zone.cursor, status, zone.opens_at, code)
                 found = planning.plan_slice(connection, place, mailing.selection, left, now, some_planned=self._some_planned)
                 planned += found.rows
                 left -= found.clients
@@ -182,6 +203,12 @@ class Run:
                     break
         self.figures.planned += planned
         return left <= 0 < size
+
+    @staticmethod
+    def _planned_as(zone: zones.Zone, mailing: RunMailing, now: datetime) -> tuple[MessageStatus, ErrorCode | None]:
+        if not mailing.times.computable(zone.time_zone):
+            return MessageStatus.FAILED, ErrorCode.UNKNOWN_TIME_ZONE
+        return MessageStatus.EXPIRED if zone.expires_at <= now else MessageStatus.WAITING, None
 
     @staticmethod
     def _plannable(zone: zones.Zone, status: MailingStatus, now: datetime) -> bool:
@@ -255,7 +282,11 @@ class Run:
             unfinished = mailing.deleting or mailing.retry is not None
             moment = now if unfinished else self._next_run(connection, mailing.status, now)
             if moment is None and mailing.status is not MailingStatus.CANCELLED:
-                self.figures.caught_up = planning.catch_up(connection, mailing.id, mailing.owner_id, mailing.selection, now)
+                names = [zone.time_zone for zone in zones.read(connection, mailing.id)]
+                unknown = [name for name in names if not mailing.times.computable(name)]
+                self.figures.caught_up = planning.catch_up(
+                    connection, mailing.id, mailing.owner_id, mailing.selection, now, unknown
+                )
                 moment = self._next_run(connection, mailing.status, now) if self.figures.caught_up else None
             if moment is None:
                 return mailings.finish(connection, mailing.id, message_counts.of_messages(connection, mailing.id), now), now
@@ -293,6 +324,7 @@ def advance_mailing(
         dispatched=figures.dispatched,
         expired=figures.expired,
         cancelled=figures.cancelled,
+        failed=figures.failed,
         caught_up=figures.caught_up,
         next_run_at=wanted.next_run_at,
         metrics={"Expired": figures.expired} if figures.expired else None,

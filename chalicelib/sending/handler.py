@@ -5,15 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from chalicelib import aws
 from chalicelib.config import settings
 from chalicelib.observability import log_exception, warn
 from chalicelib.providers import configured
 from chalicelib.providers.contract import expires_at
 from chalicelib.sending.worker import PoisonError, WorkerTools, give_back, parse_chunk, send_chunk
-from chalicelib.storage.engine import engine, read_by_index
+from chalicelib.storage.engine import database_away, engine, read_by_index
 
 
 @lru_cache(maxsize=1)
@@ -60,8 +58,8 @@ def _send_one(record: dict[str, Any], context: Any) -> bool:
             figures = send_chunk(tools, chunk)
             if figures.misconfigured:
                 _forget_configuration()
-    except (SQLAlchemyError, OSError):  # OSError: pg8000's socket timeout comes bare
-        log_exception("chunk_failed", mailing_id=chunk.mailing_id)
+    except Exception as error:  # noqa: BLE001 - of one chunk: the others of the event are not its business
+        log_exception("chunk_failed", mailing_id=chunk.mailing_id, metrics=None if database_away(error) else {"ItemsFailed": 1})
         return False
     return True
 

@@ -20,7 +20,7 @@ from chalicelib.domain.zones import ZoneError, parse_time_zone
 from chalicelib.services import history
 from chalicelib.services.history import Change, Kind
 from chalicelib.services.ownership import owner_of_new
-from chalicelib.storage import clients
+from chalicelib.storage import clients, message_edits
 from chalicelib.storage.clients import ClientFilter, ClientRow
 from chalicelib.storage.engine import DEADLOCK, UNIQUE_VIOLATION, autocommit, sqlstate
 
@@ -158,6 +158,8 @@ def _rewrite(connection: Connection, principal: Principal, row: ClientRow, new: 
         return row
     try:
         changed = clients.change(connection, row.id, values)
+        if changed.phone != row.phone:
+            message_edits.follow_phone(connection, row.id, changed.phone)
     except DBAPIError as error:
         raise _taken(error) from None
     history.note(connection, principal, Change(Kind.CLIENT, row.id, owner_id, "update", changes))

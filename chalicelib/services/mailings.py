@@ -3,10 +3,11 @@
 Whatever changes when a mailing may run locks its row first, commits, and then lets queue and schedule follow.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, time
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, null
 
@@ -14,16 +15,23 @@ from chalicelib.config import settings
 from chalicelib.domain import life_cycle, limits
 from chalicelib.domain.access import Principal
 from chalicelib.domain.characters import canonical, tidy
-from chalicelib.domain.errors import ConflictError, FieldCode, FieldError, InvalidInputError, NotFoundError
+from chalicelib.domain.errors import (
+    ConfirmationRequiredError,
+    ConflictError,
+    FieldCode,
+    FieldError,
+    InvalidInputError,
+    NotFoundError,
+)
 from chalicelib.domain.paging import Slice
 from chalicelib.domain.selection import Selection
 from chalicelib.domain.status import MailingStatus, StartSource
 from chalicelib.domain.versions import require_version, version
 from chalicelib.domain.window import SendingTimes
-from chalicelib.services import history, schedules, text_checks
+from chalicelib.services import history, reachability, schedules, text_checks
 from chalicelib.services.history import Change, Kind
 from chalicelib.services.ownership import owner_of_new
-from chalicelib.storage import mailing_reads, mailings, message_edits, messages, zones
+from chalicelib.storage import mailing_reads, mailings, message_edits, messages, progress, zones
 from chalicelib.storage.clock import Clock, database_clock
 from chalicelib.storage.engine import autocommit
 from chalicelib.storage.mailing_reads import MailingFilter, MailingRecord
@@ -69,7 +77,7 @@ def create(
 ) -> MailingRecord:
     """Writes a mailing, and unless it is a draft lets it start by itself.
 
-    Raises InvalidInputError, or ConfirmationRequiredError if selected clients lack values that the text needs.
+    Raises InvalidInputError, or ConfirmationRequiredError if some of the selected clients would get no message.
     """
     said = _normalized(asdict(new))
     _refuse_wrong(said)
@@ -77,10 +85,15 @@ def create(
         values = said | {"owner_id": owner_of_new(connection, principal, new.owner_id), "status": str(MailingStatus.DRAFT)}
         del values["draft"]
         mailing_id = mailing_reads.add(connection, values)
+        now = clock(connection)
+        with _confirmations(confirmed=confirmed) as confirmations:
+            with confirmations:
+                _require_reachable(connection, values | {"start_now_at": None}, None if new.draft else now)
+            with confirmations:
+                if not new.draft:
+                    _require_values(connection, values)
         if not new.draft:
-            if not confirmed:
-                _require_values(connection, values)
-            _schedule(connection, mailing_id, values["owner_id"], new.times, clock(connection))
+            _schedule(connection, mailing_id, values["owner_id"], new.times, now)
         _note(connection, principal, mailing_id, values["owner_id"], "create")
     return _arranged(source, principal, mailing_id, clock)
 
@@ -138,9 +151,15 @@ def edit(
                     raise ConflictError("the owner of a mailing changes only while it has no messages")
             differences = history.differences(_shown(row), changed)
             _refuse_wrong({**_shown(row), **changed}, about=changed)
-            if not confirmed and _may_reach_others(row, changed):
-                _require_values(connection, {**row._mapping, **changed})
-            _apply(connection, row, dict(changed), clock(connection))
+            now, after = clock(connection), {**row._mapping, **changed}
+            with _confirmations(confirmed=confirmed) as confirmations:
+                with confirmations:
+                    if changed.keys() & _OF_WINDOWS:
+                        _require_reachable(connection, after, None if _stays_draft(row, changed) else now, row)
+                with confirmations:
+                    if _may_reach_others(row, changed):
+                        _require_values(connection, after)
+            _apply(connection, row, dict(changed), now)
             _note(connection, principal, mailing_id, changed.get("owner_id", row.owner_id), "update", differences)
     return _arranged(source, principal, mailing_id, clock)
 
@@ -170,6 +189,16 @@ def _may_reach_others(row: AnyRow, changed: Mapping[str, Any]) -> bool:
     """Is the mailing not a draft (any more), and are its text, its clients or its being a draft other than before?"""
     draft = changed.get("draft", row.status == MailingStatus.DRAFT)
     return not draft and bool(changed.keys() & {"text", "filter_operator_codes", "filter_tags", "owner_id", "draft"})
+
+
+_OF_WINDOWS = frozenset(
+    {"starts_at", "ends_at", "time_zone", "send_from", "send_until", "filter_operator_codes", "filter_tags", "draft", "owner_id"}
+)
+"""Fields that decide whom a mailing can reach."""
+
+
+def _stays_draft(row: AnyRow, changed: Mapping[str, Any]) -> bool:
+    return bool(changed.get("draft", row.status == MailingStatus.DRAFT)) and row.status != MailingStatus.PAUSED
 
 
 def _normalized(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -215,9 +244,12 @@ def start(
         row = _locked(connection, principal, mailing_id)
         if row.status != MailingStatus.RUNNING:
             life_cycle.require("started", MailingStatus(row.status), life_cycle.STARTABLE)
-            if not confirmed:
-                _require_values(connection, row._mapping)
             now = clock(connection)
+            with _confirmations(confirmed=confirmed) as confirmations:
+                with confirmations:
+                    _require_reachable(connection, {**row._mapping, "start_now_at": now}, now)
+                with confirmations:
+                    _require_values(connection, row._mapping)
             mailing_reads.change(connection, mailing_id, {"start_now_at": now})
             times = times_of({**row._mapping, "start_now_at": now})
             _schedule(connection, mailing_id, row.owner_id, times, now)
@@ -257,12 +289,17 @@ def _move(
 
 
 def resume(source: Engine, principal: Principal, mailing_id: int, *, clock: Clock = database_clock) -> MailingRecord:
-    """Lets a paused mailing continue where it was. Raises NotFoundError, ConflictError."""
+    """Lets a paused mailing continue where it was.
+
+    Raises NotFoundError, ConflictError, or InvalidInputError if nothing can be sent any more to anybody who is left.
+    """
     with source.begin() as connection:
         row = _locked(connection, principal, mailing_id)
         if row.status not in (MailingStatus.RUNNING, MailingStatus.SCHEDULED):
             life_cycle.require("resumed", MailingStatus(row.status), life_cycle.RESUMABLE)
             now = clock(connection)
+            with _confirmations(confirmed=True) as confirmations, confirmations:
+                _require_reachable(connection, {**row._mapping}, now, row)
             if row.started_at is None:
                 _schedule(connection, mailing_id, row.owner_id, times_of({**row._mapping}), now)
             else:
@@ -283,6 +320,8 @@ def retry_failed(source: Engine, principal: Principal, mailing_id: int, *, clock
         life_cycle.require("tried again", MailingStatus(row.status), life_cycle.RETRYABLE)
         now = clock(connection)
         if row.retrying_since is None:
+            if message_edits.follow_time_zones(connection, mailing_id):
+                zones.add_missing(connection, mailing_id, row.owner_id, times_of({**row._mapping}), now)
             honours_key, beginning = settings().provider_honours_key, Retry(now, 0)
             requeued, left = message_edits.requeue_failed(
                 connection, mailing_id, beginning, now, honours_key=honours_key, size=AT_ONCE
@@ -353,6 +392,46 @@ def times_of(row: Mapping[str, Any]) -> SendingTimes:
     )
 
 
+class _Confirmations:
+    """Collects what has to be confirmed, so that a confirmation is given to all of it or to none."""
+
+    def __init__(self) -> None:
+        self.errors: list[FieldError] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if isinstance(error, ConfirmationRequiredError):
+            self.errors += error.errors
+            return True
+        return False
+
+
+@contextmanager
+def _confirmations(*, confirmed: bool) -> Iterator[_Confirmations]:
+    """Raises ConfirmationRequiredError with all that was collected, unless it is `confirmed`."""
+    found = _Confirmations()
+    yield found
+    if found.errors and not confirmed:
+        raise ConfirmationRequiredError(*found.errors)
+
+
+def _require_reachable(
+    connection: Connection, values: Mapping[str, Any], now: datetime | None, row: AnyRow | None = None
+) -> None:
+    """Raises InvalidInputError if nothing could be sent to anybody, ConfirmationRequiredError if not to some. `row`: as it was."""
+    times, selection = times_of(values), Selection(tuple(values["filter_operator_codes"]), tuple(values["filter_tags"]))
+    if row is not None and row.started_at is not None:
+        names = [zone.time_zone for zone in progress.waiting_zones(connection, row.id)]
+        if not names:  # nothing is to come anywhere
+            return
+    else:
+        names = zones.of_owner(connection, values["owner_id"])
+    places = names or [times.time_zone or zones.FALLBACK_ZONE]
+    reachability.require_reachable(connection, values["owner_id"], selection, times, places, now, clients_known=bool(names))
+
+
 _TIMES = frozenset({"starts_at", "ends_at", "time_zone", "send_from", "send_until"})
 
 
@@ -382,8 +461,6 @@ def _schedule(connection: Connection, mailing_id: int, owner_id: int, times: Sen
     zones.add_missing(connection, mailing_id, owner_id, times, now)
     _rewrite_windows(connection, mailing_id, times, now)
     found = zones.read(connection, mailing_id)
-    if life_cycle.past_in_every_zone([zone.expires_at for zone in found], now):
-        raise InvalidInputError(FieldError("ends_at", "is past in every time zone of the clients", FieldCode.OUT_OF_RANGE))
     first = max(min(zone.opens_at for zone in found), now)
     mailing_reads.change(connection, mailing_id, {"status": str(MailingStatus.SCHEDULED), "next_run_at": first})
 

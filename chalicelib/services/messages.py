@@ -85,12 +85,16 @@ def _added(connection: Connection, mailing: RunMailing, client: ClientRow, now: 
     zones.add_missing(connection, mailing.id, mailing.owner_id, mailing.times, now)
     zone = _zone(connection, mailing.id, client.time_zone)
     status, code, moment = MessageStatus.WAITING, None, max(zone.opens_at, now)
-    if zone.expires_at <= now:
+    if not mailing.times.computable(client.time_zone):
+        status, code = MessageStatus.FAILED, ErrorCode.UNKNOWN_TIME_ZONE
+    elif zone.expires_at <= now:
         status = MessageStatus.EXPIRED
     elif do_not_contact.listed(connection, client.owner, client.phone):
         status, code = MessageStatus.FAILED, ErrorCode.DO_NOT_CONTACT
     try:
-        message_id = message_edits.add(connection, mailing.id, client, status, moment, code)
+        message_id = message_edits.adopt(connection, mailing.id, client, status, moment, code)
+        if message_id is None:
+            message_id = message_edits.add(connection, mailing.id, client, status, moment, code)
     except DBAPIError as error:
         if sqlstate(error) == UNIQUE_VIOLATION:
             raise ConflictError("this client, or this phone, has a message of this mailing already") from None
@@ -116,6 +120,12 @@ def requeue(
 
 def _requeue(connection: Connection, mailing: RunMailing, message: LockedMessage, honours_key: bool, now: datetime) -> None:
     life_cycle.require("tried again", mailing.status, life_cycle.RETRYABLE)
+    if message.client is None and message_edits.relink(connection, message.id):
+        message = message_edits.lock(connection, message.id) or message
+    if message.error_code == ErrorCode.UNKNOWN_TIME_ZONE:
+        message_edits.follow_time_zones(connection, mailing.id, message.id)
+        zones.add_missing(connection, mailing.id, mailing.owner_id, mailing.times, now)
+        message = message_edits.lock(connection, message.id) or message
     zone = _zone(connection, mailing.id, message.time_zone)
     candidate = Candidate(
         status=MessageStatus(message.status),
@@ -124,6 +134,7 @@ def _requeue(connection: Connection, mailing: RunMailing, message: LockedMessage
         do_not_contact=message.phone is not None and do_not_contact.listed(connection, message.owner, message.phone),
         phone_cleared=message.phone is None,
         end_is_past=zone.expires_at <= now,
+        zone_is_unknown=not mailing.times.computable(message.time_zone),
     )
     require_requeueable(candidate, honours_key=honours_key)
     message_edits.requeue(connection, message.id, max(zone.opens_at, now))

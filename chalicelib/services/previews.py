@@ -1,7 +1,7 @@
 """Looking before sending: whom a mailing would reach, what they would read, and one text to a number of one's own."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,9 +17,10 @@ from chalicelib.domain.phone import CountryError, PhoneError, parse_phone
 from chalicelib.domain.segments import Segments, segments
 from chalicelib.domain.selection import Selection
 from chalicelib.domain.status import ErrorCode
+from chalicelib.domain.window import Obstacle
 from chalicelib.observability import log
 from chalicelib.providers import Outgoing, Provider
-from chalicelib.services import history
+from chalicelib.services import history, reachability
 from chalicelib.services.history import TEST_SEND, Change, Kind
 from chalicelib.services.mailings import times_of
 from chalicelib.services.text_checks import TextCheck, check
@@ -38,6 +39,10 @@ class ZonePreview:
     clients: int
     opens_at: datetime
     expires_at: datetime
+    obstacle: Obstacle | None
+    """Why nothing can be sent there; None if something can."""
+    obstacle_now: Obstacle | None
+    """The same if the mailing were started now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +79,18 @@ def preview(source: Engine, principal: Principal, mailing_id: int, *, clock: Clo
         selection, times = _selection(row), times_of({**row._mapping})
         now = clock(connection)
         by_zone = selections.count_by_zone(connection, row.owner_id, selection)
+        windows = {zone: times.window(zone, now) for zone in by_zone}
+        at_once = replace(times, start_now_at=now)
         zones = [
-            ZonePreview(zone, number, times.interval(zone, now).opens_at, times.end(zone)) for zone, number in by_zone.items()
+            ZonePreview(
+                zone,
+                by_zone[zone],
+                window.opens_at,
+                window.expires_at,
+                reachability.obstacle(times, zone, now),
+                reachability.obstacle(at_once, zone, now),
+            )
+            for zone, window in windows.items()
         ]
         first = selections.first(connection, row.owner_id, selection)
         return Preview(

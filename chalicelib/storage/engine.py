@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pg8000.exceptions import InterfaceError
+from pg8000.exceptions import DatabaseError, InterfaceError
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
@@ -20,6 +20,7 @@ RDS_ROOTS = Path(__file__).with_name("rds-ca.pem")
 UNIQUE_VIOLATION = "23505"
 FOREIGN_KEY_VIOLATION = "23503"
 DEADLOCK = "40P01"
+LOCK_NOT_AVAILABLE = "55P03"
 INSUFFICIENT_PRIVILEGE = "42501"
 DATA_EXCEPTION = "22"
 """The class of what PostgreSQL cannot take for a value: characters that are none, numbers out of range."""
@@ -59,8 +60,13 @@ def build_engine(chosen: Settings, *, pool_size: int = 1) -> Engine:
 
 
 def _broken(context: ExceptionContext) -> None:
-    """A connection whose socket failed is thrown away at once: nothing more can be said over it, not even ROLLBACK."""
-    if isinstance(context.original_exception, OSError):
+    """Discard a connection whose answer was not read to its end.
+
+    After a socket error nothing more can be said over it, not even ROLLBACK. After any other exception than an error that the server
+    reported (a value that the driver cannot decode, for one) the rest of the answer is still to come, and would be taken for that to
+    the next statement.
+    """
+    if not isinstance(context.original_exception, DatabaseError):
         context.is_disconnect = True
 
 
@@ -147,9 +153,23 @@ def sqlstate(error: DBAPIError) -> str | None:
     return details.get("C") if isinstance(details, dict) else None
 
 
-_TRANSIENT = frozenset({"40001", "40P01", "57P01", "57P02", "57P03", "53300"})
-"""Serialization failure, deadlock, shutdown by an administrator, crash, starting up, too many connections."""
+_AWAY = frozenset({"57P01", "57P02", "57P03", "53300"})
+"""Shutdown by an administrator, crash, starting up, too many connections."""
+_TRANSIENT = _AWAY | {"40001", DEADLOCK}
+"""With serialization failure and deadlock."""
 _PAUSES = (0.05, 0.5, 2.0)
+
+
+def database_away(error: BaseException) -> bool:
+    """Is the database unreachable, so that no other statement would succeed either?
+
+    Connection errors, shutdown, start-up, too many connections. Not timeouts of a statement or a lock, deadlocks, or bad data: those
+    belong to what the statement touched.
+    """
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, OSError)  # pg8000's socket timeout comes bare
+    code = sqlstate(error)
+    return code is None or code in _AWAY or code.startswith("08")
 
 
 def transient(error: Exception) -> bool:

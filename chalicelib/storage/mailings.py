@@ -1,7 +1,7 @@
 """Queries on mailings: leases of runs, locks, what is overdue."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -88,14 +88,19 @@ _LOWER = text(
     RETURNING id
     """
 )
+# One that is locked is being worked on: the next pass looks again.
 _STRANDED = text(
     """
-    UPDATE mailing g SET next_run_at = :now
-    WHERE g.next_run_at IS NULL AND (g.status IN ('scheduled', 'running')
-      OR (g.status IN ('paused', 'cancelled') AND (
-        SELECT m.id FROM message m WHERE m.mailing_id = g.id AND m.status BETWEEN 1 AND 1 AND m.deleted_at IS NULL
-        ORDER BY m.status, m.id LIMIT 1) IS NOT NULL))
-    RETURNING g.id
+    UPDATE mailing SET next_run_at = :now
+    WHERE id = ANY(ARRAY(
+      SELECT g.id FROM mailing g
+      WHERE g.next_run_at IS NULL AND (g.status IN ('scheduled', 'running')
+        OR (g.status IN ('paused', 'cancelled') AND (
+          SELECT m.id FROM message m WHERE m.mailing_id = g.id AND m.status BETWEEN 1 AND 1 AND m.deleted_at IS NULL
+          ORDER BY m.status, m.id LIMIT 1) IS NOT NULL))
+      FOR NO KEY UPDATE OF g SKIP LOCKED
+    ))
+    RETURNING id
     """
 )
 _COUNT_RUNNING = text("SELECT count(*) FROM mailing WHERE next_run_at IS NOT NULL AND status = 'running'")
@@ -108,7 +113,7 @@ _OVERDUE = text(
 _LAG = text(
     """
     SELECT CAST(:now AS timestamptz) - min(next_run_at) FROM mailing
-    WHERE next_run_at <= :now AND (run_lease_until IS NULL OR run_lease_until <= :now)
+    WHERE next_run_at <= :now AND isfinite(next_run_at) AND (run_lease_until IS NULL OR run_lease_until <= :now)
     """
 )
 _UNSCHEDULED = text(
@@ -120,7 +125,8 @@ _UNSCHEDULED = text(
 _SCHEDULES = text("SELECT id, next_run_at, schedule_at FROM mailing WHERE coalesce(next_run_at, schedule_at) IS NOT NULL")
 
 
-def _run_mailing(row: Row[Any]) -> RunMailing:
+def run_mailing(row: Row[Any]) -> RunMailing:
+    """The mailing in a row. Raises AssertionError or ValueError for stored values that no mailing can have."""
     starts_at, ends_at, send_from, send_until = row.starts_at, row.ends_at, row.send_from, row.send_until
     assert isinstance(starts_at, datetime)  # noqa: S101 - the driver's promise, said to the type checker
     assert send_from is None or isinstance(send_from, time)  # noqa: S101
@@ -141,13 +147,13 @@ def take_lease(connection: Connection, mailing_id: int, source: StartSource, now
     row = connection.execute(
         _TAKE_LEASE, {"mailing": mailing_id, "source": str(source), "now": now, "until": until}
     ).one_or_none()
-    return None if row is None else _run_mailing(row)
+    return None if row is None else run_mailing(row)
 
 
 def lock(connection: Connection, mailing_id: int) -> RunMailing | None:
     """The mailing as it stands, its row locked (FOR NO KEY UPDATE) until the transaction ends."""
     row = connection.execute(_LOCK, {"mailing": mailing_id}).one_or_none()
-    return None if row is None else _run_mailing(row)
+    return None if row is None else run_mailing(row)
 
 
 def settle(connection: Connection, mailing_id: int, next_run_at: datetime) -> RunTimes:
@@ -179,9 +185,9 @@ def lower_next_run(connection: Connection, mailing_id: int, moment: datetime) ->
     return connection.execute(_LOWER, {"mailing": mailing_id, "moment": moment}).one_or_none() is not None
 
 
-def active(connection: Connection) -> list[RunMailing]:
-    """Mailings that may still plan clients."""
-    return [_run_mailing(row) for row in connection.execute(_ACTIVE)]
+def active(connection: Connection) -> Sequence[Row[Any]]:
+    """Rows, for `run_mailing`, of the mailings that may still plan clients."""
+    return connection.execute(_ACTIVE).all()
 
 
 def rescue_stranded(connection: Connection, now: datetime) -> list[int]:
@@ -203,6 +209,13 @@ def lag(connection: Connection, now: datetime) -> timedelta:
     """How long ago the run was wanted that is missing longest; zero if none is."""
     found: timedelta | None = connection.execute(_LAG, {"now": now}).scalar_one()
     return found or timedelta(0)
+
+
+def wait_for_locks(connection: Connection, seconds: float) -> None:
+    """For the rest of the transaction, wait no longer than this for a lock that another holds."""
+    connection.execute(
+        text("SELECT set_config('lock_timeout', :milliseconds, true)"), {"milliseconds": str(round(seconds * 1000))}
+    )
 
 
 def unscheduled(connection: Connection, soon: datetime) -> list[int]:

@@ -12,6 +12,7 @@ from chalicelib.storage.clients import ClientRow
 from chalicelib.storage.mailings import Retry
 from chalicelib.storage.models import Mailing, Message
 from chalicelib.storage.paging import AnySelect
+from chalicelib.storage.planning import NEVER_CALLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,93 @@ def add(
     return connection.execute(insert(Message).values(values).returning(Message.id)).scalar_one()
 
 
+# Each looked up in its unique key, whatever PostgreSQL's statistics know.
+_BY_CLIENT = "(SELECT own.id FROM message own WHERE own.mailing_id = :mailing AND own.client_id = :client)"
+_BY_PHONE = "(SELECT other.id FROM message other WHERE other.mailing_id = :mailing AND other.phone = :phone)"
+_ADOPT = text(
+    f"""
+    UPDATE message m SET client_id = :client, phone = :phone, time_zone = :zone, status = :status, not_before = :not_before,
+      error_code = :code, error_detail = NULL, dispatched_at = NULL, deleted_at = NULL
+    WHERE m.id = coalesce({_BY_CLIENT}, {_BY_PHONE}) AND coalesce({_BY_PHONE}, m.id) = m.id
+      AND m.status <> 1 AND {NEVER_CALLED} AND (m.client_id = :client OR m.client_id IS NULL)
+    RETURNING m.id
+    """  # noqa: S608
+)
+
+
+def adopt(
+    connection: Connection,
+    mailing_id: int,
+    client: ClientRow,
+    status: MessageStatus,
+    not_before: datetime,
+    error_code: ErrorCode | None = None,
+) -> int | None:
+    """The client's message of a mailing begins again if it has one that is final and was never called for; its id.
+
+    Also one that was deleted, and one that a deleted client of the same phone left behind.
+    """
+    values = {
+        "mailing": mailing_id,
+        "client": client.id,
+        "phone": client.phone,
+        "zone": client.time_zone,
+        "status": int(status),
+        "not_before": not_before,
+        "code": error_code and str(error_code),
+    }
+    found: int | None = connection.execute(_ADOPT, values).scalar_one_or_none()
+    return found
+
+
+_RELINK = text(
+    """
+    UPDATE message m SET client_id = c.id FROM client c
+    WHERE m.id = :message AND m.client_id IS NULL AND c.owner_id = m.owner_id AND c.phone = m.phone COLLATE "C"
+      AND (SELECT own.id FROM message own WHERE own.mailing_id = m.mailing_id AND own.client_id = c.id) IS NULL
+    """
+)
+
+
+def relink(connection: Connection, message_id: int) -> bool:
+    """Give a message whose client was deleted to the client who has its phone now; False if there is none."""
+    return connection.execute(_RELINK, {"message": message_id}).rowcount == 1
+
+
+# A phone that only a deleted client's row holds, which was never called for, is free again.
+_FREE_PHONE = text(
+    f"""
+    UPDATE message m SET phone = NULL
+    WHERE m.id = ANY(ARRAY(
+        SELECT (SELECT other.id FROM message other WHERE other.mailing_id = own.mailing_id AND other.phone = :phone)
+        FROM message own WHERE own.client_id = :client))
+      AND m.client_id IS NULL AND m.status <> 1 AND {NEVER_CALLED}
+    """  # noqa: S608
+)
+_FOLLOW_PHONE = text(
+    f"""
+    UPDATE message m SET phone = :phone
+    WHERE m.client_id = :client AND m.phone <> :phone AND {NEVER_CALLED}
+      AND (SELECT other.id FROM message other WHERE other.mailing_id = m.mailing_id AND other.phone = :phone) IS NULL
+    """  # noqa: S608
+)
+_REFUSE_PHONE = text(
+    f"""
+    UPDATE message m SET status = 4, error_code = 'duplicate_phone', phone = NULL, dispatched_at = NULL
+    WHERE m.client_id = :client AND m.phone <> :phone AND m.status = 1 AND {NEVER_CALLED}
+    """  # noqa: S608
+)
+
+
+def follow_phone(connection: Connection, client_id: int, phone: str) -> None:
+    """A client's messages that were never called for go to the new phone, unless the mailing has a message to that already.
+
+    What was called for keeps its phone with its key: another call under the same key must be the same message.
+    """
+    for statement in (_FREE_PHONE, _FOLLOW_PHONE, _REFUSE_PHONE):
+        connection.execute(statement, {"client": client_id, "phone": phone})
+
+
 def requeue(connection: Connection, message_id: int, not_before: datetime) -> None:
     """Lets a message wait again, its budget of attempts full. claim_no only grows; an unknown fate stays, with its reason."""
     waiting = {
@@ -136,6 +224,24 @@ def remove(connection: Connection, mailing_id: int, size: int) -> bool:
     """Deletes up to `size` messages of a mailing with their kept calls; True if there may be more."""
     calls = message_calls.clear(connection, mailing_id, size)
     return max(calls, connection.execute(_REMOVE, {"mailing": mailing_id, "size": size}).rowcount) == size
+
+
+_FOLLOW_TIME_ZONES = text(
+    """
+    WITH moved AS MATERIALIZED (
+      SELECT m.id, (SELECT c.time_zone FROM client c WHERE c.id = m.client_id) AS time_zone FROM message m
+      WHERE m.mailing_id = :mailing AND m.status BETWEEN 4 AND 4 AND m.deleted_at IS NULL AND m.error_code = 'unknown_time_zone'
+        AND (CAST(:message AS bigint) IS NULL OR m.id = :message)
+    )
+    UPDATE message m SET time_zone = moved.time_zone FROM moved
+    WHERE m.id = ANY(ARRAY(SELECT id FROM moved)) AND m.id = moved.id AND moved.time_zone <> m.time_zone
+    """
+)
+
+
+def follow_time_zones(connection: Connection, mailing_id: int, message_id: int | None = None) -> int:
+    """Move messages (of a mailing: all, or one) that failed for an unknown zone to their clients' present zones; how many."""
+    return connection.execute(_FOLLOW_TIME_ZONES, {"mailing": mailing_id, "message": message_id}).rowcount
 
 
 def hide(connection: Connection, message_id: int, status: MessageStatus, now: datetime) -> None:

@@ -164,25 +164,35 @@ _CLOSE = text(
     ), lost AS ({insert_lost("gone")})
     UPDATE message m SET lease_until = NULL, unknown = m.unknown OR m.lease_until IS NOT NULL,
       status = CASE WHEN m.unknown OR m.lease_until IS NOT NULL THEN 4 ELSE :status END,
-      error_code = CASE WHEN m.unknown OR m.lease_until IS NOT NULL THEN 'unknown_outcome' ELSE m.error_code END,
+      error_code = CASE WHEN m.unknown OR m.lease_until IS NOT NULL THEN 'unknown_outcome'
+        ELSE coalesce(CAST(:code AS text), m.error_code) END,
       error_detail = {LOST_DETAIL}, attempted_at = coalesce(m.lease_until, m.attempted_at)
     WHERE m.id = ANY(ARRAY(SELECT id FROM gone))
     """  # noqa: S608
 )
 
 # A lost chunk: dispatched longer ago than SQS keeps a message from other eyes, or held under a lease that ran out.
+_LOST = """
+    m.mailing_id = g.id AND m.status = 1 AND m.dispatched_at IS NOT NULL
+    AND (m.lease_until <= :now OR (m.lease_until IS NULL AND m.dispatched_at <= :lost_before))
+"""
+_WITH_LOST = text(
+    f"""
+    SELECT g.id FROM mailing g
+    WHERE g.status IN ('running', 'paused', 'cancelled')
+      AND (SELECT m.id FROM message m WHERE {_LOST} ORDER BY m.mailing_id, m.dispatched_at LIMIT 1) IS NOT NULL
+    ORDER BY g.id
+    """  # noqa: S608
+)
 _RESCUE_LOST = text(
-    """
+    f"""
     WITH lost AS (
-      SELECT m.id FROM mailing g JOIN message m ON m.mailing_id = g.id
-      WHERE g.status IN ('running', 'paused', 'cancelled') AND m.status = 1 AND m.dispatched_at IS NOT NULL
-        AND (m.lease_until <= :now OR (m.lease_until IS NULL AND m.dispatched_at <= :lost_before))
+      SELECT m.id FROM mailing g JOIN message m ON {_LOST}
+      WHERE g.id = :mailing AND g.status IN ('running', 'paused', 'cancelled')
       ORDER BY m.id LIMIT :size FOR NO KEY UPDATE OF m SKIP LOCKED
-    ), rescued AS (
-      UPDATE message m SET dispatched_at = NULL WHERE m.id = ANY(ARRAY(SELECT id FROM lost)) RETURNING m.mailing_id
     )
-    SELECT mailing_id, count(*) FROM rescued GROUP BY mailing_id
-    """
+    UPDATE message m SET dispatched_at = NULL WHERE m.id = ANY(ARRAY(SELECT id FROM lost))
+    """  # noqa: S608
 )
 
 _ALL_ATTEMPTED = text("SELECT bool_and(attempted_at IS NOT NULL) FROM message WHERE id = ANY(CAST(:ids AS bigint[]))")
@@ -382,22 +392,62 @@ def expire(
     connection: Connection, mailing_id: int, zones: Sequence[str], size: int, now: datetime, provider: str = "default"
 ) -> int:
     """Up to `size` waiting rows of these zones (their end is past) become 3, or 4 `unknown_outcome`; rows under a lease stay."""
-    status = int(MessageStatus.EXPIRED)
-    parameters = {"mailing": mailing_id, "zones": list(zones), "size": size, "now": now, "status": status, "provider": provider}
+    return _close_zones(connection, mailing_id, zones, size, now, provider, MessageStatus.EXPIRED, None)
+
+
+def fail_unknown_zones(
+    connection: Connection, mailing_id: int, zones: Sequence[str], size: int, now: datetime, provider: str = "default"
+) -> int:
+    """The same for zones whose local time cannot be computed: 4 `unknown_time_zone`."""
+    return _close_zones(connection, mailing_id, zones, size, now, provider, MessageStatus.FAILED, ErrorCode.UNKNOWN_TIME_ZONE)
+
+
+def _close_zones(
+    connection: Connection,
+    mailing_id: int,
+    zones: Sequence[str],
+    size: int,
+    now: datetime,
+    provider: str,
+    status: MessageStatus,
+    code: ErrorCode | None,
+) -> int:
+    parameters = {
+        "mailing": mailing_id,
+        "zones": list(zones),
+        "size": size,
+        "now": now,
+        "provider": provider,
+        "status": int(status),
+        "code": code,
+    }
     return connection.execute(_CLOSE, parameters).rowcount
 
 
 def cancel(connection: Connection, mailing_id: int, size: int, now: datetime, provider: str = "default") -> int:
     """Up to `size` waiting rows become 5, or 4 `unknown_outcome`; rows under a lease stay."""
     status = int(MessageStatus.CANCELLED)
-    parameters = {"mailing": mailing_id, "zones": None, "size": size, "now": now, "status": status, "provider": provider}
+    parameters = {
+        "mailing": mailing_id,
+        "zones": None,
+        "size": size,
+        "now": now,
+        "status": status,
+        "provider": provider,
+        "code": None,
+    }
     return connection.execute(_CLOSE, parameters).rowcount
 
 
-def rescue_lost(connection: Connection, *, now: datetime, lost_before: datetime, size: int) -> dict[int, int]:
-    """Undispatches rows that got lost on the way, by mailing: how many."""
-    parameters = {"now": now, "lost_before": lost_before, "size": size}
-    return {row[0]: row[1] for row in connection.execute(_RESCUE_LOST, parameters)}
+def mailings_with_lost(connection: Connection, *, now: datetime, lost_before: datetime) -> list[int]:
+    """Mailings of which `rescue_lost` would find something."""
+    return list(connection.execute(_WITH_LOST, {"now": now, "lost_before": lost_before}).scalars())
+
+
+def rescue_lost(connection: Connection, mailing_id: int, *, now: datetime, lost_before: datetime, size: int) -> int:
+    """Undispatch up to `size` rows of a mailing that got lost on the way; how many."""
+    parameters = {"mailing": mailing_id, "now": now, "lost_before": lost_before, "size": size}
+    return connection.execute(_RESCUE_LOST, parameters).rowcount
 
 
 def all_attempted(connection: Connection, ids: Sequence[int]) -> bool:

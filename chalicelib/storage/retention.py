@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 _KEPT = text(
     """
     SELECT id FROM mailing WHERE finished_at IS NOT NULL AND phones_cleared_at IS NULL AND finished_at <= :before
-    ORDER BY finished_at LIMIT 1
+    ORDER BY finished_at LIMIT :size
     """
 )
 # What waits is never touched: a mailing that runs again has no finished_at, but its rows may change while this looks.
@@ -23,10 +23,9 @@ _CLEAR = text(
 _CLEARED = text("UPDATE mailing SET phones_cleared_at = :now WHERE id = :mailing AND finished_at <= :before")
 
 
-def next_kept(connection: Connection, before: datetime) -> int | None:
-    """The mailing that has been finished longest, since `before` at least, and still has its phones; None if there is none."""
-    found: int | None = connection.execute(_KEPT, {"before": before}).scalar_one_or_none()
-    return found
+def next_kept(connection: Connection, before: datetime, size: int) -> list[int]:
+    """Up to `size` mailings that have been finished longest, since `before` at least, and still have their phones."""
+    return list(connection.execute(_KEPT, {"before": before, "size": size}).scalars())
 
 
 def clear_phones(connection: Connection, mailing_id: int, size: int) -> int:

@@ -27,8 +27,7 @@ class Zone:
 
 # The zones of an owner's clients that the mailing has not got. A loose index scan: one probe of (owner_id, time_zone, id) a zone,
 # where DISTINCT would read every client.
-_MISSING = text(
-    """
+_OWNERS_ZONES = """
     WITH RECURSIVE owners_zone AS (
       (SELECT time_zone FROM client WHERE owner_id = :owner ORDER BY time_zone LIMIT 1)
       UNION ALL
@@ -36,9 +35,9 @@ _MISSING = text(
       FROM owners_zone z WHERE z.time_zone IS NOT NULL
     )
     SELECT time_zone FROM owners_zone WHERE time_zone IS NOT NULL
-    EXCEPT SELECT time_zone FROM mailing_zone WHERE mailing_id = :mailing
-    """
-)
+"""
+_OF_OWNER = text(_OWNERS_ZONES)
+_MISSING = text(_OWNERS_ZONES + "EXCEPT SELECT time_zone FROM mailing_zone WHERE mailing_id = :mailing")  # noqa: S608
 
 _INSERT = text(
     """
@@ -49,9 +48,11 @@ _INSERT = text(
     """
 )
 
+# A zone whose end was past and is not any more is planned anew: its rows that expired without a call begin again.
 # Rows that wait for nothing but their zone's opening (added by hand, or tried again) go with it; those of a retry keep their moment.
+_REOPENED = "(z.expires_at <= :now AND d.expires_at > :now)"
 _REWRITE = text(
-    """
+    f"""
     WITH d AS (
       SELECT * FROM unnest(CAST(:zones AS text[]), CAST(:opens AS timestamptz[]), CAST(:closes AS timestamptz[]),
                            CAST(:expires AS timestamptz[])) AS d (time_zone, opens_at, closes_at, expires_at)
@@ -61,9 +62,11 @@ _REWRITE = text(
       WHERE z.mailing_id = :mailing AND m.mailing_id = z.mailing_id AND m.time_zone = z.time_zone
         AND m.status = 1 AND m.dispatched_at IS NULL AND m.not_before = z.opens_at AND m.not_before > :now
     )
-    UPDATE mailing_zone z SET opens_at = d.opens_at, closes_at = d.closes_at, expires_at = d.expires_at
+    UPDATE mailing_zone z SET opens_at = d.opens_at, closes_at = d.closes_at, expires_at = d.expires_at,
+      cursor = CASE WHEN {_REOPENED} THEN 0 ELSE z.cursor END,
+      planned_at = CASE WHEN {_REOPENED} THEN NULL ELSE z.planned_at END
     FROM d WHERE z.mailing_id = :mailing AND z.time_zone = d.time_zone
-    """
+    """  # noqa: S608
 )
 
 _ALL = text(
@@ -88,6 +91,11 @@ _STATES = text(
 )
 
 
+def of_owner(connection: Connection, owner_id: int) -> list[str]:
+    """The zones in which the owner has clients."""
+    return list(connection.execute(_OF_OWNER, {"owner": owner_id}).scalars())
+
+
 def add_missing(connection: Connection, mailing_id: int, owner_id: int, times: SendingTimes, now: datetime) -> list[str]:
     """Gives the mailing a row for each zone of its owner's clients that it lacks, and returns those zones.
 
@@ -109,13 +117,13 @@ def rewrite(connection: Connection, mailing_id: int, zones: Sequence[str], times
 
 
 def _windows(mailing_id: int, zones: Sequence[str], times: SendingTimes, now: datetime) -> dict[str, Any]:
-    intervals = [times.interval(zone, now) for zone in zones]
+    windows = [times.window(zone, now) for zone in zones]
     return {
         "mailing": mailing_id,
         "zones": list(zones),
-        "opens": [interval.opens_at for interval in intervals],
-        "closes": [interval.closes_at for interval in intervals],
-        "expires": [times.end(zone) for zone in zones],
+        "opens": [window.opens_at for window in windows],
+        "closes": [window.closes_at for window in windows],
+        "expires": [window.expires_at for window in windows],
     }
 
 

@@ -77,12 +77,12 @@ def test_reconcile_tells_of_repairs_breaker_and_lag(world: World, lines: Lines) 
     world.add_clients(1)
     world.write(starts_at=START + timedelta(hours=1))
     world.reconcile()
-    assert lines.metrics("reconcile") == {"Repaired": 0, "BreakerOpen": 0, "ScheduleLag": 0.0}
+    assert lines.metrics("reconcile") == {"Repaired": 0, "ItemsFailed": 0, "BreakerOpen": 0, "ScheduleLag": 0.0}
 
     world.clock.advance(hours=1, minutes=5)
     world.sql("INSERT INTO provider_state (name, failures, opened_at, probe_at) VALUES ('default', 20, now(), now())")
     world.reconcile()
-    assert lines.metrics("reconcile") == {"Repaired": 1, "BreakerOpen": 1, "ScheduleLag": 300.0}
+    assert lines.metrics("reconcile") == {"Repaired": 1, "ItemsFailed": 0, "BreakerOpen": 1, "ScheduleLag": 300.0}
 
 
 def test_a_line_without_metrics_is_only_a_line(lines: Lines) -> None:

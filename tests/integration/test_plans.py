@@ -224,14 +224,15 @@ class Steps:
         assert self.run(engine, "cancel", lambda c: messages.cancel(c, mailing, SIZE, NOW)) == SIZE
         # The queue is short, and is read: which of its rows are lost, no index tells.
         long_ago = NOW - timedelta(days=1)
-        self.run(engine, "rescue", lambda c: messages.rescue_lost(c, now=NOW, lost_before=long_ago, size=SIZE), held)
+        self.run(engine, "lost", lambda c: messages.mailings_with_lost(c, now=NOW, lost_before=long_ago), held)
+        self.run(engine, "rescue", lambda c: messages.rescue_lost(c, mailing, now=NOW, lost_before=long_ago, size=SIZE), held)
         self.of_planning(engine)
         self.run(engine, "counts", lambda c: message_counts.of_messages(c, mailing), ROWS)
         self.run(engine, "clear phones", lambda c: retention.clear_phones(c, mailing, SIZE), held)
         self.database.load(LOAD_CALLS, mailing=mailing)
         self.run(engine, "calls", lambda c: message_calls.of_message(c, mailing, chunk[0]))
         assert self.run(engine, "clear calls", lambda c: message_calls.clear(c, mailing, SIZE)) == SIZE
-        self.run(engine, "whose phones", lambda c: retention.next_kept(c, NOW))
+        self.run(engine, "whose phones", lambda c: retention.next_kept(c, NOW, 10))
         self.run(engine, "phones cleared", lambda c: retention.mark_cleared(c, mailing, NOW, NOW))
 
     def of_planning(self, engine: Engine) -> None:
@@ -322,6 +323,14 @@ class Steps:
         self.run(engine, "a message", lambda c: [message_reads.find(c, OWNER, one), message_edits.lock(c, one)])
         self.run(engine, "requeue", lambda c: message_edits.requeue(c, one, NOW))
         self.run(engine, "hide", lambda c: message_edits.hide(c, one, MessageStatus.CANCELLED, NOW))
+        one = next(self.chunks)[0]
+        (client_id,) = self.database.load("SELECT client_id FROM message WHERE id = :one", one=one)[0]
+        self.run(engine, "client's zones", lambda c: zones.of_owner(c, OWNER), ZONES)
+        self.run(engine, "follow zone", lambda c: message_edits.follow_time_zones(c, mailing, one), ROWS // 10)
+        self.run(engine, "follow phone", lambda c: message_edits.follow_phone(c, client_id, "+79990000001"))
+        client = self.run(engine, "a client", lambda c: clients.find(c, OWNER, client_id))
+        self.run(engine, "adopt", lambda c: message_edits.adopt(c, mailing, client, MessageStatus.WAITING, NOW))
+        self.run(engine, "relink", lambda c: message_edits.relink(c, one))
         self.run(engine, "test clients", lambda c: clients.add_test_clients(c, OWNER, ["UTC"], 100, 101))
         ids = [row.id for row in self.database.load("SELECT id FROM client WHERE phone LIKE '+71%'")]
         self.run(engine, "delete clients", lambda c: [clients.lock_some(c, 3), clients.remove(c, ids, "default")], 10)

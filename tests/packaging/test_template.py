@@ -165,6 +165,7 @@ def test_alarms_reach_the_topic(template: dict[str, Any]) -> None:
         "MessagesOldAlarm",
         "BreakerOpenAlarm",
         "UnknownOutcomesAlarm",
+        "ItemsFailedAlarm",
         "ScheduleLagAlarm",
         "ReconcileSilentAlarm",
         "ApiErrorsAlarm",
@@ -181,6 +182,6 @@ def test_alarms_watch_metrics_that_there_are(template: dict[str, Any]) -> None:
         for item in _of_type(template["Resources"], "AWS::CloudWatch::Alarm").values()
         if item["Properties"].get("Namespace") == NAMESPACE
     }
-    assert ours.keys() == {"BreakerOpen", "Unknown", "ScheduleLag"}
+    assert ours.keys() == {"BreakerOpen", "ItemsFailed", "Unknown", "ScheduleLag"}
     assert ours.keys() <= UNITS.keys()
     assert all(dimensions == [{"Name": "Stage", "Value": {"Ref": "Stage"}}] for dimensions in ours.values())

@@ -27,6 +27,7 @@ from chalicelib.domain.counts import PARTS
 from chalicelib.domain.errors import ServiceError
 from chalicelib.domain.selection import Selection
 from chalicelib.domain.status import MailingStatus
+from chalicelib.domain.zones import is_known
 from chalicelib.services import progress
 from chalicelib.services.progress import Progress, Wave
 from chalicelib.storage.engine import engine
@@ -143,7 +144,8 @@ def _wave(wave: Wave, found: Progress) -> str:
     if wave.opens_at <= found.now:
         return gettext("Sending now: %(people)s in %(zone)s.") % {"people": people, "zone": place}
     shown = {"people": people, "zone": place, "at": moment(wave.opens_at)}
-    if len(wave.time_zones) > 1 and found.mailing.time_zone is not None:  # their clocks do not show the same then
+    same_clocks = len(wave.time_zones) == 1 or found.mailing.time_zone is None
+    if not same_clocks or not is_known(wave.time_zones[0]):
         return gettext("Next: %(people)s in %(zone)s at %(at)s.") % shown
     local = wave.opens_at.astimezone(ZoneInfo(wave.time_zones[0]))
     text = gettext("Next: %(people)s in %(zone)s at %(time)s their time (%(offset)s), which is %(at)s here.")

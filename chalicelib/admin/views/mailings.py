@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from html import escape
 from typing import Any
 
 from sqlalchemy import Engine
@@ -33,12 +34,13 @@ from chalicelib.admin.fields import (
 from chalicelib.admin.pages.data import mailing_data
 from chalicelib.admin.progress import stacked
 from chalicelib.admin.views.base import AnySelect, ServiceView
-from chalicelib.admin.words import MAILING_COLOURS, error, mailing_statuses
+from chalicelib.admin.words import MAILING_COLOURS, blocked_zones, error, mailing_statuses
 from chalicelib.domain import life_cycle, limits
 from chalicelib.domain.access import Principal
 from chalicelib.domain.outcome import OutcomeKind
 from chalicelib.domain.segments import Segments
 from chalicelib.domain.status import MailingStatus
+from chalicelib.domain.window import BlockedZone
 from chalicelib.providers import configured
 from chalicelib.services import mailings, previews
 from chalicelib.services.history import Kind
@@ -91,15 +93,22 @@ def _start_form(request: Request, obj: Any) -> str:
     """On the mailing's own page a box to tick, if clients would get no message; in the list nothing is counted."""
     if request.state.action != RequestAction.DETAIL:
         return "<form></form>"
-    found = previews.preview(engine(), principal_of(request), obj.id).text
-    if not found.failing:
+    found = previews.preview(engine(), principal_of(request), obj.id)
+    warnings = []
+    if found.text.failing:
+        warnings.append(
+            count_of(
+                found.text.failing,
+                "%(n)s client would get no message, because a value that the text needs is missing.",
+                "%(n)s clients would get no message, because a value that the text needs is missing.",
+            )
+        )
+    blocked = [BlockedZone(zone.time_zone, zone.clients, zone.obstacle_now) for zone in found.zones if zone.obstacle_now]
+    if blocked:
+        warnings.append(escape(blocked_zones(blocked)))
+    if not warnings:
         return "<form></form>"
-    warning = count_of(
-        found.failing,
-        "%(n)s client would get no message, because a value that the text needs is missing.",
-        "%(n)s clients would get no message, because a value that the text needs is missing.",
-    )
-    label = gettext("Start although values are missing")
+    warning, label = " ".join(warnings), gettext("Start although some clients get no message")
     return (
         f'<form><p class="text-danger-emphasis">{warning}</p><label class="form-check">'
         '<input class="form-check-input" type="checkbox" id="confirmed" name="confirmed" value="1" required>'
@@ -208,8 +217,8 @@ class MailingView(ServiceView):
         ),
         BooleanField(
             "confirmed",
-            label=_("Send although values are missing"),
-            help_text=_("Clients who lack a value that the text needs get no message"),
+            label=_("Send although some clients get no message"),
+            help_text=_("They lack a value that the text needs, or the window never opens where they live"),
             getter=lambda _request, _obj: False,
             searchable=False,
             orderable=False,
@@ -271,6 +280,9 @@ class MailingView(ServiceView):
             matches += " " + count_of(
                 found.do_not_contact, "%(n)s of them is not to be contacted.", "%(n)s of them are not to be contacted."
             )
+        blocked = [BlockedZone(zone.time_zone, zone.clients, zone.obstacle) for zone in found.zones if zone.obstacle]
+        if blocked:
+            matches += " " + blocked_zones(blocked)
         text, note = (record.text, "") if found.sample is None else _sample_text(found.sample)
         return {
             "matches": matches,

@@ -28,6 +28,8 @@ _WORDS = {
     ErrorCode.MISSING_VALUE: "the client lacks a value that the text needs",
     ErrorCode.EMPTY_TEXT: "with the client's values nothing visible is left of the text",
     ErrorCode.TEXT_TOO_LONG: "with the client's values the text is too long",
+    ErrorCode.DUPLICATE_PHONE: "the mailing has a message to its phone already, as another client's",
+    ErrorCode.UNKNOWN_TIME_ZONE: "its client's time zone is unknown here: correct it and retry",
 }
 _ERROR_CODES = (
     "Why it was not sent, or is tried again: "

@@ -8,6 +8,7 @@ from chalicelib.api.operations import Schema
 from chalicelib.api.schemas.fields import Id, Moment, PhoneIn
 from chalicelib.domain.outcome import OutcomeKind
 from chalicelib.domain.status import ErrorCode
+from chalicelib.domain.window import Obstacle
 from chalicelib.services.previews import Preview, Sample, SentTest
 from chalicelib.services.text_checks import TextCheck
 
@@ -19,6 +20,10 @@ class ZonePreviewOut(Schema):
     clients: int
     opens_at: Moment
     expires_at: Moment
+    obstacle: Obstacle | None = Field(
+        description="Why nothing can be sent to them: the end is `past`, clocks have `skipped` the window, it is `too_short` for one "
+        "call, the sending `hours` never open in it, or the zone is an `unknown_time_zone`; null if something can"
+    )
 
 
 class SampleOut(Schema):
@@ -62,6 +67,7 @@ class PreviewOut(Schema):
     clients: int = Field(description="How many match its selection")
     do_not_contact: int = Field(description="How many of them are to be left alone")
     zones: list[ZonePreviewOut]
+    blocked: int = Field(description="How many live in zones with an obstacle, and would be sent nothing")
     sample: SampleOut | None
     text: TextOut
 
@@ -89,12 +95,23 @@ class TestSendOut(Schema):
 def show_preview(found: Preview) -> PreviewOut:
     """A preview as the API shows it."""
     zones = [
-        ZonePreviewOut(time_zone=zone.time_zone, clients=zone.clients, opens_at=zone.opens_at, expires_at=zone.expires_at)
+        ZonePreviewOut(
+            time_zone=zone.time_zone,
+            clients=zone.clients,
+            opens_at=zone.opens_at,
+            expires_at=zone.expires_at,
+            obstacle=zone.obstacle,
+        )
         for zone in found.zones
     ]
     sample = None if found.sample is None else _show_sample(found.sample)
     return PreviewOut(
-        clients=found.clients, do_not_contact=found.do_not_contact, zones=zones, sample=sample, text=_show_text(found.text)
+        clients=found.clients,
+        do_not_contact=found.do_not_contact,
+        zones=zones,
+        blocked=sum(zone.clients for zone in found.zones if zone.obstacle),
+        sample=sample,
+        text=_show_text(found.text),
     )
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from chalicelib.domain.status import StartSource
-from chalicelib.scheduling.reconcile import _known
+from chalicelib.scheduling.reconcile import schedules_of
 from chalicelib.services import mailings
 from chalicelib.storage import mailings as mailings_stored
 from chalicelib.storage.engine import autocommit
@@ -132,7 +132,8 @@ def test_schedules_that_are_just_being_made_or_left_are_nobodys_orphans(world: W
         world.aws.schedules = {f"mailing-{mailing.id}-{moment.timestamp():.0f}": {} for moment in (hour, day)}
         world.sql("UPDATE mailing SET next_run_at = :one, schedule_at = :other", one=next_run_at, other=schedule_at)
         with autocommit(world.engine) as connection:
-            assert _known(mailings_stored.all_run_times(connection)) == set(world.aws.schedules)
+            (times,) = mailings_stored.all_run_times(connection).values()
+        assert schedules_of(mailing.id, times) == set(world.aws.schedules)
 
 
 def test_only_schedules_that_are_still_wanted_are_made_again(world: World) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.window import Interval, SendingTimes, instant
+from chalicelib.domain.window import Interval, Obstacle, SendingTimes, instant
 from chalicelib.domain.zones import time_zones
 
 ZONES = [
@@ -108,6 +108,67 @@ def _within(local: datetime, send_from: time, send_until: time) -> bool:
     shows = local.time()
     # A change of clocks may carry the opening past a gap; the hours it opens in are then still those of the day's part.
     return shows >= send_from if send_from < send_until else (shows >= send_from or shows < send_until)
+
+
+MARGIN = timedelta(seconds=10)
+
+
+@given(
+    st.sampled_from(ZONES),
+    st.sampled_from(["2026-03-29", "2026-10-25", "2026-03-08", "2026-11-01", "2026-10-04", "2026-04-05", "2026-06-15"]),
+    st.integers(0, 30 * 60),
+    st.sampled_from([5, 9, 10, 11, 12, 40, 1800, 3600, 3601, 7200, 30 * 3600, 70 * 3600]),
+    st.none() | st.tuples(st.integers(0, 23 * 60 + 59), st.sampled_from([1, 7, 30, 60, 600, 1200, 1439])),
+    st.sampled_from([None, -3600, 0, 5, 1795, 3595, 7195, 29 * 3600]),
+)
+def test_an_obstacle_is_found_exactly_where_no_claim_could_ever_happen(
+    zone: str, day: str, minute: int, length: int, hours: tuple[int, int] | None, now_after: int | None
+) -> None:
+    start = wall(day) + timedelta(minutes=minute)
+    send_from = send_until = None
+    if hours is not None:
+        send_from, send_until = (
+            (datetime(2000, 1, 1) + timedelta(minutes=at)).time()  # noqa: DTZ001
+            for at in (hours[0], (hours[0] + hours[1]) % 1440)
+        )
+    times = SendingTimes(start, start + timedelta(seconds=length), None, send_from, send_until)
+    now = None if now_after is None else times.start(zone) + timedelta(seconds=now_after)
+    assert (times.obstacle(zone, now, MARGIN) is None) is _some_claim(times, zone, now)
+
+
+def _some_claim(times: SendingTimes, zone: str, now: datetime | None) -> bool:
+    """Looks at each instant near a minute, in which anything can open or close: is its window open, and for longer than a call?"""
+    moment = times.start(zone) if now is None else now
+    end = times.end(zone)
+    while moment < end:
+        window = times.window(zone, moment)
+        if window.opens_at <= moment and moment + MARGIN < min(window.closes_at, window.expires_at):
+            return True
+        moment = moment.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    return False
+
+
+@pytest.mark.parametrize(
+    ("zone", "start", "end", "hours", "obstacle"),
+    [
+        ("UTC", "2026-06-01T12:00", "2026-06-01T12:00:10", None, Obstacle.TOO_SHORT),
+        ("UTC", "2026-06-01T12:00", "2026-06-01T12:00:11", None, None),
+        ("Europe/Berlin", "2026-03-29T02:05", "2026-03-29T02:55", None, Obstacle.SKIPPED),
+        ("Europe/Berlin", "2026-03-29T02:05", "2026-03-29T03:00:05", None, Obstacle.TOO_SHORT),
+        ("Europe/London", "2026-03-29T02:05", "2026-03-29T02:55", None, None),
+        ("UTC", "2026-06-01T12:00", "2026-06-02T08:00", ("09:00", "11:00"), Obstacle.HOURS),
+        ("UTC", "2026-06-01T12:00", "2026-06-05T08:00", ("09:00", "09:00:08"), Obstacle.HOURS),
+        ("Europe/Berlin", "2026-03-28T12:00", "2026-03-29T12:00", ("02:05", "02:55"), Obstacle.HOURS),
+        ("Europe/Berlin", "2026-03-28T12:00", "2026-03-30T12:00", ("02:05", "02:55"), None),
+        ("Mars/Olympus", "2026-06-01T12:00", "2026-06-02T12:00", None, Obstacle.UNKNOWN_ZONE),
+    ],
+)
+def test_obstacles_by_name(zone: str, start: str, end: str, hours: tuple[str, str] | None, obstacle: Obstacle | None) -> None:
+    send_from, send_until = (None, None) if hours is None else map(time.fromisoformat, hours)
+    times = SendingTimes(wall(start), wall(end), None, send_from, send_until)
+    assert times.obstacle(zone, utc("2026-01-01T00:00"), MARGIN) is obstacle
+    past = None if obstacle is Obstacle.UNKNOWN_ZONE else Obstacle.PAST
+    assert times.obstacle(zone, utc("2027-01-01T00:00"), MARGIN) is (past or obstacle)
 
 
 def test_hours_that_cross_midnight() -> None:
