@@ -30,9 +30,15 @@ def map_path_parameters(context: Any, path_parameters: dict[str, Any] | None) ->
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
-    """The token that all calls are made with is not revoked."""
+    """The token that all calls are made with is not revoked, nor its user changed."""
     del context, kwargs
     if case.path == "/api/v1/token/{id}" and str(case.path_parameters.get("id")) == _OWN_TOKEN:
+        case.path_parameters["id"] = _MADE_UP
+    if (
+        case.path.startswith("/api/v1/user/{id}")
+        and case.method.upper() != "GET"
+        and case.path_parameters.get("id") in (1, 2, "1", "2")
+    ):
         case.path_parameters["id"] = _MADE_UP
 
 

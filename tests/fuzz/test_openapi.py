@@ -78,4 +78,4 @@ def test_the_document_keeps_its_promises(fuzzed: Stack) -> None:
         reports = list(pool.map(lambda token: fuzz(fuzzed, token), tokens))
     for who, report in zip(("superuser", "ordinary user"), reports, strict=True):
         print(f"── {who}\n{report[report.index('= SUMMARY') :]}")
-        assert re.search(r"Tested: 4[0-9]", report)
+        assert re.search(r"Tested: [56][0-9]", report)
