@@ -16,6 +16,7 @@ from chalicelib.config import read_settings
 from chalicelib.domain.outcome import Verdict
 from chalicelib.domain.pace import Pace
 from chalicelib.domain.paging import Slice
+from chalicelib.domain.personal_text import Needs
 from chalicelib.domain.selection import Selection
 from chalicelib.domain.status import MessageStatus, StartSource
 from chalicelib.domain.window import SendingTimes
@@ -296,6 +297,9 @@ class Steps:
         self.run(engine, "unplanned", lambda c: message_counts.unplanned_by_zone(c, mailing, OWNER, ALL), all_clients)
         self.run(engine, "selected", lambda c: selections.count_by_zone(c, OWNER, ALL), all_clients)
         self.run(engine, "selected in all", lambda c: selections.count(c, OWNER, ALL), all_clients)
+        needs = Needs(frozenset({"name"}), frozenset(), by_values_alone=False)
+        self.run(engine, "values", lambda c: selections.values_of(c, OWNER, ALL, needs), all_clients)
+        self.run(engine, "names of values", lambda c: selections.attribute_names(c, OWNER, ALL), self.listed(10_000))
         self.run(engine, "selected first", lambda c: selections.first(c, OWNER, ALL), self.listed(1))
         self.run(engine, "barred", lambda c: selections.count_barred(c, OWNER, ALL), all_clients)
         self.run(engine, "listed", lambda c: do_not_contact.listed(c, OWNER, "+79500000001"))
