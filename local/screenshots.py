@@ -101,6 +101,7 @@ def _visit(browser: Browser, url: str, mailing: int) -> None:
     page.locator("#import-file").set_input_files(
         {"name": "clients.csv", "mimeType": "text/csv", "buffer": "\n".join(ROWS).encode()}
     )
+    page.locator("#import-columns select").first.wait_for()
     page.locator("#import-check").click()
     page.locator("#import-errors").wait_for()
     page.screenshot(path=IMAGES / "import.png", full_page=True)

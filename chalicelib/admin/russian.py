@@ -128,7 +128,6 @@ MESSAGES: dict[str, str] = {
     "2,160 made-up clients: 24 time zones by operator codes 910 to 999. Deleting deletes every client of everyone.": (
         "2160 вымышленных клиентов: 24 часовых пояса, коды операторов 910–999. Удаление удалит всех клиентов всех владельцев."
     ),
-    "A CSV file in UTF-8. The first line holds the headers:": "Файл CSV в кодировке UTF-8. В первой строке заголовки:",
     "A client with this phone is there already": "Клиент с таким телефоном уже есть",
     "A draft: nothing is sent until somebody starts it.": "Черновик: ничего не отправляется, пока его не запустят.",
     "A sample file": "Пример файла",
@@ -329,11 +328,7 @@ MESSAGES: dict[str, str] = {
     ),
     "The phone has a message of this mailing already, as another client's": "На этот телефон уже есть сообщение рассылки у другого клиента",
     "Unknown time zone: correct the client's time zone and retry": "Неизвестный часовой пояс: исправьте его у клиента и повторите",
-    "The file has no rows.": "В файле нет строк.",
     "The first rows are read as": "Первые строки прочитаны так",
-    "The import stopped; what was done stays. Start it again: rows that are there already are not made twice.": (
-        "Импорт прервался; сделанное осталось. Запустите его снова: записанное не удвоится."
-    ),
     "The mailing continues.": "Рассылка продолжается.",
     "The mailing has started.": "Рассылка запущена.",
     "The mailing is cancelled.": "Рассылка отменена.",
@@ -423,10 +418,8 @@ MESSAGES: dict[str, str] = {
     ),
     "Your password is changed; your other sessions have ended.": "Пароль изменён; другие ваши сеансы завершены.",
     "a second": "в секунду",
-    "an IANA name, like Europe/Moscow; must be there": "название IANA, например Europe/Moscow; обязательно",
     "client": "клиента",
     "entry": "запись",
-    "in E.164, like +79101234567; must be there": "в формате E.164, например +79101234567; обязательно",
     "leave it as it is": "оставить как есть",
     "left as they are": "оставлено как есть",
     "mailing": "рассылку",
@@ -440,13 +433,8 @@ MESSAGES: dict[str, str] = {
         "Файл занял бы %(size)s МБ, а возможно не более %(most)s: отфильтруйте список и выгрузите его частями."
     ),
     "Not planned yet": "Ещё не запланировано",
-    "one column for each attribute, for personal texts": "по столбцу на каждый атрибут, для личных текстов",
-    "rewritten": "перезаписано",
     "rows with errors": "строк с ошибками",
-    "semicolons between them": "через точку с запятой",
-    "taken from the phone if left empty": "если пусто, берётся из номера телефона",
     "user": "пользователя",
-    "write it anew from the file": "переписать данными из файла",
     # Said by the library, but not in Russian
     "Change language": "Сменить язык",
     "Next page": "Следующая страница",
@@ -613,14 +601,7 @@ MESSAGES: dict[str, str] = {
         "только суперпользователь может назначить другого, и существующего, пользователя"
     ),
     "this is not your password": "это не ваш пароль",
-    "This is not a slice of a file.": "Это не часть файла.",
-    "the file is not in UTF-8: save it as CSV UTF-8": "файл не в кодировке UTF-8: сохраните его как CSV UTF-8",
-    "this is no CSV; is a quotation mark missing at the end of a cell?": (
-        "это не CSV; может быть, в конце одной из ячеек не хватает кавычки?"
-    ),
     "a wall time of the years %(first)s to %(last)s": "дата и время в годах с %(first)s по %(last)s",
-    "stands in an earlier row already": "уже есть в одной из предыдущих строк",
-    "has more values than there are headers": "значений больше, чем заголовков",
     "not the IANA name of a time zone, like Europe/Moscow": "это не название часового пояса IANA, например Europe/Moscow",
     "another user has this name": "это имя занято",
     "only a superuser may do this": "это может только суперпользователь",
@@ -657,10 +638,106 @@ MESSAGES: dict[str, str] = {
     "a value of an attribute has at most %(n)s characters": "в значении атрибута не больше %(n)s символов",
     "at most %(n)s attributes": "не больше %(n)s атрибутов",
     "at most %(n)s tags": "не больше %(n)s тегов",
-    "a slice has at most %(n)s rows": "в одной части не больше %(n)s строк",
     "lacks the attribute %(raw)s, which the text needs": "нет атрибута %(raw)s, нужного тексту",
-    "these headers are missing: %(raw)s": "нет заголовков: %(raw)s",
-    "these headers are not known, or stand twice: %(raw)s": "неизвестные или повторяющиеся заголовки: %(raw)s",
+    "A CSV file or an .xlsx workbook. Its first row holds the names of the columns; a phone and a time zone must be there:": (
+        "Файл CSV или книга .xlsx. В первой строке — названия столбцов; обязательны телефон и часовой пояс:"
+    ),
+    "Encoding of a CSV file": "Кодировка файла CSV",
+    "Delimiter": "Разделитель",
+    "As in the first row": "Как в первой строке",
+    "Comma": "Запятая",
+    "Semicolon": "Точка с запятой",
+    "Tab": "Табуляция",
+    "Columns": "Столбцы",
+    "Column of the file": "Столбец файла",
+    "First values": "Первые значения",
+    "Becomes": "Чем становится",
+    "A phone without + is read as a number of this country and must be valid there.": (
+        "Телефон без + читается как номер этой страны и должен быть в ней действительным."
+    ),
+    "update it from the file; what the file has no column for stays": "обновить из файла; то, для чего в файле нет столбца, останется",
+    "rows in the file": "строк в файле",
+    "updated": "обновлено",
+    "blank rows": "пустых строк",
+    "Column": "Столбец",
+    "Cell": "Ячейка",
+    "Attribute": "Атрибут",
+    "Left out": "Не брать",
+    "(no name)": "(без названия)",
+    "What the column is": "Чем является столбец",
+    "Phones by country": "Телефоны по странам",
+    "Country": "Страна",
+    "Unassigned range": "Нераспределённый диапазон",
+    "Rows whose phone and time zone contradict each other (they are imported as they stand)": (
+        "Строк, где телефон и часовой пояс противоречат друг другу (они импортируются как есть)"
+    ),
+    "Download the bad rows with their reasons": "Скачать строки с ошибками и причинами",
+    "Sheet": "Лист",
+    "The connection broke; what was done stays. Press the button again: it goes on where it stopped.": (
+        "Связь прервалась; сделанное сохранено. Нажмите кнопку ещё раз: импорт продолжится с того же места."
+    ),
+    "The file is too large.": "Файл слишком большой.",
+    "Columns that are not known and will be left out, unless you choose what they are": (
+        "Не опознанных столбцов, которые не будут взяты, если вы не выберете, чем они являются"
+    ),
+    "Columns of the file": "Столбцы файла",
+    "Not all rows are accounted for: do not import this file.": "Учтены не все строки: не импортируйте этот файл.",
+    "This is not a step of an import.": "Это не шаг импорта.",
+    "row %(n)s: %(why)s": "строка %(n)s: %(why)s",
+    "is the phone of row %(n)s, too": "этот телефон уже есть в строке %(n)s",
+    "has %(n)s cells, the header has %(most)s: a cell with a delimiter in it needs quotation marks": (
+        "ячеек: %(n)s, а столбцов: %(most)s; ячейку с разделителем внутри нужно взять в кавычки"
+    ),
+    "a quotation mark is opened at the beginning of a cell and not closed at its end": (
+        "кавычка открыта в начале ячейки и не закрыта в её конце"
+    ),
+    "a quotation mark is opened in this row and takes in the rows after it: close it, or double it": (
+        "в этой строке открыта кавычка, и она захватывает следующие строки: закройте её или удвойте"
+    ),
+    "the file is empty": "файл пуст",
+    "a file has at most %(n)s MB": "файл не больше %(n)s МБ",
+    "a file has 1 byte to %(n)s MB": "размер файла — от 1 байта до %(n)s МБ",
+    "a file has at most %(n)s rows: split it": "в файле не больше %(n)s строк: разделите его",
+    "a file has at most %(n)s columns": "в файле не больше %(n)s столбцов",
+    "a workbook has at most %(n)s rows and %(most)s cells: save it as CSV UTF-8": (
+        "в книге не больше %(n)s строк и %(most)s ячеек: сохраните её как CSV UTF-8"
+    ),
+    "a workbook unpacks to at most %(n)s MB: save it as CSV UTF-8": (
+        "распакованная книга не больше %(n)s МБ: сохраните её как CSV UTF-8"
+    ),
+    "a cell has at most %(n)s characters; is a quotation mark missing at the end of a cell?": (
+        "в ячейке не больше %(n)s символов; не пропущена ли кавычка в конце ячейки?"
+    ),
+    "a column's name has at most %(n)s characters; does the first row hold the names?": (
+        "в названии столбца не больше %(n)s символов; в первой строке названия?"
+    ),
+    "this workbook cannot be read: save it as .xlsx again, or as CSV UTF-8": (
+        "книгу не удаётся прочитать: сохраните её как .xlsx ещё раз или как CSV UTF-8"
+    ),
+    "this archive is no .xlsx workbook": "этот архив — не книга .xlsx",
+    "a workbook with a document type declaration is not read": "книга с объявлением типа документа не читается",
+    "this is an Excel file of the old kind (.xls): save it as .xlsx or as CSV UTF-8": (
+        "это файл Excel старого вида (.xls): сохраните его как .xlsx или как CSV UTF-8"
+    ),
+    "is not in %(raw)s: choose the file's encoding, or save it as CSV UTF-8": (
+        "не в кодировке %(raw)s: выберите кодировку файла или сохраните его как CSV UTF-8"
+    ),
+    "holds a NUL character: choose the file's encoding, or save it as CSV UTF-8": (
+        "содержит нулевой символ: выберите кодировку файла или сохраните его как CSV UTF-8"
+    ),
+    "holds a character that was lost when the file was saved (\ufffd): choose the file's encoding, or save it as CSV UTF-8": (
+        "содержит символ, потерянный при сохранении файла (\ufffd): выберите кодировку файла или сохраните его как CSV UTF-8"
+    ),
+    "the names of the columns are separated by more than one of comma, semicolon and tab: choose the delimiter": (
+        "названия столбцов разделены по-разному (запятая, точка с запятой, табуляция): выберите разделитель"
+    ),
+    "no column was chosen for: %(names)s": "не выбран столбец для: %(names)s",
+    "two columns cannot be the same: %(names)s": "два столбца не могут быть одним и тем же: %(names)s",
+    "this file is being imported already; upload it again": "этот файл уже импортируется; загрузите его ещё раз",
+    "not all of the file has arrived": "файл пришёл не целиком",
+    "this slice does not belong to the file": "эта часть не от этого файла",
+    "the rows before these come first": "сначала идут предыдущие строки",
+    "no such upload": "такого файла нет",
     "Country of phones without +": "Страна телефонов без +",
     "None: every phone needs its +": "Нет: у каждого телефона должен быть +",
     "In forms and imports, a phone without + is read as a number of this country and must be valid there.": (
@@ -759,6 +836,38 @@ PATTERNS: tuple[tuple[str, str], ...] = (
         r"the sending hours never open for more than (?P<seconds>[\d.]+) seconds between the start and the end",
         "the sending hours never open for more than %(seconds)s seconds between the start and the end",
     ),
+    (r"row (?P<n>[\d,]+): (?P<why>.+)", "row %(n)s: %(why)s"),
+    (r"is the phone of row (?P<n>\d+), too", "is the phone of row %(n)s, too"),
+    (
+        r"has (?P<n>\d+) cells, the header has (?P<most>\d+): a cell with a delimiter in it needs quotation marks",
+        "has %(n)s cells, the header has %(most)s: a cell with a delimiter in it needs quotation marks",
+    ),
+    (r"a file has at most (?P<n>[\d,]+) MB", "a file has at most %(n)s MB"),
+    (r"a file has 1 byte to (?P<n>\d+) MB", "a file has 1 byte to %(n)s MB"),
+    (r"a file has at most (?P<n>[\d,]+) rows: split it", "a file has at most %(n)s rows: split it"),
+    (r"a file has at most (?P<n>\d+) columns", "a file has at most %(n)s columns"),
+    (
+        r"a workbook has at most (?P<n>[\d,]+) rows and (?P<most>[\d,]+) cells: save it as CSV UTF-8",
+        "a workbook has at most %(n)s rows and %(most)s cells: save it as CSV UTF-8",
+    ),
+    (
+        r"a workbook unpacks to at most (?P<n>\d+) MB: save it as CSV UTF-8",
+        "a workbook unpacks to at most %(n)s MB: save it as CSV UTF-8",
+    ),
+    (
+        r"a cell has at most (?P<n>[\d,]+) characters; is a quotation mark missing at the end of a cell\?",
+        "a cell has at most %(n)s characters; is a quotation mark missing at the end of a cell?",
+    ),
+    (
+        r"a column's name has at most (?P<n>\d+) characters; does the first row hold the names\?",
+        "a column's name has at most %(n)s characters; does the first row hold the names?",
+    ),
+    (
+        r"is not in (?P<raw>[\w-]+): choose the file's encoding, or save it as CSV UTF-8",
+        "is not in %(raw)s: choose the file's encoding, or save it as CSV UTF-8",
+    ),
+    (r"no column was chosen for: (?P<names>.+)", "no column was chosen for: %(names)s"),
+    (r"two columns cannot be the same: (?P<names>.+)", "two columns cannot be the same: %(names)s"),
     *(
         (f"{said}: (?P<fix>format the column as text, .+)", f"{said}: %(fix)s")
         for said in (
@@ -814,10 +923,7 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     (r"a wall time of the years (?P<first>\d+) to (?P<last>\d+)", "a wall time of the years %(first)s to %(last)s"),
     (r"at most (?P<n>\d+) attributes", "at most %(n)s attributes"),
     (r"at most (?P<n>\d+) tags", "at most %(n)s tags"),
-    (r"a slice has at most (?P<n>\d+) rows", "a slice has at most %(n)s rows"),
     (r"lacks the attribute (?P<raw>\w+), which the text needs", "lacks the attribute %(raw)s, which the text needs"),
-    (r"these headers are missing: (?P<raw>.+)", "these headers are missing: %(raw)s"),
-    (r"these headers are not known, or stand twice: (?P<raw>.+)", "these headers are not known, or stand twice: %(raw)s"),
     (r"has (?P<least>\d+) to (?P<most>\d+) characters", "has %(least)s to %(most)s characters"),
     (r"has (?P<n>\d+) characters, at most (?P<most>\d+) are allowed", "has %(n)s characters, at most %(most)s are allowed"),
     (r"a whole number from (?P<least>\d+) to (?P<most>\d+)", "a whole number from %(least)s to %(most)s"),

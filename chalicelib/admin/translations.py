@@ -50,7 +50,8 @@ def _translated(message: str) -> str:
         found = pattern.fullmatch(message)
         if found:
             return gettext(english) % {
-                name: value if name == "raw" else _words(value) for name, value in found.groupdict().items()
+                name: value if name == "raw" else _translated(value) if name == "why" else _words(value)
+                for name, value in found.groupdict().items()
             }
     return message
 

@@ -16,8 +16,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from chalicelib import caller
 from chalicelib.api.errors import ApiError, invalid, of_service, problem_of
-from chalicelib.api.operations import Call, NoBody, Operation, Reply, Versioned, as_id, declared, takes_key
-from chalicelib.api.reading import MAX_BODY, MAX_PUBLIC_BODY, read_body, read_query
+from chalicelib.api.operations import Call, FileBody, NoBody, Operation, Reply, Versioned, as_id, declared, takes_key
+from chalicelib.api.reading import MAX_BODY, MAX_PUBLIC_BODY, read_body, read_file, read_query
 from chalicelib.api.routes import Route, has_location
 from chalicelib.auth.tokens import Bearer, authenticate
 from chalicelib.config import ConfigurationError, Settings, settings
@@ -222,6 +222,8 @@ def _call(request: Request, chosen: Operation, bearer: Bearer | None, path_value
 def _body(request: Request, chosen: Operation, *, public: bool) -> Any:
     if chosen.body is NoBody:
         return NoBody()
+    if chosen.body is FileBody:
+        return FileBody(read_file(_raw(request), request.headers.get("content-type", "")))
     most = MAX_PUBLIC_BODY if public else MAX_BODY
     return read_body(_raw(request), request.headers.get("content-type", ""), chosen.body, form=chosen.form, most=most)
 

@@ -28,6 +28,8 @@ EXAMPLES: Final[dict[str, Any]] = {
     "tokens:create": {"name": "nightly import"},
     "clients:create": _CLIENT,
     "clients:replace": _CLIENT,
+    "clients:import_file": "phone,time_zone,tags\n+79101234567,Europe/Moscow,vip\n",
+    "clients:put_by_phone": {name: value for name, value in _CLIENT.items() if name != "phone"},
     "clients:change": {"tags": ["vip", "spring"]},
     "mailings:create": _MAILING,
     "mailings:replace": _MAILING,

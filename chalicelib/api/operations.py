@@ -71,6 +71,13 @@ class NoBody(Schema):
     """The operation takes no body."""
 
 
+@dataclass(frozen=True, slots=True)
+class FileBody:
+    """The operation takes a file as it is."""
+
+    raw: bytes
+
+
 class QuerySchema(BaseModel):
     """The same for query parameters, which are texts: numbers and truth values are read from them."""
 

@@ -28,6 +28,7 @@ _MAX_DIGITS = 400
 _MAX_ERRORS = 100
 _JSON = "application/json"
 _FORM = "application/x-www-form-urlencoded"
+FILES = ("application/octet-stream", "text/csv", "text/plain")
 _adapters: dict[Any, TypeAdapter[Any]] = {}
 
 
@@ -46,6 +47,16 @@ def read_body(raw: bytes, content_type: str, schema: Any, *, form: bool, most: i
     if problems:
         raise invalid(*problems)
     return validated(schema, found)
+
+
+def read_file(raw: bytes, content_type: str) -> bytes:
+    """The body as a file of text. Raises ApiError."""
+    if len(raw) > MAX_BODY:
+        raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body has at most {MAX_BODY} bytes")
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind not in ("", *FILES):
+        raise ApiError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"the body must be {' or '.join(FILES)}")
+    return raw
 
 
 def read_query(values: Mapping[str, str | list[str]], schema: type[BaseModel]) -> Any:

@@ -60,6 +60,8 @@ ROUTES: Final = (
     Route(f"{V1}/token", {"GET": "tokens:page", "POST": "tokens:create"}),
     Route(f"{V1}/token/{{id}}", {"DELETE": "tokens:revoke"}),
     *_one("client", "clients", history="client"),
+    Route(f"{V1}/client/import", {"POST": "clients:import_file"}),
+    Route(f"{V1}/client/by-phone/{{phone}}", {"PUT": "clients:put_by_phone"}),
     *_one("mailing", "mailings", history="mailing"),
     *(Route(f"{V1}/mailing/{{id}}/{verb}", {"POST": f"mailings:{verb.replace('-', '_')}"}) for verb in _POST_ONLY),
     Route(f"{V1}/mailing/{{id}}/preview", {"GET": "mailings:preview"}),

@@ -1,7 +1,8 @@
 """Lists of words and attributes as one text, as fields of forms and cells of files hold them. What is written here is read back the same.
 
 Words stand between commas (or semicolons), attributes on a line each: `name = value`. A word or a value that would be read as another
-stands in quotation marks: in a word they are doubled inside, as in CSV; a value is then written as in JSON.
+stands in quotation marks: in a word they are doubled inside, as in CSV; a value is then written as in JSON. So a whole number is one
+without quotation marks, and a text of the same digits has them.
 """
 
 import json
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Mapping
 
 _WORD = re.compile(r'\s*(?:"(?P<quoted>(?:[^"]|"")+)"\s*(?=[,;]|$)|(?P<bare>[^,;]*))(?:[,;]|$)')
 _ODD_WORD = re.compile(r"""^["']|[,;\r\n]|^\s|\s$""")
+_WHOLE = re.compile("0|-?[1-9][0-9]{0,14}", re.ASCII)  # as JSON writes it, and small enough for every reader
 _ODD_VALUE = re.compile(r'^"|[\r\n]|^\s|\s$')
 
 
@@ -28,20 +30,24 @@ def split_words(text: str) -> list[str]:
 
 def join_attributes(attributes: Mapping[str, str | int]) -> str:
     """`name = Anna`, and the next line."""
-    return "\n".join(f"{name} = {_shown(str(value))}" for name, value in attributes.items())
+    return "\n".join(f"{name} = {_shown(value)}" for name, value in attributes.items())
 
 
-def split_attributes(text: str) -> dict[str, str]:
+def split_attributes(text: str) -> dict[str, str | int]:
     """The attributes; a line without `=` is a name without a value."""
     lines = (line.partition("=") for line in text.split("\n") if line.strip())
     return {name.strip(): _read(value.strip()) for name, _equals, value in lines}
 
 
-def _shown(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False) if _ODD_VALUE.search(value) else value
+def _shown(value: str | int) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return json.dumps(value, ensure_ascii=False) if _ODD_VALUE.search(value) or _WHOLE.fullmatch(value) else value
 
 
-def _read(shown: str) -> str:
+def _read(shown: str) -> str | int:
+    if _WHOLE.fullmatch(shown):
+        return int(shown)
     if not shown.startswith('"'):
         return shown
     try:

@@ -1,6 +1,9 @@
 """Which names of time zones are accepted."""
 
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from functools import lru_cache
+from importlib.resources import files
 from zoneinfo import ZoneInfo, available_timezones
 
 _ODD_PREFIXES = ("posix/", "right/", "Etc/", "SystemV/")
@@ -42,3 +45,28 @@ def is_known(name: str) -> bool:
     except (KeyError, ValueError, OSError):  # missing; no valid key or file; a folder of zones ("America") on some Pythons
         return False
     return True
+
+
+@lru_cache(maxsize=4_096)
+def zone_fits_country(name: str, country: str) -> bool:
+    """Do clocks of a time zone ever show what clocks somewhere in the country show, in winter and in summer?
+
+    True for a country that the time zone database does not know.
+    """
+    own = _zones_of_countries().get(country)
+    return own is None or name in own or _offsets(name) in {_offsets(each) for each in own}
+
+
+def _offsets(name: str) -> tuple[timedelta | None, ...]:
+    zone = ZoneInfo(name)
+    return tuple(datetime(2026, month, 1, tzinfo=zone).utcoffset() for month in (1, 7))
+
+
+@lru_cache(maxsize=1)
+def _zones_of_countries() -> Mapping[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for line in (files("tzdata") / "zoneinfo" / "zone.tab").read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            country, _where, name = line.split("\t")[:3]
+            found.setdefault(country, set()).add(name)
+    return {country: frozenset(names) for country, names in found.items()}

@@ -28,6 +28,7 @@ from chalicelib.storage import (
     message_calls,
     messages,
     retention,
+    uploads,
     zones,
 )
 from chalicelib.storage.engine import autocommit
@@ -245,7 +246,7 @@ class _Pass:
 
     def drop_old(self) -> None:
         """What nobody needs any more goes, also where nobody calls what would drop it by the way."""
-        settings, answers, places, events = self._tools.settings, 0, 0, 0
+        settings, answers, attempts, places, events, files = self._tools.settings, 0, 0, 0, 0, 0
         with autocommit(self._tools.engine) as connection:
             with self._isolation.item("drop_old_answers"):
                 answers = idempotency.forget_old(connection, KEPT_HOURS)
@@ -253,8 +254,13 @@ class _Pass:
                 places = login_attempts.sweep_places(connection, self._now - timedelta(days=settings.known_place_days))
             with self._isolation.item("drop_old_events"):
                 events = audit.drop_old(connection, self._now - timedelta(days=settings.audit_days))
-        if answers or places or events:
-            log("old_data_dropped", answers=answers, places=places, events=events)
+            with self._isolation.item("drop_old_attempts"):
+                window = max(timedelta(hours=1), timedelta(seconds=settings.login_window_seconds))
+                attempts = login_attempts.sweep(connection, self._now - window)
+            with self._isolation.item("drop_old_files"):
+                files = uploads.sweep(connection)
+        if answers or attempts or places or events or files:
+            log("old_data_dropped", answers=answers, attempts=attempts, places=places, events=events, files=files)
 
     @contextmanager
     def _aws_call(self) -> Iterator[None]:

@@ -13,7 +13,6 @@ from chalicelib.domain.access import Principal
 from chalicelib.domain.characters import canonical
 from chalicelib.domain.errors import ConflictError, FieldCode, FieldError, ForbiddenError, InvalidInputError, NotFoundError
 from chalicelib.domain.paging import Slice
-from chalicelib.domain.phone import CountryError, parse_country
 from chalicelib.services import audit, history
 from chalicelib.services.audit import Event
 from chalicelib.services.history import Change, Kind
@@ -164,6 +163,8 @@ def default_country(source: Engine, principal: Principal) -> str | None:
 
 def set_default_country(source: Engine, principal: Principal, country: str | None) -> None:
     """Remembers that country. Raises InvalidInputError for one that has no phones."""
+    from chalicelib.domain.phone import CountryError, parse_country  # only here: manage needs no numbering plans
+
     try:
         code = parse_country(country) if country else None
     except CountryError as error:

@@ -1,163 +1,252 @@
-"""Use case: clients from a CSV file, slice by slice, with a rehearsal before.
+"""Clients from rows of a file: one function checks and, unless it is a dry run, writes them.
 
-Headers: `phone` and `time_zone` (both must be there), `operator_code`, `tags` (`;` between them), and one `attributes.<name>` for
-each attribute. What the admin panel exports is taken, too: tags and `attributes` as `domain.cells` writes them, and columns that are
-not written back. A slice is small enough for one transaction; a file is as many slices as it takes.
+Preview and import of the panel, the API's import and its dry run all call `take`, so they agree. Every row of a file is accounted for:
+rows = created + updated + unchanged + bad + blank.
 """
 
-import csv
-import io
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection, Engine
 
+from chalicelib.domain import columns
 from chalicelib.domain.access import Principal
 from chalicelib.domain.cells import split_attributes, split_words
+from chalicelib.domain.columns import ATTRIBUTE
 from chalicelib.domain.errors import FieldError, InvalidInputError
+from chalicelib.domain.phone import CountryError, country_of, parse_country
+from chalicelib.domain.table import Row, Table, TableError, visible
+from chalicelib.domain.zones import zone_fits_country
 from chalicelib.services import history
 from chalicelib.services.clients import NewClient, canonical_phone, normalized, problems, row_values
 from chalicelib.services.history import Change, Kind
 from chalicelib.services.ownership import owner_of_new
 from chalicelib.storage import client_import, clients
+from chalicelib.storage.clients import ClientRow
 from chalicelib.storage.engine import autocommit
 
-MAX_ROWS = 1_000
-_REQUIRED = ("phone", "time_zone")
-_ATTRIBUTE, _ATTRIBUTES = "attributes.", "attributes"
-_PASSED_OVER = ("id", "owner_id", "created_at")
-_KNOWN = (*_REQUIRED, "operator_code", "tags", _ATTRIBUTES, *_PASSED_OVER)
+MAX_ROWS_AT_ONCE = 20_000
+"""Of a file that is imported by one call."""
 _SAMPLE = 5
-_ESCAPED = re.compile(r"^'(?=\s*[=+\-@])")  # an exported cell that a spreadsheet might take for a formula
-_UNREADABLE = re.compile("[\ufffd\ud800-\udfff]")  # what stands for letters that the browser could not read
+_CELL_SHOWN = 100
+_ESCAPED = re.compile(r"^'(?=\s*[=+\-@\t\r])")  # an exported cell that a spreadsheet might take for a formula
+Seen = Callable[[Sequence[tuple[str, int]]], Mapping[str, int]]
+"""Given phones with their rows: the first row of the whole file that each phone stands in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How rows are read and written: a target for each column, what happens to known clients, the country of phones without +."""
+
+    targets: tuple[str, ...]
+    update: bool = False
+    country: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RowError:
-    """What is wrong with one row of the file; `row` counts from 1, the header not counted."""
+    """What is wrong with one row: its number in the file, the column's name and cell ("" if it is about the row), and why."""
 
     row: int
-    field: str
+    column: str
+    cell: str
     message: str
 
 
 @dataclass(slots=True)
 class Report:
-    """What a slice did, or (in a rehearsal) would do; a rehearsal shows what the first good rows were read as.
-
-    `phones` has the phone of each good row: whoever cuts the file tells by it which rows of later slices repeat one (Slice.repeated).
-    """
+    """What became of rows, or (in a dry run) would become of them."""
 
     created: int = 0
     updated: int = 0
-    skipped: int = 0
+    unchanged: int = 0
+    bad: int = 0
+    blank: int = 0
     errors: list[RowError] = field(default_factory=list)
+    countries: Counter[str] = field(default_factory=Counter)
+    """Good rows by the country of their phone; "" where no known numbering plan has the number."""
+    contradictions: list[tuple[int, str, str]] = field(default_factory=list)
+    """Rows whose phone's country has no such time zone: row, country, zone. They are written nevertheless."""
     sample: list[NewClient] = field(default_factory=list)
-    phones: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        """All rows that this report accounts for."""
+        return self.created + self.updated + self.unchanged + self.bad + self.blank
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """A part of a file: its header, some rows, the place of the first of them in the file, and which repeat a row of an earlier slice."""
+def checked(header: Sequence[str], options: Options) -> Options:
+    """The options, if they fit the file. Raises InvalidInputError."""
+    wrong = columns.problem(header, options.targets)
+    if wrong is not None:
+        raise InvalidInputError(FieldError("columns", wrong))
+    try:
+        return replace(options, country=options.country and parse_country(options.country))
+    except CountryError as error:
+        raise InvalidInputError(FieldError("default_country", str(error))) from None
 
-    header: str
-    body: str
-    first_row: int = 1
-    repeated: Collection[int] = ()
+
+def targets_of(header: Sequence[str], unknown: str) -> tuple[str, ...]:
+    """Targets of columns by their names; unknown ones are refused, left out, or (`attributes`) become one. Raises InvalidInputError."""
+    targets = columns.suggested(header)
+    odd = [
+        place for place, target in enumerate(targets) if not target and header[place] and not columns.is_exported(header[place])
+    ]
+    if unknown == "attributes":
+        for place in odd:
+            targets[place] = columns.attribute_of(header[place]) or ""
+        odd = [place for place in odd if not targets[place]]
+    if odd and unknown != "leave_out":
+        names = ", ".join(header[place] for place in odd)
+        raise InvalidInputError(
+            FieldError("columns", f"these columns are not known: {names}; unknown_columns says what becomes of them")
+        )
+    return tuple(targets)
 
 
-def run(
-    source: Engine, principal: Principal, part: Slice, *, update: bool, rehearse: bool, owner_id: int | None = None
+def take_table(
+    source: Engine, principal: Principal, table: Table, options: Options, *, apply: bool, owner_id: int | None = None
 ) -> Report:
-    """Takes in a slice: new clients are added, known ones (by owner and phone) rewritten or skipped, bad rows named.
+    """Take a whole file in one transaction. Raises InvalidInputError for options that do not fit it and for one that is too long."""
+    options = checked(table.header, options)
+    if table.total > MAX_ROWS_AT_ONCE:
+        raise InvalidInputError(FieldError("body", f"a file that is imported by one call has at most {MAX_ROWS_AT_ONCE} rows"))
+    first: dict[str, int] = {}
 
-    Raises InvalidInputError for a header that cannot be used and for a slice that is too long.
-    """
-    rows, report = _read(part), Report()
-    good = _checked(rows, part, report)
-    if rehearse:
-        with autocommit(source) as connection:
-            owner = owner_of_new(connection, principal, owner_id)
-            known = clients.taken_phones(connection, owner, [new.phone for new in good])
-        report.created, report.sample = len(good) - len(known), good[:_SAMPLE]
-        report.updated, report.skipped = (len(known), 0) if update else (0, len(known))
-        return report
-    with source.begin() as connection:
+    def seen(phones: Sequence[tuple[str, int]]) -> Mapping[str, int]:
+        for phone, row in phones:
+            first.setdefault(phone, row)
+        return first
+
+    with source.begin() if apply else autocommit(source) as connection:
         owner = owner_of_new(connection, principal, owner_id)
-        _put(connection, principal, [row_values(new, owner) for new in good], report, update=update)
+        report = take(connection, principal, owner, table.header, table.rows, options, seen, apply=apply)
+    report.blank = table.blank
     return report
 
 
-def _put(
-    connection: Connection, principal: Principal, rows: Sequence[Mapping[str, Any]], report: Report, *, update: bool
-) -> None:
-    done = client_import.put(connection, rows, update=update)
-    report.created = sum(new for _id, new in done)
-    report.updated = len(done) - report.created
-    report.skipped = len(rows) - len(done)
-    owner_id = rows[0]["owner_id"] if rows else principal.user_id
-    changes = (Change(Kind.CLIENT, client_id, owner_id, "create" if new else "import") for client_id, new in done)
-    history.note(connection, principal, *changes)
-
-
-def _read(part: Slice) -> list[dict[str, str]]:
-    if _UNREADABLE.search(part.header) or _UNREADABLE.search(part.body):
-        raise InvalidInputError(FieldError("body", "the file is not in UTF-8: save it as CSV UTF-8"))
-    try:
-        return _rows(part)
-    except csv.Error:  # a cell without an end, a line that ends as no other does
-        why = "this is no CSV; is a quotation mark missing at the end of a cell?"
-        raise InvalidInputError(FieldError("body", why)) from None
-
-
-def _rows(part: Slice) -> list[dict[str, str]]:
-    names = [name.strip().lstrip("\ufeff") for name in next(csv.reader([part.header], delimiter=_delimiter(part.header)), [])]
-    missing = [name for name in _REQUIRED if name not in names]
-    odd = [name for name in names if name not in _KNOWN and not name.startswith(_ATTRIBUTE)]
-    if missing:
-        raise InvalidInputError(FieldError("header", f"these headers are missing: {', '.join(missing)}"))
-    if odd or len(set(names)) != len(names):
-        raise InvalidInputError(FieldError("header", f"these headers are not known, or stand twice: {', '.join(odd or names)}"))
-    reader = csv.DictReader(io.StringIO(part.body), names, restval="", restkey="", delimiter=_delimiter(part.header))
-    rows = [row for row in reader if any(value for value in row.values() if isinstance(value, str))]
-    if len(rows) > MAX_ROWS:
-        raise InvalidInputError(FieldError("body", f"a slice has at most {MAX_ROWS} rows"))
-    return rows
-
-
-def _delimiter(header: str) -> str:
-    """Spreadsheets of some countries write semicolons."""
-    return max(",;\t", key=header.count)
-
-
-def _checked(rows: Sequence[Mapping[str, str]], part: Slice, report: Report) -> list[NewClient]:
+def take(
+    connection: Connection,
+    principal: Principal,
+    owner_id: int,
+    header: Sequence[str],
+    rows: Sequence[Row],
+    options: Options,
+    seen: Seen,
+    *,
+    apply: bool,
+) -> Report:
+    """Check rows and, with `apply`, write the good ones: new clients are added, known ones changed or left as they are."""
+    report = Report()
+    read: list[tuple[Row, NewClient]] = []
+    for row in rows:
+        new, wrong = _read(header, row, options)
+        report.errors += wrong
+        report.bad += bool(wrong)
+        if not wrong:
+            read.append((row, replace(new, phone=canonical_phone(new), country=None)))
+    first = seen([(new.phone, row.number) for row, new in read])
     good: dict[str, NewClient] = {}
-    for place, row in enumerate(rows, part.first_row):
-        new = normalized(_client(row))
-        found = problems(new)
-        if not found:
-            new = replace(new, phone=canonical_phone(new))
-        if "" in row:
-            found.append(FieldError("", "has more values than there are headers"))
-        if not found and (new.phone in good or place in part.repeated):
-            found.append(FieldError("phone", "stands in an earlier row already"))
-        report.errors += [RowError(place, error.field, error.message) for error in found]
-        if not found:
-            good[new.phone], report.phones[place] = new, new.phone
-    return list(good.values())
+    for row, new in read:
+        if first[new.phone] != row.number:
+            report.bad += 1
+            cell = row.cells[options.targets.index("phone")][:_CELL_SHOWN]
+            name = header[options.targets.index("phone")]
+            report.errors.append(RowError(row.number, name, cell, f"is the phone of row {first[new.phone]}, too"))
+            continue
+        good[new.phone] = new
+        country = country_of(new.phone)
+        report.countries[country or ""] += 1
+        if country and not zone_fits_country(new.time_zone, country):
+            report.contradictions.append((row.number, country, new.time_zone))
+    report.sample = list(good.values())[:_SAMPLE]
+    report.errors.sort(key=lambda error: error.row)
+    _write(connection, principal, owner_id, good, options, report, apply=apply)
+    return report
 
 
-def _client(row: Mapping[str, str]) -> NewClient:
-    values = {name: _ESCAPED.sub("", value.strip()) for name, value in row.items() if isinstance(value, str)}
-    attributes = split_attributes(values.get(_ATTRIBUTES, "")) | {
-        name.removeprefix(_ATTRIBUTE): value for name, value in values.items() if name.startswith(_ATTRIBUTE) and value
-    }
-    return NewClient(
-        phone=values["phone"],
-        time_zone=values["time_zone"],
-        operator_code=values.get("operator_code") or None,
-        tags=tuple(split_words(values.get("tags", ""))),
-        attributes=attributes,
+def _write(
+    connection: Connection,
+    principal: Principal,
+    owner_id: int,
+    good: Mapping[str, NewClient],
+    options: Options,
+    report: Report,
+    *,
+    apply: bool,
+) -> None:
+    if not good:
+        return
+    added = client_import.add(connection, [row_values(new, owner_id) for new in good.values()]) if apply else {}
+    known = clients.with_phones(connection, owner_id, [phone for phone in good if phone not in added], lock=apply)
+    changed = [each for row in known if options.update and (each := _merged(row, good[row.phone], options))]
+    report.created = len(good) - len(known)
+    report.updated = len(changed)
+    report.unchanged = len(known) - len(changed)
+    if apply:
+        client_import.rewrite(connection, changed)
+        changes = [
+            *(Change(Kind.CLIENT, client_id, owner_id, "create") for client_id in added.values()),
+            *(Change(Kind.CLIENT, each["id"], owner_id, "import") for each in changed),
+        ]
+        history.note(connection, principal, *changes)
+
+
+def _merged(stored: ClientRow, new: NewClient, options: Options) -> dict[str, Any] | None:
+    """The columns of a client after the file was read into it; what the file does not have stays. None if nothing changes."""
+    names = [target.removeprefix(ATTRIBUTE) for target in options.targets if target.startswith(ATTRIBUTE)]
+    kept = (
+        {} if "attributes" in options.targets else {name: each for name, each in stored.attributes.items() if name not in names}
     )
+    values = row_values(new, stored.owner)
+    after = {
+        "time_zone": new.time_zone,
+        "operator_code": values["operator_code"] if "operator_code" in options.targets else stored.operator_code,
+        "tags": list(new.tags) if "tags" in options.targets else stored.tags,
+        "attributes": {**kept, **new.attributes},
+    }
+    before = {name: getattr(stored, name) for name in after}
+    return {"id": stored.id, **after} if before != after else None
+
+
+def _read(header: Sequence[str], row: Row, options: Options) -> tuple[NewClient, list[RowError]]:
+    cells = {
+        target: _ESCAPED.sub("", visible_ends(cell)) for target, cell in zip(options.targets, row.cells, strict=False) if target
+    }
+    attributes = split_attributes(cells.get("attributes", "")) | {
+        target.removeprefix(ATTRIBUTE): cell for target, cell in cells.items() if target.startswith(ATTRIBUTE) and cell
+    }
+    new = NewClient(
+        phone=cells["phone"],
+        time_zone=cells["time_zone"],
+        operator_code=cells.get("operator_code") or None,
+        tags=tuple(split_words(cells.get("tags", ""))),
+        attributes=attributes,
+        country=options.country,
+    )
+    new = normalized(new)
+    if len(row.cells) > len(header):
+        why = f"has {len(row.cells)} cells, the header has {len(header)}: a cell with a delimiter in it needs quotation marks"
+        return new, [RowError(row.number, "", "", why)]
+    return new, [_error(header, row, options, each) for each in problems(new)]
+
+
+def visible_ends(cell: str) -> str:
+    """A cell without spaces around it, and without invisible characters that stand at its ends alone."""
+    stripped = cell.strip()
+    return stripped if visible(stripped) else ""
+
+
+def _error(header: Sequence[str], row: Row, options: Options, error: FieldError) -> RowError:
+    if error.field not in options.targets:
+        return RowError(row.number, error.field, "", error.message)
+    place = options.targets.index(error.field)
+    return RowError(row.number, header[place], row.cells[place][:_CELL_SHOWN], error.message)
+
+
+def refused(error: TableError) -> InvalidInputError:
+    """A file that cannot be read, as an error of its field."""
+    return InvalidInputError(FieldError("body", str(error)))

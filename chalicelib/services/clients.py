@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from dataclasses import replace as revised
+from enum import StrEnum
 from typing import Any, TypedDict
 
 from sqlalchemy import Connection, Engine
@@ -20,7 +21,7 @@ from chalicelib.domain.zones import ZoneError, parse_time_zone
 from chalicelib.services import history
 from chalicelib.services.history import Change, Kind
 from chalicelib.services.ownership import owner_of_new
-from chalicelib.storage import clients, message_edits
+from chalicelib.storage import client_import, clients, message_edits
 from chalicelib.storage.clients import ClientFilter, ClientRow
 from chalicelib.storage.engine import DEADLOCK, UNIQUE_VIOLATION, autocommit, sqlstate
 
@@ -63,8 +64,30 @@ def create(source: Engine, principal: Principal, new: NewClient) -> ClientRow:
         return _add(connection, principal, [row_values(new, owner_id)])[0]
 
 
-def create_many(source: Engine, principal: Principal, new: Sequence[NewClient]) -> list[ClientRow]:
-    """Adds all or none. Raises InvalidInputError that names each bad row by its place, phones that are taken included."""
+class OnConflict(StrEnum):
+    """What happens to a client whose phone the owner has already."""
+
+    FAIL = "fail"
+    SKIP = "skip"
+    UPDATE = "update"
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """The clients of one call, in its order, and how many were added and updated; the others are as they were."""
+
+    rows: list[ClientRow]
+    created: int
+    updated: int = 0
+
+
+def create_many(
+    source: Engine, principal: Principal, new: Sequence[NewClient], *, on_conflict: OnConflict = OnConflict.FAIL
+) -> Many:
+    """Add all or none; of clients that the owner has already, `on_conflict` says what happens.
+
+    Raises InvalidInputError that names each bad row by its place: a phone that stands twice in the call, and with FAIL one that is taken.
+    """
     if len(new) > limits.AT_ONCE:
         raise InvalidInputError(FieldError("clients", f"at most {limits.AT_ONCE} clients at once", FieldCode.WRONG_LENGTH))
     new = [normalized(each) for each in new]
@@ -73,8 +96,56 @@ def create_many(source: Engine, principal: Principal, new: Sequence[NewClient]) 
     with source.begin() as connection:
         owners = {each.owner_id: owner_of_new(connection, principal, each.owner_id) for each in new}
         rows = [row_values(each, owners[each.owner_id]) for each in new]
-        _refuse_wrong(_phones_taken(connection, rows))
-        return _add(connection, principal, rows)
+        if on_conflict is OnConflict.FAIL:
+            _refuse_wrong(_phones_taken(connection, rows))
+            added = _add(connection, principal, rows)
+            return Many(added, len(added))
+        _refuse_wrong(_twice(rows))
+        return _add_or_keep(connection, principal, rows, update=on_conflict is OnConflict.UPDATE)
+
+
+def put(source: Engine, principal: Principal, new: NewClient) -> tuple[ClientRow, bool]:
+    """Add a client, or write anew the one that the owner has with this phone; was it added? Raises InvalidInputError."""
+    new = normalized(new)
+    _refuse_wrong(problems(new))
+    new = revised(new, phone=canonical_phone(new))
+    with source.begin() as connection:
+        owner_id = owner_of_new(connection, principal, new.owner_id)
+        found = _add_or_keep(connection, principal, [row_values(new, owner_id)], update=True)
+    return found.rows[0], found.created == 1
+
+
+def _add_or_keep(connection: Connection, principal: Principal, rows: Sequence[dict[str, Any]], *, update: bool) -> Many:
+    """Add what is new, and with `update` write anew what is not: in the order of phones, so that two such calls do not wait in a ring."""
+    stored: dict[tuple[int, str], ClientRow] = {}
+    created, changes = 0, list[Change]()
+    for owner_id in sorted({row["owner_id"] for row in rows}):
+        own = {row["phone"]: row for row in rows if row["owner_id"] == owner_id}
+        added = client_import.add(connection, list(own.values()))
+        known = clients.with_phones(connection, owner_id, [phone for phone in own if phone not in added], lock=True)
+        different = (
+            {row.id: found for row in known if (found := history.differences(_shown(row), own[row.phone]))} if update else {}
+        )
+        client_import.rewrite(connection, [{"id": row.id, **own[row.phone]} for row in known if row.id in different])
+        created += len(added)
+        changes += [Change(Kind.CLIENT, client_id, owner_id, "create") for client_id in added.values()]
+        changes += [Change(Kind.CLIENT, client_id, owner_id, "update", found) for client_id, found in different.items()]
+        stored |= {(owner_id, row.phone): row for row in clients.with_phones(connection, owner_id, list(own))}
+    history.note(connection, principal, *changes)
+    updated = sum(change.action == "update" for change in changes)
+    return Many([stored[row["owner_id"], row["phone"]] for row in rows], created, updated)
+
+
+def _twice(rows: Sequence[Mapping[str, Any]]) -> list[FieldError]:
+    """Phones that stand twice in the call."""
+    seen: set[tuple[int, str]] = set()
+    found = []
+    for place, row in enumerate(rows):
+        key = (row["owner_id"], row["phone"])
+        if key in seen:
+            found.append(_at(place, FieldError("phone", "stands twice in this call", FieldCode.GIVEN_TWICE)))
+        seen.add(key)
+    return found
 
 
 def get(source: Engine, principal: Principal, client_id: int) -> ClientRow:

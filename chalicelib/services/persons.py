@@ -9,12 +9,12 @@ from sqlalchemy import Connection, Engine
 
 from chalicelib.config import settings
 from chalicelib.domain.access import Principal
-from chalicelib.domain.errors import FieldError, InvalidInputError
-from chalicelib.domain.phone import CountryError, PhoneError, misspellings, parse_phone
+from chalicelib.domain.phone import misspellings
 from chalicelib.services import audit, history
 from chalicelib.services.audit import Event
 from chalicelib.services.history import Change, Kind
-from chalicelib.storage import clients, erasure
+from chalicelib.services.phones import typed_phone
+from chalicelib.storage import clients, erasure, uploads
 from chalicelib.storage.clock import Clock, database_clock
 from chalicelib.storage.erasure import Person, Rows
 
@@ -83,6 +83,7 @@ def erase(source: Engine, principal: Principal, phone: str, *, country: str | No
         ids = [row["id"] for row in found]
         gone = [*ids, *erasure.deleted_clients(connection, person)]
         messages = [row["id"] for row in erasure.messages(connection, person, ids)]
+        uploads.drop(connection, person.owner_id)
         clients.remove(connection, ids, settings().provider_name)
         counts = Erased(
             clients=len(ids),
@@ -97,12 +98,7 @@ def erase(source: Engine, principal: Principal, phone: str, *, country: str | No
 
 
 def _person(principal: Principal, phone: str, country: str | None) -> Person:
-    try:
-        parsed = parse_phone(phone, country)
-    except PhoneError as error:
-        raise InvalidInputError(FieldError("phone", str(error))) from None
-    except CountryError as error:
-        raise InvalidInputError(FieldError("default_country", str(error))) from None
+    parsed = typed_phone(phone, country)
     return Person([parsed, *misspellings(parsed)], principal.owner_filter)
 
 

@@ -13,7 +13,6 @@ from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import ConflictError, FieldCode, FieldError, InvalidInputError, NotFoundError, TooManyRequestsError
 from chalicelib.domain.outcome import Outcome
 from chalicelib.domain.personal_text import MissingValueError, UnsendableTextError, render
-from chalicelib.domain.phone import CountryError, PhoneError, parse_phone
 from chalicelib.domain.segments import Segments, segments
 from chalicelib.domain.selection import Selection
 from chalicelib.domain.status import ErrorCode
@@ -23,6 +22,7 @@ from chalicelib.providers import Outgoing, Provider
 from chalicelib.services import history, reachability
 from chalicelib.services.history import TEST_SEND, Change, Kind
 from chalicelib.services.mailings import times_of
+from chalicelib.services.phones import typed_phone
 from chalicelib.services.text_checks import TextCheck, check
 from chalicelib.storage import clients, do_not_contact, mailing_reads, selections
 from chalicelib.storage import history as history_rows
@@ -134,12 +134,7 @@ def send_test(
     The key is a fresh one of the message sequence, so that no test is ever taken for a client's message. Raises NotFoundError,
     InvalidInputError, ConflictError for a phone on the owner's do-not-contact list, or TooManyRequestsError.
     """
-    try:
-        phone = parse_phone(phone, country)
-    except PhoneError as error:
-        raise InvalidInputError(FieldError("phone", str(error), FieldCode.WRONG_FORMAT)) from None
-    except CountryError as error:
-        raise InvalidInputError(FieldError("default_country", str(error), FieldCode.WRONG_FORMAT)) from None
+    phone = typed_phone(phone, country)
     with source.begin() as connection:
         row = _visible(connection, principal, mailing_id)
         rendered = _rendered(row.text, _attributes(connection, row, client_id))

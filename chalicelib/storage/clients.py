@@ -78,6 +78,13 @@ def taken_phones(connection: Connection, owner_id: int, phones: Sequence[str]) -
     return set(connection.execute(known).scalars())
 
 
+def with_phones(connection: Connection, owner_id: int, phones: Sequence[str], *, lock: bool = False) -> list[ClientRow]:
+    """The owner's clients with these phones, locked in the order of their phones if asked."""
+    among = select(*_COLUMNS).where(Client.owner_id == owner_id, Client.phone == func.any(literal(list(phones), ARRAY(TEXT))))
+    rows = connection.execute(among.order_by(Client.phone).with_for_update() if lock else among)
+    return [ClientRow(*row) for row in rows]
+
+
 def find(connection: Connection, owner_id: int | None, client_id: int) -> ClientRow | None:
     """The client, if the owner (None: anyone) has it."""
     row = connection.execute(_owned(select(*_COLUMNS).where(Client.id == client_id), owner_id)).one_or_none()

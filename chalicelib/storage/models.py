@@ -67,6 +67,8 @@ class User(Base):
     is_active: Mapped[bool] = mapped_column(Boolean, server_default=sql_text("true"))
     default_country: Mapped[str | None] = mapped_column(String(2))
     """Of phones that this user types without +, in the admin panel. ISO 3166; None: such phones are refused."""
+    import_columns: Mapped[dict[str, Any]] = mapped_column(server_default=sql_text("'{}'"))
+    """What columns of imported files are, by their names, as this user chose."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -441,3 +443,52 @@ class Session(Base):
     """To the minute: a session that is not used for long enough ends."""
     address: Mapped[str] = mapped_column(String(45), server_default=sql_text("''"))
     user_agent: Mapped[str] = mapped_column(String(200), server_default=sql_text("''"))
+
+
+class Upload(Base):
+    """A file that is being imported. It and all that belongs to it is deleted after a day."""
+
+    __tablename__ = "upload"
+
+    id: Mapped[int] = _big_id()
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"))
+    owner_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"))
+    size: Mapped[int] = mapped_column(Integer)
+    header: Mapped[list[Any] | None] = mapped_column(JSONB)
+    rows: Mapped[int] = mapped_column(Integer, server_default=sql_text("0"))
+    blank: Mapped[int] = mapped_column(Integer, server_default=sql_text("0"))
+    sheet: Mapped[str | None]
+    options: Mapped[dict[str, Any] | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
+
+
+class UploadPart(Base):
+    """A slice of the file's bytes."""
+
+    __tablename__ = "upload_part"
+
+    upload_id: Mapped[int] = mapped_column(ForeignKey("upload.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class UploadChunk(Base):
+    """Some rows of the file, what the preview said of them, and what the import did with them."""
+
+    __tablename__ = "upload_chunk"
+
+    upload_id: Mapped[int] = mapped_column(ForeignKey("upload.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    rows: Mapped[list[Any]] = mapped_column(JSONB)
+    preview: Mapped[dict[str, Any] | None]
+    result: Mapped[dict[str, Any] | None]
+
+
+class UploadPhone(Base):
+    """The first row of the file that a phone stands in."""
+
+    __tablename__ = "upload_phone"
+
+    upload_id: Mapped[int] = mapped_column(ForeignKey("upload.id", ondelete="CASCADE"), primary_key=True)
+    phone: Mapped[str] = mapped_column(String(16), primary_key=True)
+    row: Mapped[int] = mapped_column(Integer)

@@ -49,6 +49,12 @@ def default_country(connection: Connection, user_id: int) -> str | None:
     return connection.execute(select(User.default_country).where(User.id == user_id)).scalar_one_or_none()
 
 
+def import_columns(connection: Connection, user_id: int) -> dict[str, str]:
+    """What columns of imported files are, by their names, as the user chose."""
+    found: dict[str, str] = connection.execute(select(User.import_columns).where(User.id == user_id)).scalar_one()
+    return found
+
+
 def lock_all_superusers(connection: Connection) -> list[int]:
     """Ids of the active superusers, locked: so that two of them cannot take each other's rights at once and leave none."""
     wanted = select(User.id).where(User.is_superuser, User.is_active).order_by(User.id).with_for_update()

@@ -54,7 +54,7 @@ def test_a_post_without_the_csrf_token_is_refused(root: Browser, engine: Engine)
     assert root.ask("POST", "/admin/client/create", client, form).status == 403
     assert root.ask("POST", "/admin/client/create", f"{client}&csrftoken={Browser().get('/login') and 'x'}", form).status == 403
     assert root.ask("POST", "/admin/_api/client/row-action?name=delete&pk=1").status == 403
-    assert root.ask("POST", "/admin/import/slice", "{}", {"Content-Type": "application/json"}).status == 403
+    assert root.ask("POST", "/admin/import/take", "{}", {"Content-Type": "application/json"}).status == 403
     stranger = Browser()
     stranger.get("/login")
     assert root.ask("POST", "/admin/client/create", f"{client}&csrftoken={stranger.csrf}", form).status == 403

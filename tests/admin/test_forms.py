@@ -160,23 +160,13 @@ def test_an_owner_who_is_no_id(root: Browser, owner: str) -> None:
     assert page.errors == {"owner_id": "This is not a whole number."}
 
 
+@pytest.mark.parametrize("step", ["begin", "part", "read", "choose", "take", "report"])
 @pytest.mark.parametrize(
-    "asked",
-    [
-        None,
-        5,
-        [],
-        "x",
-        {"repeated": 5},
-        {"repeated": ["x"]},
-        {"first_row": "x"},
-        {"first_row": None},
-        {"owner": "x"},
-        {"owner": [1]},
-    ],
+    "asked", [None, 5, [], "x", {"id": "x"}, {"id": [1]}, {"size": "x"}, {"size": 5, "owner": [1]}, {"id": 1, "position": "x"}]
 )
-def test_a_slice_that_no_page_sends(root: Browser, asked: object) -> None:
-    assert root.send("/import/slice", asked, expect=422) == {"message": "This is not a slice of a file."}
+def test_a_step_that_no_page_asks_for(root: Browser, step: str, asked: object) -> None:
+    answer = root.send(f"/import/{step}", asked, expect=422)
+    assert answer["message"] in ("This is not a step of an import.", "No such upload.")
 
 
 def test_an_address_to_go_to_that_is_none(anna: Browser) -> None:

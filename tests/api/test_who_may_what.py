@@ -1,5 +1,6 @@
 """Every route, asked by every kind of caller. A route that is added is in here by itself."""
 
+import re
 from dataclasses import dataclass
 
 import pytest
@@ -48,7 +49,8 @@ class Owned:
             "user": self.user,
         }
         kind = route.path.split("/{")[0].rpartition("/")[2]
-        return route.path.replace("{id}", str(ids.get(kind, 1))).replace("{status}", "1").replace("{file}", "swagger-ui.css")
+        values = {"id": ids.get(kind, 1), "status": 1, "file": "swagger-ui.css", "phone": "%2B79101234599"}
+        return re.sub(r"{(\w+)}", lambda found: str(values[found[1]]), route.path)
 
     def body(self, route: Route, method: str) -> object:
         """A body that this route takes."""
@@ -56,6 +58,10 @@ class Owned:
             return {"phone": PHONE}
         if "/person/" in route.path:
             return {"phone": "+79103333333"}
+        if route.path.endswith("/client/import"):
+            return "phone,time_zone\n+79101234598,UTC\n"
+        if route.path.endswith("/{phone}"):
+            return {"time_zone": "UTC"}
         kind = route.path.removeprefix("/api/v1/").split("/")[0]
         client = {"phone": PHONE, "time_zone": "UTC"}
         if route.path.endswith("/me/password"):
@@ -81,7 +87,9 @@ class Owned:
         return bodies.get((kind, method))
 
     def ask(self, route: Route, method: str, token: str | None) -> Answer:
-        return call(method, self.path(route), token=token, body=self.body(route, method), resource=route.path)
+        body = self.body(route, method)
+        headers = {"content-type": "text/csv"} if isinstance(body, str) else None
+        return call(method, self.path(route), token=token, body=body, headers=headers, resource=route.path)
 
 
 def with_one_of_each(api: Api, engine: Engine, username: str) -> Owned:

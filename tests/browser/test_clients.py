@@ -56,7 +56,7 @@ def test_a_thousand_clients_are_imported_and_four_bad_rows_named(
     rows = [f"+7914{place:07},Europe/Moscow,vip;spring,Client {place}" for place in range(1000)]
     rows[9] = "+7914,Europe/Moscow,,short"
     rows[499] = "+79149999999,Mars/Olympus,,far"
-    rows[799] = "7914 000-01-00,Asia/Tokyo,,one of the first slice again"
+    rows[799] = "+7914 000-01-00,Asia/Tokyo,,one of the first rows again"
     rows[999] = "+79149999998,Asia/Tokyo,,one,too many"
     file = tmp_path / "clients.csv"
     file.write_text("\n".join(["phone,time_zone,tags,attributes.name", *rows]))
@@ -68,18 +68,31 @@ def test_a_thousand_clients_are_imported_and_four_bad_rows_named(
 
     page.get_by_label("File", exact=True).set_input_files(file)
     expect(page.get_by_role("button", name="Import", exact=True)).to_be_disabled()
+    expect(page.locator("#import-columns select").first).to_have_value("phone")
     visitor.press("Preview")
     result = page.locator("#import-result")
-    expect(result).to_contain_text("nothing is written yet. 996 new, 0 rewritten, 0 left as they are, 4 rows with errors.")
+    expect(result).to_contain_text(
+        "nothing is written yet. 1,000 rows in the file: 996 new, 0 updated, 0 left as they are, 4 rows with errors, 0 blank rows."
+    )
+    expect(page.locator("#import-countries tbody tr").first).to_have_text("Russia996")
     expect(page.locator("#import-sample tbody tr").first).to_have_text("+79140000000Europe/Moscowvip, springname = Client 0")
-    for place, cells in enumerate(("10phone", "500time_zone", "800phone", "1,000")):
+    for place, cells in enumerate(("11phone+7914", "501time_zoneMars/Olympus", "801phone+7914 000-01-00", "1,001")):
         expect(page.locator("#import-errors tbody tr").nth(place)).to_contain_text(cells)
+    with page.expect_download() as download:
+        visitor.press("Download the bad rows with their reasons")
+    assert (
+        download.value.path().read_text(encoding="utf-8-sig").splitlines()[1].startswith("'+7914,Europe/Moscow,,short,11,phone: ")
+    )
     visitor.press("Import", within=page.locator("#import"))
-    expect(result).to_contain_text("Done. 996 new, 0 rewritten, 0 left as they are, 4 rows with errors.")
+    expect(result).to_contain_text("Done. 1,000 rows in the file: 996 new, 0 updated, 0 left as they are, 4 rows with errors")
+    page.reload()
+    expect(result).to_contain_text("Done. 1,000 rows in the file: 996 new")
 
-    page.get_by_label("write it anew from the file").check()
+    file.write_text(file.read_text().replace("vip;spring", "gold"))
+    page.get_by_label("File", exact=True).set_input_files(file)
+    page.get_by_label("update it from the file").check()
     visitor.press("Preview")
-    expect(result).to_contain_text("0 new, 996 rewritten, 0 left as they are, 4 rows with errors.")
+    expect(result).to_contain_text("0 new, 996 updated, 0 left as they are, 4 rows with errors")
     visitor.press("Clients")
     expect(page.get_by_text("of 996 entries")).to_be_visible()
 

@@ -11,8 +11,9 @@ from sqlalchemy import Engine, text
 from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import ConflictError
 from chalicelib.domain.outcome import Outcome, OutcomeKind
-from chalicelib.services import client_import, clients, do_not_contact, idempotency, persons, previews, stored_phones
-from chalicelib.services.client_import import Slice
+from chalicelib.domain.table import parse_csv
+from chalicelib.services import client_import, clients, do_not_contact, idempotency, persons, previews, stored_phones, uploads
+from chalicelib.services.client_import import Options
 from chalicelib.services.clients import NewClient
 from chalicelib.services.do_not_contact import NewEntry
 from chalicelib.services.idempotency import KeptAnswer
@@ -43,6 +44,12 @@ def add(world: World, phone: str = PHONE, name: str = NAME) -> int:
 
 def live(world: World, mailing_id: int) -> None:
     """A client with a past, in all tables that can know of one."""
+    raw = f"phone,time_zone,attributes.name\n{PHONE},UTC,{NAME}\n".encode()
+    upload_id = uploads.begin(world.engine, world.owner, len(raw))
+    uploads.put_part(world.engine, world.owner, upload_id, 0, raw)
+    uploads.read(world.engine, world.owner, upload_id)
+    uploads.choose(world.engine, world.owner, upload_id, Options(("phone", "time_zone", "attributes.name")))
+    uploads.take(world.engine, world.owner, upload_id, 0, apply=False)
     client = add(world, EARLIER)
     clients.change(world.engine, world.owner, client, {"phone": PHONE, "attributes": {"name": NAME + "!", "city": CITY}})
     world.provider.answer = lambda key: Outcome(OutcomeKind.NOT_DELIVERED, f"cannot reach {world.provider.phones[key]}")
@@ -105,8 +112,9 @@ def by_service(world: World) -> None:
 
 
 def by_import(world: World) -> None:
-    part = Slice("phone,time_zone", f"{PHONE},UTC\n")
-    assert client_import.run(world.engine, world.owner, part, update=True, rehearse=False).created == 1
+    table = parse_csv(f"phone,time_zone\n{PHONE},UTC\n".encode())
+    options = Options(("phone", "time_zone"), update=True)
+    assert client_import.take_table(world.engine, world.owner, table, options, apply=True).created == 1
 
 
 def by_new_phone(world: World) -> None:

@@ -52,7 +52,7 @@ def test_all_regions_with_a_trunk_prefix_at_every_door(world: World) -> None:
             clients.create(world.engine, world.owner, NewClient(wrong, "UTC"))
         with pytest.raises(InvalidInputError):
             do_not_contact.put(world.engine, world.owner, [NewEntry(wrong)])
-    made = clients.create_many(world.engine, world.owner, [NewClient(wrong, "UTC") for wrong in list(pairs)[::2]])
+    made = clients.create_many(world.engine, world.owner, [NewClient(wrong, "UTC") for wrong in list(pairs)[::2]]).rows
     for wrong in list(pairs)[1::2]:
         made.append(clients.create(world.engine, world.owner, NewClient(wrong, "UTC")))
     assert {row.phone for row in made} == set(pairs.values())

@@ -17,6 +17,7 @@ from chalicelib.api.schemas.messages import (
 )
 from chalicelib.domain.errors import ConflictError
 from chalicelib.services import messages
+from chalicelib.services.phones import typed_phone
 from chalicelib.storage.message_reads import MessageFilter, MessageRow
 
 _TAG = "messages"
@@ -31,7 +32,7 @@ def page(call: Call[NoBody, MessageQuery]) -> Page[MessageOut]:
         query.mailing,
         query.client,
         query.status,
-        phone=query.phone,
+        phone=query.phone and typed_phone(query.phone, query.default_country),
         error_code=query.error_code,
         sent_after=query.sent_after,
         sent_before=query.sent_before,

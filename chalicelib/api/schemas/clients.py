@@ -1,16 +1,17 @@
 """Clients."""
 
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import Discriminator, Field, PlainValidator, WithJsonSchema
 from pydantic import Tag as Branch
 
 from chalicelib.api.operations import Schema, Versioned, partial
 from chalicelib.api.pages import OwnedQuery
-from chalicelib.api.schemas.fields import Id, Moment, OperatorCode, Phone, PhoneIn, Tag, ZoneName
+from chalicelib.api.schemas.fields import Id, Moment, OperatorCode, Phone, PhoneIn, PhoneQuery, Tag, ZoneName
 from chalicelib.domain import limits
 from chalicelib.domain.personal_text import ATTRIBUTE_NAME
-from chalicelib.services.clients import ClientChanges, NewClient, version_of
+from chalicelib.services.client_import import Report
+from chalicelib.services.clients import ClientChanges, NewClient, OnConflict, version_of
 from chalicelib.storage.clients import ClientRow
 
 MAX_AT_ONCE = limits.AT_ONCE
@@ -52,10 +53,9 @@ Attributes = Annotated[
 ]
 
 
-class ClientFields(Schema):
-    """What can be written of a client."""
+class ClientDetails(Schema):
+    """What can be written of a client beside the phone."""
 
-    phone: PhoneIn
     time_zone: ZoneName
     operator_code: OperatorCode | None = Field(default=None, description="Taken from the phone unless given")
     tags: list[Tag] = Field(default=[], max_length=limits.TAGS)
@@ -65,20 +65,38 @@ class ClientFields(Schema):
     owner: Id | None = Field(default=None, description="Superusers may name another user")
 
 
+class ClientByPhoneIn(ClientDetails):
+    """A client to be written whose phone stands in the address."""
+
+    def to_new(self, phone: str, country: str | None = None) -> NewClient:
+        """The same for the service; a phone without + is of `country`."""
+        return _new(self, phone, country)
+
+
+class ClientFields(ClientDetails):
+    """What can be written of a client."""
+
+    phone: PhoneIn
+
+
 class ClientIn(ClientFields):
     """A client to be written."""
 
     def to_new(self, country: str | None = None) -> NewClient:
         """The same for the service; phones without + are of `country`."""
-        return NewClient(
-            phone=self.phone,
-            time_zone=self.time_zone,
-            operator_code=self.operator_code,
-            tags=tuple(dict.fromkeys(self.tags)),
-            attributes=self.attributes,
-            owner_id=self.owner,
-            country=country,
-        )
+        return _new(self, self.phone, country)
+
+
+def _new(given: ClientDetails, phone: str, country: str | None) -> NewClient:
+    return NewClient(
+        phone=phone,
+        time_zone=given.time_zone,
+        operator_code=given.operator_code,
+        tags=tuple(dict.fromkeys(given.tags)),
+        attributes=given.attributes,
+        owner_id=given.owner,
+        country=country,
+    )
 
 
 @partial
@@ -122,10 +140,87 @@ class ClientOut(Versioned):
 
 
 class ClientsOut(Schema):
-    """The clients that were added, in the order of the call."""
+    """The clients of the call, in its order."""
 
-    created: int = Field(description="How many were added: all of the call")
+    created: int = Field(description="How many were added")
+    updated: int = Field(default=0, description="With `on_conflict=update`: how many were there and differed")
     results: list[ClientOut] = Field(description="The first of them, as many as fit into an answer")
+
+
+class CreateQuery(PhoneQuery):
+    """How clients are added."""
+
+    on_conflict: OnConflict = Field(
+        default=OnConflict.FAIL,
+        description="Of a client whose phone the owner has already: `fail` refuses the call, `skip` leaves it, `update` writes it anew",
+    )
+
+
+class ImportQuery(PhoneQuery):
+    """How a file is imported."""
+
+    dry_run: bool = Field(default=True, description="Only tell what would be done")
+    on_conflict: Literal["skip", "update"] = Field(
+        default="skip",
+        description="Of a client whose phone the owner has already: leave it, or update it from the file's columns",
+    )
+    unknown_columns: Literal["refuse", "leave_out", "attributes"] = Field(
+        default="refuse", description="What becomes of columns whose names are not known"
+    )
+    encoding: Literal["utf-8", "windows-1251", "utf-16"] | None = Field(default=None, description="UTF-8 unless it is said")
+    delimiter: Literal["comma", "semicolon", "tab"] | None = Field(
+        default=None, description="That of the first row unless it is said"
+    )
+    owner: Id | None = Field(default=None, description="Superusers may name another user")
+
+
+class ImportedColumn(Schema):
+    """A column of the file, and what it became (`""`: left out)."""
+
+    name: str
+    target: str
+
+
+class BadRow(Schema):
+    """What is wrong with one row, numbered as in a spreadsheet."""
+
+    row: int
+    column: str
+    cell: str
+    message: str
+
+
+class ImportOut(Schema):
+    """What was done, or with `dry_run` would be done: rows = created + updated + unchanged + bad + blank."""
+
+    dry_run: bool
+    rows: int
+    created: int
+    updated: int
+    unchanged: int
+    bad: int
+    blank: int
+    columns: list[ImportedColumn]
+    countries: dict[str, int] = Field(description="Good rows by the ISO 3166 code of their phone's country")
+    contradictions: int = Field(description="Good rows whose phone's country never shows their time zone's clock")
+    errors: list[BadRow] = Field(description="Of the bad rows, the first 1,000 reasons")
+
+
+def show_import(report: Report, columns: list[tuple[str, str]], *, dry_run: bool) -> ImportOut:
+    """A report as the API shows it."""
+    return ImportOut(
+        dry_run=dry_run,
+        rows=report.rows,
+        created=report.created,
+        updated=report.updated,
+        unchanged=report.unchanged,
+        bad=report.bad,
+        blank=report.blank,
+        columns=[ImportedColumn(name=name, target=target) for name, target in columns],
+        countries=dict(report.countries),
+        contradictions=len(report.contradictions),
+        errors=[BadRow(row=each.row, column=each.column, cell=each.cell, message=each.message) for each in report.errors[:1_000]],
+    )
 
 
 class ClientQuery(OwnedQuery):

@@ -7,7 +7,7 @@ from pydantic import Field, WithJsonSchema
 
 from chalicelib.api.operations import Schema
 from chalicelib.api.pages import OwnedQuery, Page, PageQuery
-from chalicelib.api.schemas.fields import Id, Moment, MomentIn, Phone, known
+from chalicelib.api.schemas.fields import Country, Id, Moment, MomentIn, Phone, PhoneIn, known
 from chalicelib.api.schemas.mailings import MailingOut
 from chalicelib.domain.outcome import UNASKED, OutcomeKind
 from chalicelib.domain.status import ErrorCode, MessageStatus
@@ -122,7 +122,8 @@ class MessageQuery(OwnedQuery):
     mailing: Id | None = None
     client: Id | None = None
     status: StatusNumber | None = None
-    phone: Phone | None = Field(default=None, description="The phone it goes or went to (`+` is `%2B` in a URL)")
+    phone: PhoneIn | None = Field(default=None, description="The phone it goes or went to (`+` is `%2B` in a URL)")
+    default_country: Country | None = None
     error_code: ErrorCode | None = None
     sent_after: MomentIn | None = Field(default=None, description="Sent at this moment or later")
     sent_before: MomentIn | None = Field(default=None, description="Sent before this moment")

@@ -1,109 +1,163 @@
 "use strict";
-// Cuts a file into slices of whole rows and sends them one after the other: first all as a rehearsal, then in earnest.
+// Sends a file as it is, in slices of bytes, and then asks for one step after the other. What a row is, the server alone decides.
 (() => {
   const { element, number, csrf } = window.mailing;
   const place = document.getElementById("import");
   const result = document.getElementById("import-result");
   const words = JSON.parse(result.dataset.words);
-  const [file, check, run, bar] = ["import-file", "import-check", "import-run", "import-progress"].map(id => document.getElementById(id));
-  const SHOWN = 100;
-  let rows = null;
-  // Rows of the file that repeat the phone of a row in an earlier slice, which no slice can know by itself.
-  let repeated = [];
+  const byId = id => document.getElementById(id);
+  const [file, check, run, bar, options, table] = ["file", "check", "run", "progress", "options", "columns"].map(name => byId(`import-${name}`));
+  const FIELDS = ["phone", "time_zone", "operator_code", "tags", "attributes"];
+  const PAUSES = [500, 2000, 5000];
+  let upload = null;
 
-  // Rows as they stand in the file; a line break inside quotes belongs to its row.
-  function split(text) {
-    const found = [];
-    let start = 0;
-    let quoted = false;
-    for (let at = 0; at <= text.length; at++) {
-      if (text[at] === '"') quoted = !quoted;
-      if (at === text.length || (text[at] === "\n" && !quoted)) {
-        const row = text.slice(start, at);
-        if (row.trim()) found.push(row);
-        start = at + 1;
-      }
+  // A step that is repeated changes nothing, so a broken connection is tried again.
+  async function ask(step, body, pauses = PAUSES) {
+    let answer;
+    try {
+      answer = await fetch(`${place.dataset.url}/${step}`, { method: "POST", body: JSON.stringify({ id: upload?.id, ...body }), headers: { "Content-Type": "application/json", "X-CSRFToken": csrf() } });
+    } catch { answer = null; }
+    if (answer?.redirected) { location.reload(); return new Promise(() => {}); }
+    if (answer?.status === 422) throw new Error((await answer.json()).message);
+    if (answer?.ok) return answer.json();
+    if (!pauses.length) throw new Error(words.failed);
+    await new Promise(resolve => setTimeout(resolve, pauses[0]));
+    return ask(step, body, pauses.slice(1));
+  }
+
+  function progress(done, all) {
+    const percent = all ? Math.round(100 * done / all) : 0;
+    bar.firstElementChild.style.width = `${percent}%`;
+    bar.setAttribute("aria-valuenow", percent);
+  }
+
+  function base64(bytes) {
+    let text = "";
+    for (let at = 0; at < bytes.length; at += 0x8000) text += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
+    return btoa(text);
+  }
+
+  async function send(chosen) {
+    if (chosen.size > Number(place.dataset.max)) throw new Error(words.large);
+    const size = Number(place.dataset.part);
+    const begun = await ask("begin", { size: chosen.size, owner: byId("import-owner")?.value ?? null });
+    upload = { id: begun.id };
+    for (let at = 0, position = 0; at < chosen.size; at += size, position++) {
+      const bytes = new Uint8Array(await chosen.slice(at, at + size).arrayBuffer());
+      await ask("part", { position, data: base64(bytes) });
+      progress(at + bytes.length, chosen.size);
     }
+  }
+
+  function choice(column, index) {
+    const select = element("select", { class: "form-select form-select-sm", "aria-label": `${words.column_of}: ${column.name || words.no_name}`, "data-index": index });
+    const add = (value, label) => { const option = element("option", { value }, label); option.selected = value === column.target; select.append(option); };
+    add("", words.left_out);
+    FIELDS.forEach(name => add(name, words[name === "phone" ? "phone_field" : name]));
+    [...new Set([column.attribute, column.target])].filter(target => target?.startsWith("attributes.")).forEach(target => add(target, `${words.attribute}: ${target.slice("attributes.".length)}`));
+    select.addEventListener("change", () => { run.disabled = true; });
+    return select;
+  }
+
+  function columns(read) {
+    upload = { ...upload, ...read };
+    const shown = read.columns.map((column, index) => ({ column, index })).filter(({ column }) => column.name || column.samples.length);
+    table.tBodies[0].replaceChildren(...shown.map(({ column, index }) => element("tr", {},
+      element("td", {}, column.name || words.no_name), element("td", {}, column.samples.join(", ")), element("td", {}, choice(column, index)))));
+    const unknown = shown.filter(({ column }) => !column.target).length;
+    byId("import-about").textContent = `${number(read.rows)} ${words.rows}. ${read.sheet ? `${words.sheet}: ${read.sheet}. ` : ""}${unknown ? `${words.unknown}: ${number(unknown)}.` : ""}`;
+    if (read.options) {
+      byId("import-country").value = read.options.country ?? "";
+      document.querySelector(`[name="duplicates"][value="${read.options.update ? "update" : "skip"}"]`).checked = true;
+    }
+    options.hidden = false;
+  }
+
+  function targets() {
+    const found = upload.columns.map(() => "");
+    table.querySelectorAll("select").forEach(select => { found[Number(select.dataset.index)] = select.value; });
     return found;
   }
 
   function grid(name, id, titles, lines) {
-    const table = element("table", { class: "table table-sm", id },
+    const made = element("table", { class: "table table-sm", id },
       element("thead", {}, element("tr", {}, ...titles.map(title => element("th", { scope: "col" }, title)))),
       element("tbody", {}, ...lines.map(cells => element("tr", {}, ...cells.map(cell => element("td", {}, cell))))));
-    return element("div", { class: "table-responsive", tabindex: "0", role: "region", "aria-label": name }, table);
+    return element("div", { class: "table-responsive", tabindex: "0", role: "region", "aria-label": name }, made);
   }
 
   function report(kind, sum) {
-    const counts = ["created", "updated", "skipped"].map(key => `${number(sum[key])} ${words[key]}`).join(", ");
-    const bad = new Set(sum.errors.map(error => error.row)).size;
-    result.replaceChildren(element("div", { class: `alert ${bad ? "alert-warning" : "alert-success"}` },
-      element("b", {}, words[kind]), ` ${counts}, ${number(bad)} ${words.bad}.`));
-    if (sum.sample.length) result.append(element("h2", { class: "h3" }, words.first), grid(words.first, "import-sample", [words.phone, words.zone, words.tags, words.attributes], sum.sample));
-    if (sum.errors.length) {
-      result.append(element("h2", { class: "h3 mt-3" }, words.problem),
-        grid(words.problem, "import-errors", [words.row, words.field, words.problem], sum.errors.slice(0, SHOWN).map(error => [number(error.row), error.field, error.message])));
-      if (sum.errors.length > SHOWN) result.append(element("p", {}, `… ${number(sum.errors.length - SHOWN)} ${words.more}`));
+    const counts = ["created", "updated", "unchanged", "bad", "blank"].map(key => `${number(sum[key])} ${words[key]}`).join(", ");
+    result.replaceChildren(element("div", { class: `alert ${sum.bad || !sum.accounted ? "alert-warning" : "alert-success"}` },
+      element("b", {}, words[kind]), ` ${number(sum.rows)} ${words.rows}: ${counts}.`, ...(sum.accounted ? [] : [` ${words.unaccounted}`])));
+    if (sum.contradicting) {
+      result.append(element("div", { class: "alert alert-warning" }, `${words.contradicting}: ${number(sum.contradicting)}.`),
+        grid(words.zone, "import-contradictions", [words.row, words.country, words.zone], sum.contradictions.map(([row, ...rest]) => [number(row), ...rest])));
     }
+    if (sum.countries.length) result.append(element("h2", { class: "h3 mt-3" }, words.countries), grid(words.countries, "import-countries", [words.country, words.rows], sum.countries.map(([name, count]) => [name, number(count)])));
+    if (sum.sample.length) result.append(element("h2", { class: "h3 mt-3" }, words.first), grid(words.first, "import-sample", [words.phone, words.zone, words.tags, words.attributes], sum.sample));
+    if (!sum.bad) return;
+    const link = element("a", { href: `${place.dataset.url}/errors.csv?id=${upload.id}`, id: "import-download", download: "" }, words.download);
+    result.append(element("h2", { class: "h3 mt-3" }, words.problem), element("p", {}, link),
+      grid(words.problem, "import-errors", [words.row, words.column, words.cell, words.problem], sum.errors.map(([row, ...rest]) => [number(row), ...rest])));
+    const shown = new Set(sum.errors.map(([row]) => row)).size;
+    if (sum.bad > shown) result.append(element("p", {}, `… ${number(sum.bad - shown)} ${words.more}`));
   }
 
-  async function ask(slice) {
-    const answer = await fetch(place.dataset.url, { method: "POST", body: JSON.stringify(slice), headers: { "Content-Type": "application/json", "X-CSRFToken": csrf() } });
-    if (answer.redirected) { location.reload(); return null; }
-    if (answer.status === 422) throw new Error((await answer.json()).message);
-    if (!answer.ok) throw new Error(words.failed);
-    return answer.json();
-  }
-
-  async function send(rehearse) {
-    const [header, ...body] = rows;
-    const seen = new Set();
-    if (rehearse) repeated = [];
-    const size = Number(place.dataset.rows);
-    const sum = { created: 0, updated: 0, skipped: 0, errors: [], sample: [] };
-    for (let at = 0; at < body.length; at += size) {
-      const slice = {
-        header, body: body.slice(at, at + size).join("\n"), first_row: at + 1, rehearse, repeated: repeated.filter(row => row > at && row <= at + size),
-        duplicates: document.querySelector('[name="duplicates"]:checked').value, owner: document.getElementById("import-owner")?.value ?? null,
-      };
-      let part = await ask(slice);
-      if (part === null) return null;
-      const again = rehearse ? part.phones.filter(([, phone]) => seen.has(phone)).map(([row]) => row) : [];
-      part.phones.forEach(([, phone]) => seen.add(phone));
-      if (again.length) {
-        repeated.push(...again);
-        part = await ask({ ...slice, repeated: again });
-        if (part === null) return null;
-      }
-      for (const key of ["created", "updated", "skipped"]) sum[key] += part[key];
-      sum.errors.push(...part.errors);
-      if (!sum.sample.length) sum.sample = part.sample;
-      const percent = Math.round(100 * Math.min(at + size, body.length) / body.length);
-      bar.firstElementChild.style.width = `${percent}%`;
-      bar.setAttribute("aria-valuenow", percent);
-    }
-    return sum;
-  }
-
-  async function work(rehearse) {
-    [check.disabled, run.disabled, file.disabled] = [true, true, true];
+  async function work(steps) {
+    [check, run, file].forEach(each => { each.disabled = true; });
     bar.hidden = false;
-    bar.firstElementChild.style.width = "0";
-    try {
-      rows = split((await file.files[0].text()).replace(/^\ufeff/, "").replace(/\r\n?/g, "\n"));
-      if (rows.length < 2) throw new Error(words.empty);
-      const sum = await send(rehearse);
-      if (sum) report(rehearse ? "preview" : "done", sum);
-      run.disabled = !rehearse;
-    } catch (error) {
-      result.replaceChildren(element("div", { class: "alert alert-danger" }, error.message === "Failed to fetch" ? words.failed : error.message));
+    progress(0, 1);
+    let again = false;
+    try { again = await steps(); } catch (error) {
+      result.replaceChildren(element("div", { class: "alert alert-danger" }, error.message));
+      again = Boolean(upload?.previewed);
     }
     bar.hidden = true;
-    [check.disabled, file.disabled] = [false, false];
+    [check.disabled, file.disabled, run.disabled] = [!upload?.columns, false, !again];
   }
 
-  file.addEventListener("change", () => { check.disabled = !file.files.length; run.disabled = true; result.replaceChildren(); });
-  document.querySelectorAll('[name="duplicates"]').forEach(choice => choice.addEventListener("change", () => { run.disabled = true; }));
-  check.addEventListener("click", () => work(true));
-  run.addEventListener("click", () => work(false));
+  async function read() {
+    options.hidden = true;
+    result.replaceChildren();
+    upload = null;
+    if (!file.files.length) return false;
+    await send(file.files[0]);
+    columns(await ask("read", { encoding: byId("import-encoding").value, delimiter: byId("import-delimiter").value }));
+    history.replaceState(null, "", `#${upload.id}`);
+    return false;
+  }
+
+  async function take(apply) {
+    if (!apply) {
+      upload.previewed = false;
+      await ask("choose", { targets: targets(), country: byId("import-country").value, duplicates: document.querySelector('[name="duplicates"]:checked').value });
+    }
+    const { done } = await ask("report", { apply });
+    for (let position = done; position < upload.chunks; position++) {
+      await ask("take", { position, apply });
+      progress(position + 1, upload.chunks);
+    }
+    const sum = await ask("report", { apply });
+    report(apply ? "done" : "preview", sum);
+    upload.previewed = !apply && sum.accounted;
+    return upload.previewed;
+  }
+
+  async function resume(id) {
+    upload = { id };
+    columns(await ask("read", { again: true }));
+    if (!upload.options) return false;
+    const imported = await ask("report", { apply: true });
+    const sum = imported.done ? imported : await ask("report", { apply: false });
+    if (sum.done) report(imported.done === sum.chunks ? "done" : "preview", sum);
+    upload.previewed = sum.done > 0 && imported.done < sum.chunks;
+    return upload.previewed;
+  }
+
+  [file, byId("import-encoding"), byId("import-delimiter"), byId("import-owner")].forEach(each => each?.addEventListener("change", () => work(read)));
+  options.addEventListener("change", () => { run.disabled = true; });
+  check.addEventListener("click", () => work(() => take(false)));
+  run.addEventListener("click", () => work(() => take(true)));
+  if (/^#[0-9]+$/.test(location.hash)) work(() => resume(Number(location.hash.slice(1)))).then(() => { if (!upload?.columns) { upload = null; result.replaceChildren(); } });
 })();
