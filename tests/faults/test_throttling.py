@@ -48,7 +48,7 @@ def test_everybody_asking_for_days_is_held_for_minutes_and_asked_again(rig: Rig)
     rig.send(chunks)
     [(held, reason)] = rig.world.sql("SELECT held_until, held_reason FROM provider_state")
     assert held == NOW + timedelta(minutes=10)
-    assert "99999999" in reason
+    assert "HTTP 429, Retry-After" in reason
     rig.provider.configure(faults=[])
     rig.world.clock.now = held
     rig.run(mailing_id)
