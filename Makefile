@@ -35,6 +35,10 @@ check: setup ## lint, types, imports, and the packaged template
 openapi: setup ## write openapi.json from the code
 	@$(RUN) chalicelib.api.openapi
 
+.PHONY: settings
+settings: setup ## write docs/settings.md from the code
+	@$(RUN) local.settings_page
+
 .PHONY: e2e
 e2e: setup ## run the end-to-end tests and the deployments; AWS_ENDPOINT_URL=… runs them against that LocalStack-compatible endpoint
 	@$(RUN) local.layers e2e deployment

@@ -28,36 +28,53 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     stage: str = "local"
+    """Which stage of `.chalice/config.json` this is. Outside `local` the provider is called over https only."""
     database_url: SecretStr
+    """SQLAlchemy URL of PostgreSQL (`postgresql+pg8000://…`), in the secret that `SECRET_ID` names."""
     service_database_url: SecretStr | None = None
     """For `manage`, which owns the tables: as whom the other functions reach them. None: as their owner, too."""
     provider_token: SecretStr = SecretStr("")
+    """The provider's bearer token, in the same secret."""
 
     mailings_queue_url: str = ""
+    """The queue that runs of mailings are asked for on."""
     mailings_queue_arn: str = ""
+    """The same queue, as the target of schedules."""
     messages_queue_url: str = ""
+    """The queue of chunks of messages."""
     mailings_dlq_url: str = ""
+    """Where requests for runs go that cannot be read."""
     messages_dlq_url: str = ""
+    """Where chunks go that cannot be read."""
     schedule_group: str = "mailings"
+    """The EventBridge Scheduler group of the mailings."""
     schedule_role_arn: str = ""
+    """The role with which schedules write to the queue."""
 
     provider_name: str = "default"
+    """Under which name the provider's circuit breaker and rate limit are kept."""
     provider_url: str = ""
+    """The provider's base URL."""
     provider_honours_key: bool = False
     """Does the provider deliver once however often it is called with one key? Said of none until it is known."""
     provider_deadline_seconds: Seconds = 10
     """The whole of one call, from connecting to the last byte of the answer."""
     provider_threads: Count = 25
+    """Calls of the provider that one function makes at the same time."""
     provider_idle_seconds: Annotated[float, Field(ge=0)] = 4
     """A connection to the provider that was idle for longer is not used again: proxies and gateways forget idle ones. 0: a new
     connection for each call."""
 
     chunk_size: Count = 25
+    """Messages in one SQS message."""
     lease_deadlines: Annotated[float, Field(ge=2)] = 3
     """A claim's lease, in provider deadlines."""
     max_attempts: Count = 8
+    """Calls of the provider for one message before it fails."""
     backoff_base_seconds: Seconds = 2
+    """The first pause before another attempt; it doubles with each, with full jitter."""
     backoff_cap_seconds: Seconds = 600
+    """The longest pause before another attempt."""
     visibility_seconds: Seconds = 540
     """Visibility timeout of the messages queue; a row dispatched longer ago than this counts as lost."""
 
@@ -73,11 +90,15 @@ class Settings(BaseModel):
     """How much of a rate may come at once, after a stall or at the start."""
 
     run_budget_seconds: Seconds = 20
+    """How long one run of a mailing works before it hands over to the next."""
     run_lease_seconds: Seconds = 100
     """Longer than the function's timeout: who holds the lease is dead when it ends."""
     plan_slice: Count = 10_000
+    """Clients that one statement plans."""
     max_dispatched: Count = 10_000
+    """A mailing's messages that may be in the queue at the same time."""
     dispatch_batch: Count = 2_500
+    """Messages that one statement dispatches."""
     chain_seconds: Count = 1
     """Pause between two runs of a mailing that has work in flight (whole seconds: SQS counts no finer)."""
     soon_seconds: Seconds = 10
@@ -113,16 +134,21 @@ class Settings(BaseModel):
     audit_days: Annotated[int, Field(ge=30)] = 400
     """Days after which events of the audit log are dropped."""
     page_size_default: Count = 50
+    """Rows on a page of a list that does not say how many."""
     page_size_max: Count = 500
+    """Rows on a page at most."""
     test_clients_enabled: bool = True
     """Are /add-users and /del-users open? Never in prod."""
     cors_origins: str = ""
     """Sites whose pages may call the API from a browser: origins with commas between them, or `*`."""
     public_url: str = ""
+    """The address under which people reach the service; empty: the one that each request came to."""
     message_id_base: Annotated[int, Field(ge=1, lt=2**52)] = 1
     """First message id of this stage: stages that share a provider account must not share keys."""
     statement_timeout_seconds: Seconds = 25
+    """After how long the database gives up on a statement."""
     database_tls: Literal["off", "verify"] = "off"
+    """`verify`: TLS with the database's certificate checked."""
 
     @model_validator(mode="after")
     def durations_fit_each_other(self) -> Self:

@@ -147,7 +147,33 @@ def _parser() -> argparse.ArgumentParser:
         person = commands.add_parser(command, help=purpose)
         person.add_argument("--phone", required=True)
         person.add_argument("--username", required=True, help="the superuser in whose name it is done and written down")
+    move = commands.add_parser("import-original", help="import the tables of mailingAPI, the Django project before this service")
+    move.add_argument("--source", required=True, help="its PostgreSQL: postgresql+pg8000://user:password@host/database")
+    move.add_argument("--app", default="management", help="the Django app with its models (default: %(default)s)")
+    move.add_argument("--users", default="auth_user", help="its table of users (default: %(default)s)")
+    move.add_argument("--zone", action="append", default=[], metavar="HOURS=NAME", help="the place of an hour: 3=Europe/Moscow")
+    move.add_argument("--apply", action="store_true", help="write; without it all is rolled back, and only reported")
+    move.add_argument("--original-is-stopped", action="store_true", help="its web server, Celery workers and beat are stopped")
     return parser
+
+
+def _import_original(chosen: argparse.Namespace) -> list[str]:
+    from sqlalchemy import create_engine
+
+    from chalicelib.services import original_import  # only here: numbering plans take a while to load
+    from chalicelib.storage.original import OriginalTables
+
+    options = original_import.ImportOptions(
+        OriginalTables(chosen.app, chosen.users),
+        original_import.parse_zones(chosen.zone),
+        apply=chosen.apply,
+        original_is_stopped=chosen.original_is_stopped,
+    )
+    source = create_engine(chosen.source)
+    try:
+        return original_import.run(source, engine(), options).lines()
+    finally:
+        source.dispose()
 
 
 def _check_phones(*, apply: bool) -> "PhoneReport":
@@ -173,6 +199,8 @@ def main(arguments: list[str] | None = None) -> int:
             _print(_check_phones(apply=chosen.apply))
         elif chosen.command == "after-restore":
             print(json.dumps(_after_restore(chosen.restored_to, chosen.park, chosen.id_jump), indent=1))
+        elif chosen.command == "import-original":
+            print("\n".join(_import_original(chosen)))
         elif chosen.command in _PERSON_COMMANDS:
             print(json.dumps(_person(chosen.command, chosen.username, chosen.phone), ensure_ascii=False, indent=1))
         else:

@@ -1,6 +1,6 @@
 """Makes the venvs of the project, and vendor/; runs on the bare interpreter, before anything is installed.
 
-    python bootstrap.py dev|aws|vendor...
+    python bootstrap.py dev|aws|vendor|here...
 
 A marker holds what the venv was made from, so that nothing happens, and no network is asked, while that stays the same.
 """
@@ -20,6 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENVS = {
     "dev": (ROOT / ".venv", ROOT / "requirements-dev.txt"),
+    # For the tests on another interpreter than the one that is worked with: `make test LAYERS=pythons`.
+    "here": (ROOT / ".local" / f"venv-{sys.version_info[0]}.{sys.version_info[1]}", ROOT / "requirements-dev.txt"),
     "aws": (ROOT / ".local" / "venv-aws", ROOT / "local" / "requirements-aws.txt"),
 }
 VENDOR = ROOT / "vendor"

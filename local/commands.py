@@ -19,7 +19,7 @@ from local.postgres import PostgresServer, program
 from local.services import Ministack, ProviderService, clean_environment
 from local.settings import ROOT, STATE
 
-KEPT = {"venv-aws", "setup.lock"}  # what installation made
+KEPT = ("venv-", "setup.lock")  # what installation made
 
 
 def stop(console: Console) -> int:
@@ -43,7 +43,7 @@ def _clear(folder: Path) -> None:
 def clean(console: Console) -> int:
     stop(console)
     for path in STATE.iterdir() if STATE.exists() else ():
-        if path.name not in KEPT:
+        if not path.name.startswith(KEPT):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     console.print("all local data is gone; what was installed stays")
     return 0

@@ -3,31 +3,55 @@
 python -m local.layers [layer...] [-- pytest arguments]
 """
 
+import os
 import subprocess
 import sys
 import time
 
+from local import aws, pythons
+from local.errors import LocalError
 from local.settings import ROOT
 
 QUICK_FIRST = ("unit", "packaging", "api", "integration", "faults", "fuzz", "e2e", "deployment", "browser")
+PYTHONS = "pythons"  # no folder: the quick layers once more, on the other interpreters
+DEPLOYING = {"e2e", "deployment"}
 NO_TESTS = 5  # pytest's exit code
 
 
 def layers() -> list[str]:
     """The folders under tests/ that hold tests; ones that are new to us come last."""
     there = {path.parent.relative_to(ROOT / "tests").parts[0] for path in (ROOT / "tests").glob("*/**/test_*.py")}
-    return [name for name in QUICK_FIRST if name in there] + sorted(there - set(QUICK_FIRST))
+    return [name for name in QUICK_FIRST if name in there] + sorted(there - set(QUICK_FIRST)) + [PYTHONS]
+
+
+def _require_endpoint(chosen: list[str]) -> None:
+    """Say once, and before any test, that nothing answers where the layers that deploy are told to deploy to."""
+    endpoint = os.environ.get(aws.ENDPOINT)
+    if endpoint and DEPLOYING & set(chosen):
+        aws.require(endpoint)
+
+
+def _run(layer: str, more: list[str]) -> int:
+    if layer == PYTHONS:
+        return pythons.run([])
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", f"tests/{layer}", *more], cwd=ROOT, stdin=subprocess.DEVNULL
+    ).returncode
 
 
 def main(arguments: list[str]) -> int:
     split = arguments.index("--") if "--" in arguments else len(arguments)
     chosen, more = arguments[:split] or layers(), arguments[split + 1 :]
+    try:
+        _require_endpoint(chosen)
+    except LocalError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     results = {}
     for layer in chosen:
         started = time.monotonic()
         print(f"── {layer} " + "─" * (76 - len(layer)), flush=True)
-        done = subprocess.run([sys.executable, "-m", "pytest", "-q", f"tests/{layer}", *more], cwd=ROOT, stdin=subprocess.DEVNULL)
-        results[layer] = done.returncode, time.monotonic() - started
+        results[layer] = _run(layer, more), time.monotonic() - started
     print("── layers " + "─" * 71)
     for layer, (code, seconds) in results.items():
         verdict = {0: "ok", NO_TESTS: "no tests"}.get(code, "FAILED")

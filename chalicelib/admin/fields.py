@@ -241,6 +241,24 @@ class LinkField(WholeNumberField):
 
 
 @dataclass
+class SearchedField(LinkField):
+    """The same, written by id or by what people know the thing by: a name, a phone. The view finds the id."""
+
+    input_type: str = "text"
+
+    async def parse_form_data(self, request: Request, form_data: FormData) -> Any:
+        """The number, or the words to search for."""
+        raw = text_of(form_data, self.id)
+        number = whole(raw)
+        return raw or None if number is None else number
+
+    async def validate(self, request: Request, value: Any, form_values: dict[str, Any]) -> None:
+        """Words are the view's to look up."""
+        if not isinstance(value, str):
+            await super().validate(request, value, form_values)
+
+
+@dataclass
 class DetailsField(StringField):
     """A small mapping, shown as `name: value` pairs."""
 

@@ -89,6 +89,23 @@ PLURALS: dict[tuple[str, str], tuple[str, str, str]] = {
 }
 
 MESSAGES: dict[str, str] = {
+    "Its name or its ID": "Название или ID",
+    "Phone, name or ID; the selection does not matter": "Телефон, имя или ID; отбор не важен",
+    "Not before, on your clock": "Не раньше, по вашим часам",
+    "For a message that waits; earlier than now means now": "Для ожидающего сообщения; прошедшее время означает «сейчас»",
+    "Cancel message": "Отменить сообщение",
+    "It is not sent. Its client is sent this mailing only if somebody adds them again by hand.": (
+        "Оно не будет отправлено. Клиент получит эту рассылку, только если его снова добавят вручную."
+    ),
+    "The message is cancelled.": "Сообщение отменено.",
+    "Nothing is found by these words.": "По этим словам ничего не найдено.",
+    "Several are found, write the ID of one: %(several)s": "Найдено несколько, укажите ID одного: %(several)s",
+    "only a message that waits can be moved or cancelled": "перенести или отменить можно только ожидающее сообщение",
+    "the mailing's end is past then where the client lives": "к этому времени у клиента рассылка уже закончится",
+    "Of a message that waits, the moment can be moved here, and it can be cancelled. A failed or expired one can be tried again. Mailing, client, phone and what became of it stay as they are: they are the record by which nobody is sent the same message twice.": (  # noqa: E501
+        "У ожидающего сообщения здесь можно перенести время, и его можно отменить. Неудавшееся или просроченное можно отправить ещё раз. "
+        "Рассылка, клиент, телефон и результат не меняются: по этой записи никто не получает одно сообщение дважды."
+    ),
     "%(phone)s is on the do-not-contact list.": "%(phone)s теперь в списке «не беспокоить».",
     "Accepted": "Принято",
     "Answer": "Ответ",
@@ -229,7 +246,12 @@ MESSAGES: dict[str, str] = {
     "For personal texts: one name = value a line; ${name} in a text stands for the value": (
         "Для личных текстов: по одному «имя = значение» в строке; ${имя} в тексте заменится значением"
     ),
-    "From then on nothing is delivered": "С этого времени ничего не доставляется",
+    "Empty: the first words of the text": "Пусто: первые слова текста",
+    "Empty: now, in every time zone at once": "Пусто: сейчас, во всех часовых поясах сразу",
+    "From then on nothing is delivered. Empty: a day after the start": (
+        "С этого времени ничего не доставляется. Пусто: через сутки после начала"
+    ),
+    "This cannot be emptied.": "Это нельзя оставить пустым.",
     "Good until": "Действует до",
     "History": "История",
     "Import": "Импорт",

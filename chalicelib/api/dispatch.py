@@ -16,12 +16,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from chalicelib import caller
 from chalicelib.api.errors import ApiError, invalid, of_service, problem_of
+from chalicelib.api.old_names import with_hints
 from chalicelib.api.operations import Call, FileBody, NoBody, Operation, Reply, Versioned, as_id, declared, takes_key
 from chalicelib.api.reading import MAX_BODY, MAX_PUBLIC_BODY, read_body, read_file, read_query
 from chalicelib.api.routes import Route, has_location
 from chalicelib.auth.tokens import Bearer, authenticate
 from chalicelib.config import ConfigurationError, Settings, settings
-from chalicelib.domain.errors import FieldCode, FieldError, ForbiddenError, ServiceError
+from chalicelib.domain.errors import FieldCode, FieldError, ForbiddenError, InvalidInputError, ServiceError
 from chalicelib.events import UnreadableRequestError, body_of, require_readable
 from chalicelib.observability import log, log_exception
 from chalicelib.services import audit, idempotency
@@ -150,7 +151,11 @@ def _answered(request: Request, route: Route, path_values: Mapping[str, str]) ->
 
 
 def _done(chosen: Operation, call: Call[Any, Any]) -> Reply:
-    given = chosen.function(call)
+    try:
+        given = chosen.function(call)
+    except InvalidInputError as error:
+        error.errors = tuple(with_hints(error.errors, call.body))
+        raise
     if isinstance(given, Reply):
         return given
     if given is None:

@@ -4,6 +4,7 @@ A handler is `def create(call: Call[ClientIn, NoQuery]) -> ClientOut`, under `@o
 and the answer's are read from its annotations, and the OpenAPI document is made of the same declaration.
 """
 
+import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -200,7 +201,7 @@ def operation(
         hints = get_type_hints(function, include_extras=True)
         body, query = get_args(hints["call"])
         place = f"{function.__module__.rpartition('.')[2]}:{function.__name__}"
-        description = (function.__doc__ or "").strip()
+        description = inspect.getdoc(function) or ""  # Python 3.13 takes the indentation away by itself
         _DECLARED[place] = Operation(
             function, summary, tag, status, errors, body, query, hints["return"], form, secret, media, hidden, description
         )

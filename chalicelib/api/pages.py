@@ -10,7 +10,7 @@ from pydantic import Field
 from chalicelib.api.errors import invalid
 from chalicelib.api.operations import Call, QuerySchema, Schema
 from chalicelib.domain.errors import FieldCode, FieldError
-from chalicelib.domain.paging import Slice
+from chalicelib.domain.paging import Counter, Slice
 
 Cursor = Annotated[str, Field(pattern=r"^(after|before):[0-9]{1,18}$", examples=["after:7"])]
 MAX_PAGE = 500
@@ -22,6 +22,9 @@ class PageQuery(QuerySchema):
 
     page_size: Annotated[int, Field(ge=1, le=MAX_PAGE)] | None = Field(default=None, description="How many, 50 if not said")
     cursor: Cursor | None = Field(default=None, description="Where the page begins (`after:`) or ends (`before:`), by id")
+    count: bool = Field(
+        default=False, description="true: the answer holds `count`, how many there are on all pages, and `count_is_estimate`"
+    )
     ordering: Literal["id", "-id"] = Field(default="id", description="Oldest first, or (`-id`) newest first")
 
 
@@ -73,6 +76,16 @@ class Page(Schema, Generic[Item]):
     results: list[Item]
     next: str | None = Field(description="Where the list goes on; null on its last page", json_schema_extra={"format": "uri"})
     previous: str | None = Field(description="The page before; null on the first", json_schema_extra={"format": "uri"})
+    count: int | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="How many there are on all pages; only where `count=true` asked for it",
+    )
+    count_is_estimate: bool | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="true: counting took more than a second, and `count` is the database's guess",
+    )
 
 
 def wanted(call: Call[object, PageQuery]) -> Slice:
@@ -85,6 +98,7 @@ def wanted(call: Call[object, PageQuery]) -> Slice:
         before=int(anchor) if side == "before" else None,
         descending=query.ordering == "-id",
         limit=size + 1,
+        counter=Counter() if query.count else None,
     )
 
 
@@ -119,6 +133,8 @@ def shown(
         results=items,
         next=_link(call, path, following),
         previous=_link(call, path, preceding),
+        count=part.counter.number if part.counter else None,
+        count_is_estimate=part.counter.is_estimate if part.counter else None,
     )
 
 

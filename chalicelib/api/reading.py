@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from chalicelib.api.errors import ApiError, invalid
+from chalicelib.api.old_names import hint, renamed
 from chalicelib.domain.errors import FieldCode, FieldError
 from chalicelib.domain.limits import unfit
 from chalicelib.events import is_readable
@@ -78,7 +79,7 @@ def validated(schema: Any, value: Any) -> Any:
 
 
 def _refuse(error: ValidationError) -> NoReturn:
-    found = error.errors(include_url=False, include_context=False, include_input=False)
+    found = error.errors(include_url=False, include_context=False)
     raise invalid(
         *(FieldError(_dotted(each["loc"]), _message(each), _code(each["type"])) for each in found[:_MAX_ERRORS])
     ) from None
@@ -86,10 +87,11 @@ def _refuse(error: ValidationError) -> NoReturn:
 
 def _message(each: Any) -> str:
     if each["type"] == "extra_forbidden":
-        return "no such field"
+        return renamed(str(each["loc"][-1]))
     if each["type"] in ("model_type", "dict_type"):
         return "must be a JSON object"  # and no word of the class that reads it
-    return str(each["msg"]).removeprefix("Value error, ")
+    # The value is looked at and never told: it may be a phone, or as long as a body may be.
+    return str(each["msg"]).removeprefix("Value error, ") + hint(str(each["loc"][-1]) if each["loc"] else "", each.get("input"))
 
 
 # pydantic's names for kinds of errors, by what they end with; the first that fits.

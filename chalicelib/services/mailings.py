@@ -23,11 +23,13 @@ from chalicelib.domain.errors import (
     InvalidInputError,
     NotFoundError,
 )
+from chalicelib.domain.mailing_defaults import DURATION, name_from, wall_time_now
 from chalicelib.domain.paging import Slice
 from chalicelib.domain.selection import Selection
 from chalicelib.domain.status import MailingStatus, StartSource
 from chalicelib.domain.versions import require_version, version
 from chalicelib.domain.window import SendingTimes
+from chalicelib.domain.zones import time_zones
 from chalicelib.services import history, reachability, schedules, text_checks
 from chalicelib.services.history import Change, Kind
 from chalicelib.services.ownership import owner_of_new
@@ -46,12 +48,16 @@ AT_ONCE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class NewMailing:
-    """What is said of a mailing. Wall times are naive; without `owner_id` it is the asker's."""
+    """What is said of a mailing. Wall times are naive; without `owner_id` it is the asker's.
 
-    name: str
+    Only the text is needed: without a name its first words are the name, without a start it starts now, in every time zone at once,
+    and without an end it ends a day after its start.
+    """
+
+    name: str | None
     text: str
-    starts_at: datetime
-    ends_at: datetime
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
     filter_operator_codes: tuple[str, ...] = ()
     filter_tags: tuple[str, ...] = ()
     time_zone: str | None = None
@@ -60,11 +66,6 @@ class NewMailing:
     rate_limit: int | None = None
     draft: bool = False
     owner_id: int | None = None
-
-    @property
-    def times(self) -> SendingTimes:
-        """The part that is about time."""
-        return SendingTimes(self.starts_at, self.ends_at, self.time_zone, self.send_from, self.send_until)
 
 
 def create(
@@ -79,21 +80,21 @@ def create(
 
     Raises InvalidInputError, or ConfirmationRequiredError if some of the selected clients would get no message.
     """
-    said = _normalized(asdict(new))
-    _refuse_wrong(said)
     with source.begin() as connection:
+        now = clock(connection)
+        said = _with_defaults(_normalized(asdict(new)), now)
+        _refuse_wrong(said)
         values = said | {"owner_id": owner_of_new(connection, principal, new.owner_id), "status": str(MailingStatus.DRAFT)}
         del values["draft"]
         mailing_id = mailing_reads.add(connection, values)
-        now = clock(connection)
         with _confirmations(confirmed=confirmed) as confirmations:
             with confirmations:
-                _require_reachable(connection, values | {"start_now_at": None}, None if new.draft else now)
+                _require_reachable(connection, values, None if new.draft else now)
             with confirmations:
                 if not new.draft:
                     _require_values(connection, values)
         if not new.draft:
-            _schedule(connection, mailing_id, values["owner_id"], new.times, now)
+            _schedule(connection, mailing_id, values["owner_id"], times_of(values), now)
         _note(connection, principal, mailing_id, values["owner_id"], "create")
     return _arranged(source, principal, mailing_id, clock)
 
@@ -217,9 +218,25 @@ def _normalized(values: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _with_defaults(said: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """A new mailing with what was left out of it."""
+    found: dict[str, Any] = {**said, "start_now_at": None}
+    if found["name"] is None and isinstance(found["text"], str):
+        found["name"] = name_from(found["text"])
+    if found["starts_at"] is None:
+        zone = found["time_zone"]
+        found["starts_at"] = wall_time_now(now, zone if zone in time_zones() else None)  # a wrong one is refused further on
+        found["start_now_at"] = None if found["draft"] else now
+    if found["ends_at"] is None and isinstance(found["starts_at"], datetime) and found["starts_at"].year in life_cycle.YEARS:
+        found["ends_at"] = found["starts_at"] + DURATION
+    return found
+
+
 def _apply(connection: Connection, row: AnyRow, changed: dict[str, Any], now: datetime) -> None:
     draft = changed.pop("draft", row.status == MailingStatus.DRAFT)
     after = {**row._mapping, **changed}
+    if "starts_at" in changed:  # a start that was "now" is another from here on
+        changed["start_now_at"] = after["start_now_at"] = None
     times = times_of(after)
     if changed:
         mailing_reads.change(connection, row.id, changed)

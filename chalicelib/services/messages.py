@@ -160,6 +160,58 @@ def delete(source: Engine, principal: Principal, message_id: int, *, clock: Cloc
         schedules.arrange(source, mailing.id, woken_by=StartSource.API, clock=clock)
 
 
+def postpone(
+    source: Engine, principal: Principal, message_id: int, not_before: datetime, *, clock: Clock = database_clock
+) -> MessageRow:
+    """Let a message that waits wait until another moment; one that is past means now, in the window of its client.
+
+    Raises NotFoundError, ConflictError for one that does not wait or is being sent, and InvalidInputError for a moment past its end.
+    """
+    with source.begin() as connection:
+        mailing, message = _locked(connection, principal, message_id)
+        _require_waiting(message)
+        zone = _zone(connection, mailing.id, message.time_zone)
+        moment = max(not_before, zone.opens_at, clock(connection))
+        if moment >= zone.expires_at:
+            raise InvalidInputError(FieldError("not_before", "the mailing's end is past then where the client lives"))
+        message_edits.postpone(connection, message_id, moment)
+        mailings.lower_next_run(connection, mailing.id, moment)
+    schedules.arrange(source, mailing.id, woken_by=StartSource.API, clock=clock)
+    return get(source, principal, message_id)
+
+
+def cancel(source: Engine, principal: Principal, message_id: int, *, clock: Clock = database_clock) -> MessageRow:
+    """Cancel one message that waits; only adding its client again by hand revives it. Raises NotFoundError, ConflictError."""
+    with source.begin() as connection:
+        mailing, message = _locked(connection, principal, message_id)
+        _require_waiting(message)
+        if message.unknown:
+            raise ConflictError("it is being sent, or may have been delivered: its fate is not known yet")
+        message_edits.cancel(connection, message_id)
+        mailings.lower_next_run(connection, mailing.id, clock(connection))  # it may have been the last one
+    schedules.arrange(source, mailing.id, woken_by=StartSource.API, clock=clock)
+    return get(source, principal, message_id)
+
+
+def _require_waiting(message: LockedMessage) -> None:
+    if message.status != MessageStatus.WAITING:
+        raise ConflictError("only a message that waits can be moved or cancelled")
+    if message.lease_until is not None:
+        raise ConflictError("it is being sent, or may have been delivered: its fate is not known yet")
+
+
+def find_mailings(source: Engine, principal: Principal, name: str) -> list[tuple[int, str]]:
+    """Return id and name of the asker's mailings of this name, or, if none has it, of those that contain it; up to five."""
+    with autocommit(source) as connection:
+        return message_edits.mailings_named(connection, principal.owner_filter, name)
+
+
+def find_clients(source: Engine, principal: Principal, phone: str | None, name: str) -> list[tuple[int, str, str]]:
+    """Return id, phone and name of the asker's clients of this phone, or with this in their attribute `name`; up to five."""
+    with autocommit(source) as connection:
+        return message_edits.clients_named(connection, principal.owner_filter, phone, name)
+
+
 def _locked_mailing(connection: Connection, principal: Principal, mailing_id: int) -> RunMailing:
     visible = mailing_reads.lock_owned(connection, principal.owner_filter, mailing_id) if limits.is_id(mailing_id) else None
     found = mailings.lock(connection, mailing_id) if visible is not None else None

@@ -170,10 +170,11 @@ def _owned(statement: AnySelect, owner_id: int | None) -> AnySelect:
 
 
 # One client for each zone and operator code: 24 x 90. The zone's place is in the number, so that the same call finds its own again.
+# Ninety tags, tag10 to tag99 by operator code, are for trying out selections by tag.
 _ADD_TEST_CLIENTS = text(
     """
     INSERT INTO client (owner_id, phone, operator_code, tags, time_zone)
-    SELECT :owner, '+7' || code || lpad(zone.place::text, 7, '0'), code::text, ARRAY['test'], zone.name
+    SELECT :owner, '+7' || code || lpad(zone.place::text, 7, '0'), code::text, ARRAY['test', 'tag' || right(code::text, 2)], zone.name
     FROM unnest(CAST(:zones AS text[])) WITH ORDINALITY AS zone (name, place)
     CROSS JOIN generate_series(CAST(:first AS int), CAST(:last AS int)) AS code
     ORDER BY zone.place, code

@@ -22,6 +22,7 @@ FOREIGN_KEY_VIOLATION = "23503"
 DEADLOCK = "40P01"
 LOCK_NOT_AVAILABLE = "55P03"
 INSUFFICIENT_PRIVILEGE = "42501"
+QUERY_CANCELED = "57014"
 DATA_EXCEPTION = "22"
 """The class of what PostgreSQL cannot take for a value: characters that are none, numbers out of range."""
 _Result = TypeVar("_Result")

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, case, insert, select, text, update
+from sqlalchemy import Connection, case, func, insert, select, text, update
 
 from chalicelib.domain.status import ErrorCode, MessageStatus
 from chalicelib.storage import message_calls
 from chalicelib.storage.clients import ClientRow
 from chalicelib.storage.mailings import Retry
-from chalicelib.storage.models import Mailing, Message
+from chalicelib.storage.models import Client, Mailing, Message
 from chalicelib.storage.paging import AnySelect
 from chalicelib.storage.planning import NEVER_CALLED
 
@@ -176,6 +176,38 @@ def requeue(connection: Connection, message_id: int, not_before: datetime) -> No
         "error_detail": case((Message.unknown, Message.error_detail)),
     }
     connection.execute(update(Message).where(Message.id == message_id).values(waiting))
+
+
+def postpone(connection: Connection, message_id: int, not_before: datetime) -> None:
+    """Let a message wait until this moment; what the queue holds of it already meets `not_before` and does nothing."""
+    connection.execute(update(Message).where(Message.id == message_id).values(not_before=not_before, dispatched_at=None))
+
+
+def cancel(connection: Connection, message_id: int) -> None:
+    """Make a message that waits 5, cancelled."""
+    connection.execute(update(Message).where(Message.id == message_id).values(status=int(MessageStatus.CANCELLED)))
+
+
+_CANDIDATES = 5
+
+
+def mailings_named(connection: Connection, owner_id: int | None, name: str) -> list[tuple[int, str]]:
+    """Id and name of up to five mailings of this name, the newest first; of those that contain it if none has it."""
+    mine = select(Mailing.id, Mailing.name).order_by(Mailing.id.desc()).limit(_CANDIDATES)
+    mine = mine if owner_id is None else mine.where(Mailing.owner_id == owner_id)
+    exactly = [(row[0], row[1]) for row in connection.execute(mine.where(func.lower(Mailing.name) == name.lower()))]
+    if exactly:
+        return exactly
+    return [(row[0], row[1]) for row in connection.execute(mine.where(Mailing.name.icontains(name, autoescape=True)))]
+
+
+def clients_named(connection: Connection, owner_id: int | None, phone: str | None, name: str) -> list[tuple[int, str, str]]:
+    """Id, phone and attribute `name` of up to five clients of this phone, or else of those whose name contains this."""
+    called = Client.attributes["name"].astext
+    mine = select(Client.id, Client.phone, func.coalesce(called, "")).order_by(Client.id.desc()).limit(_CANDIDATES)
+    mine = mine if owner_id is None else mine.where(Client.owner_id == owner_id)
+    chosen = Client.phone == phone if phone is not None else called.icontains(name, autoescape=True)
+    return [(row[0], row[1], row[2]) for row in connection.execute(mine.where(chosen))]
 
 
 # domain.requeue says of one message what this says of all: not what may have been delivered by a provider that would deliver again,

@@ -302,6 +302,16 @@ class DoNotContact(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+class OriginalRow(Base):
+    """A row of mailingAPI, the Django project before this service, that was imported: another import leaves it alone."""
+
+    __tablename__ = "original_row"
+
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    original_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    row_id: Mapped[int] = mapped_column(BigInteger)
+
+
 class IdempotencyKey(Base):
     """A POST that was made with an Idempotency-Key, and what it was answered (NULL: not answered yet, or broken off)."""
 

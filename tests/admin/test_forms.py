@@ -1,6 +1,7 @@
 """Forms: what is wrong stands next to its field, and what was typed is still there."""
 
 import re
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -33,10 +34,20 @@ def value_of(page: Answer, field: str) -> str:
     return unescape(found[1]).strip()
 
 
+def test_a_mailing_of_nothing_but_its_text(root: Browser, engine: Engine) -> None:
+    empty = {"name": "", "starts_at": "", "ends_at": "", "time_zone": "", "send_from": "", "send_until": "", "draft": "on"}
+    root.post("/mailing/create", {**MAILING, **empty})
+    with engine.connect() as connection:
+        name, length = connection.execute(text("SELECT name, ends_at - starts_at FROM mailing")).one()
+    assert (name, length) == ("Hello, ${name|friend}", timedelta(days=1))
+    page = root.post("/mailing/edit?pk=1", {**MAILING, **empty}, expect=422)
+    assert page.errors["starts_at"] == "This cannot be emptied."
+
+
 @pytest.mark.parametrize(
     ("field", "wrong", "why"),
     [
-        ("name", "", "required"),
+        ("text", "", "required"),
         ("name", "x" * 300, "1 to 200 characters"),
         ("text", "Hello, ${", "placeholder"),
         ("ends_at", "2098-05-01T08:00", "after the start"),
@@ -75,8 +86,8 @@ def test_a_mailing_that_is_wrong(root: Browser, engine: Engine, field: str, wron
         ("/do-not-contact/create", {"phone": "+79105550000", "reason": "x" * 201}, "reason", "0 to 200 characters"),
         ("/tokens", {"name": "a\0"}, "token", "NUL"),
         ("/tokens", {"name": "x" * 101}, "token", "1 to 100 characters"),
-        ("/message/create", {"mailing_id": "one", "client_id": "9" * 25}, "mailing_id", "not a whole number"),
-        ("/message/create", {"mailing_id": "1", "client_id": "9" * 25}, "client_id", "9223372036854775807"),
+        ("/message/create", {"mailing_id": "one", "client_id": "9" * 25}, "mailing_id", "Nothing is found"),
+        ("/message/create", {"mailing_id": "1", "client_id": "9" * 25}, "client_id", "Nothing is found"),
     ],
 )
 def test_what_no_database_can_keep(root: Browser, path: str, form: dict[str, str], field: str, why: str) -> None:

@@ -58,6 +58,12 @@ def test_test_clients_are_made_once_and_by_a_superuser(root: Api, anna: Api) -> 
     assert root.post("/add-users/") == {"created": 0, "total": 2160, "message": "0 test clients made, 2160 were there already"}
     page = root.get("/api/v1/client?page_size=500&operator_code=910")
     assert len(page["results"]) == len({client["time_zone"] for client in page["results"]}) == 24
+    tags = {tag for client in root.get("/api/v1/client?page_size=500&time_zone=UTC")["results"] for tag in client["tags"]}
+    assert tags == set()  # no test client is in UTC itself
+    for number in (10, 55, 99):
+        of_tag = root.get(f"/api/v1/client?tag=tag{number}&count=true")
+        assert (of_tag["count"], {client["operator_code"] for client in of_tag["results"]}) == (24, {f"9{number}"})
+    assert root.get("/api/v1/client?tag=test&count=true")["count"] == 2160
 
 
 def test_put_replaces_and_patch_changes_what_is_named(anna: Api) -> None:

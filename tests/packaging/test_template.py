@@ -57,6 +57,7 @@ def test_the_api_has_one_stage_and_its_deployment_holds_the_gateway_responses(tr
     assert api["Properties"]["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
     responses = api["Properties"]["Body"]["x-amazon-apigateway-gateway-responses"]
     assert {"UNAUTHORIZED", "ACCESS_DENIED", "MISSING_AUTHENTICATION_TOKEN", "DEFAULT_4XX", "DEFAULT_5XX"} <= responses.keys()
+    assert responses["UNAUTHORIZED"]["responseParameters"]["gatewayresponse.header.WWW-Authenticate"] == "'Token'"
     for response in responses.values():
         headers = response["responseParameters"]
         assert headers["gatewayresponse.header.X-Content-Type-Options"] == "'nosniff'"

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Engine
 from starlette.requests import Request
 from starlette_admin import row_action
+from starlette_admin.exceptions import FormValidationError
 from starlette_admin.fields import BaseField, BooleanField, StringField, TextAreaField
 from starlette_admin.flash import flash
 from starlette_admin.i18n import gettext
@@ -131,7 +132,12 @@ class MailingView(ServiceView):
     fields_default_sort = (("id", True),)
     fields: Sequence[BaseField] = (
         IdField("id", label="ID"),
-        StringField("name", label=_("Name"), required=True, maxlength=limits.MAILING_NAME_LENGTH),
+        StringField(
+            "name",
+            label=_("Name"),
+            maxlength=limits.MAILING_NAME_LENGTH,
+            help_text=_("Empty: the first words of the text"),
+        ),
         CodeField(
             "status",
             label=_("Status"),
@@ -180,14 +186,13 @@ class MailingView(ServiceView):
             filters=[],
             help_text=_("Any of these, commas between them; empty: all"),
         ),
-        WallTimeField("starts_at", label=_("Starts"), required=True, filters=[]),
+        WallTimeField("starts_at", label=_("Starts"), filters=[], help_text=_("Empty: now, in every time zone at once")),
         WallTimeField(
             "ends_at",
             label=_("Ends"),
-            required=True,
             filters=[],
             exclude_from_list=True,
-            help_text=_("From then on nothing is delivered"),
+            help_text=_("From then on nothing is delivered. Empty: a day after the start"),
         ),
         ZoneField(
             "time_zone",
@@ -297,11 +302,14 @@ class MailingView(ServiceView):
     async def create(self, request: Request, data: dict[str, Any]) -> Any:
         """Writes a mailing."""
         with shown_in_form(request, _NAMES):
-            new = NewMailing(**_values(data), owner_id=data.get("owner_id"))
+            new = NewMailing(**{**_values(data), "name": data["name"] or None}, owner_id=data.get("owner_id"))
             return mailings.create(engine(), principal_of(request), new, confirmed=_accepts(data))
 
     async def edit(self, request: Request, pk: Any, data: dict[str, Any]) -> Any:
         """Changes what differs, if the mailing's state allows it."""
+        missing = [name for name in ("name", "starts_at", "ends_at") if not data[name]]
+        if missing:  # the service fills them in when a mailing is made, not later
+            raise FormValidationError({name: gettext("This cannot be emptied.") for name in missing})
         values = _values(data) | ({"owner_id": data["owner_id"]} if data.get("owner_id") else {})
         expected = await self.expected(request)
         with shown_in_form(request, _NAMES):

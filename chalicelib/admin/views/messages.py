@@ -1,23 +1,34 @@
 """Messages: what became of one mailing to one client."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, or_, select
 from starlette.requests import Request
 from starlette_admin import action, row_action
 from starlette_admin.actions import ActionSelection
-from starlette_admin.exceptions import ActionFailed
+from starlette_admin.exceptions import ActionFailed, FormValidationError
 from starlette_admin.fields import BaseField, IntegerField, StringField
 from starlette_admin.filters import FilterGroup
 from starlette_admin.flash import flash
-from starlette_admin.i18n import gettext
+from starlette_admin.i18n import get_tzinfo, gettext
 from starlette_admin.i18n import lazy_gettext as _
 
 from chalicelib.admin.access import principal_of
 from chalicelib.admin.countries import typed_phone
 from chalicelib.admin.errors import shown_as_alert, shown_in_form
-from chalicelib.admin.fields import CodeField, IdField, LinkField, MomentField, OwnerField, count_of, moment, whole
+from chalicelib.admin.fields import (
+    CodeField,
+    IdField,
+    MomentField,
+    OwnerField,
+    SearchedField,
+    WallTimeField,
+    count_of,
+    moment,
+    whole,
+)
 from chalicelib.admin.views.base import AnySelect, ServiceView
 from chalicelib.admin.words import MESSAGE_COLOURS, call_kind, error, error_codes, message_statuses
 from chalicelib.config import settings
@@ -45,12 +56,24 @@ class MessageView(ServiceView):
     fields_default_sort = (("id", True),)
     fields: Sequence[BaseField] = (
         IdField("id", label="ID"),
-        LinkField("mailing_id", label=_("Mailing"), to="mailing", required=True, help_text=_("Its ID")),
-        LinkField(
-            "client_id", label=_("Client"), to="client", required=True, help_text=_("Its ID; the selection does not matter")
+        SearchedField(
+            "mailing_id",
+            label=_("Mailing"),
+            to="mailing",
+            required=True,
+            exclude_from_edit=True,
+            help_text=_("Its name or its ID"),
         ),
-        StringField("phone", label=_("Phone"), exclude_from_create=True),
-        StringField("time_zone", label=_("Time zone"), exclude_from_create=True, exclude_from_list=True),
+        SearchedField(
+            "client_id",
+            label=_("Client"),
+            to="client",
+            required=True,
+            exclude_from_edit=True,
+            help_text=_("Phone, name or ID; the selection does not matter"),
+        ),
+        StringField("phone", label=_("Phone"), exclude_from_create=True, exclude_from_edit=True),
+        StringField("time_zone", label=_("Time zone"), exclude_from_create=True, exclude_from_edit=True, exclude_from_list=True),
         CodeField(
             "status",
             label=_("Status"),
@@ -58,15 +81,32 @@ class MessageView(ServiceView):
             coerce=int,
             colours=MESSAGE_COLOURS,
             exclude_from_create=True,
+            exclude_from_edit=True,
         ),
-        CodeField("error_code", label=_("What went wrong"), choices_loader=error_codes, exclude_from_create=True),
-        StringField("error_detail", label=_("Detail"), exclude_from_create=True, exclude_from_list=True),
-        IntegerField("attempts", label=_("Attempts"), exclude_from_create=True),
+        CodeField(
+            "error_code", label=_("What went wrong"), choices_loader=error_codes, exclude_from_create=True, exclude_from_edit=True
+        ),
+        StringField("error_detail", label=_("Detail"), exclude_from_create=True, exclude_from_edit=True, exclude_from_list=True),
+        IntegerField("attempts", label=_("Attempts"), exclude_from_create=True, exclude_from_edit=True),
         MomentField("not_before", label=_("Not before"), exclude_from_list=True),
+        WallTimeField(
+            "moves_to",
+            label=_("Not before, on your clock"),
+            required=True,
+            filters=[],
+            getter=lambda _request, obj: obj.not_before.astimezone(get_tzinfo()).replace(tzinfo=None, microsecond=0),
+            searchable=False,
+            orderable=False,
+            exclude_from_list=True,
+            exclude_from_detail=True,
+            exclude_from_create=True,
+            exclude_from_export=True,
+            help_text=_("For a message that waits; earlier than now means now"),
+        ),
         MomentField("sent_at", label=_("Sent")),
         MomentField("attempted_at", label=_("Last attempted at"), exclude_from_create=True, exclude_from_list=True),
         MomentField("created_at", label=_("Planned"), exclude_from_list=True),
-        OwnerField("owner_id", label=_("Owner"), exclude_from_create=True),
+        OwnerField("owner_id", label=_("Owner"), exclude_from_create=True, exclude_from_edit=True),
     )
     searchable_fields = (
         "id",
@@ -84,7 +124,8 @@ class MessageView(ServiceView):
     # What a sort by another column would cost a table of millions is more than it helps.
     sortable_fields = ("id", "mailing_id", "client_id", "status", "sent_at", "attempts")
     detail_template = "admin/message.html"
-    row_actions = ("view", "retry", "delete")
+    edit_template = "admin/message_edit.html"
+    row_actions = ("view", "edit", "retry", "cancel", "delete")
     actions = ("retry", "delete", "export")
 
     def get_list_query(self, request: Request) -> AnySelect:
@@ -155,17 +196,27 @@ class MessageView(ServiceView):
             found.append(Message.id == number)
         return or_(*found)
 
-    def can_edit(self, request: Request) -> bool:
-        """What became of a message is not edited: it is tried again, or deleted."""
-        del request
-        return False
-
     async def is_row_action_allowed_for_obj(self, request: Request, name: str, obj: Any) -> bool:
-        """Another try is offered for what failed or expired."""
+        """Another try is offered for what failed or expired, another moment and an end for what waits."""
+        if name in ("edit", "cancel"):
+            return bool(obj.status == MessageStatus.WAITING)
         return name != "retry" or obj.status in _RETRYABLE
 
+    async def edit(self, request: Request, pk: Any, data: dict[str, Any]) -> Any:
+        """Lets a message that waits wait until another moment."""
+        typed = data["moves_to"]
+        if not isinstance(typed, datetime):
+            raise FormValidationError({"moves_to": gettext("This is not a date and time.")})
+        with shown_in_form(request, {"not_before": "moves_to"}, "moves_to"):
+            return messages.postpone(engine(), principal_of(request), self.id_of(pk), typed.replace(tzinfo=get_tzinfo()))
+
     async def create(self, request: Request, data: dict[str, Any]) -> Any:
-        """Adds one client to a mailing by hand."""
+        """Adds one client to a mailing by hand; both are found by what people know them by."""
+        data = {
+            **data,
+            "mailing_id": _mailing(request, data["mailing_id"]),
+            "client_id": _client(request, data["client_id"]),
+        }
         with shown_in_form(request, {"client": "client_id"}, "client_id"):
             return messages.add(engine(), principal_of(request), data["mailing_id"], data["client_id"])
 
@@ -179,6 +230,19 @@ class MessageView(ServiceView):
         with shown_as_alert():
             _requeue(principal_of(request), int(pk))
         flash(request, gettext("The message is being tried again."), "success")
+
+    @row_action(
+        name="cancel",
+        text=_("Cancel message"),
+        icon_class="fa-solid fa-ban",
+        confirmation=_("It is not sent. Its client is sent this mailing only if somebody adds them again by hand."),
+        submit_btn_text=_("Cancel message"),
+    )
+    async def cancel_one(self, request: Request, pk: Any) -> None:
+        """Cancels a message that waits."""
+        with shown_as_alert():
+            messages.cancel(engine(), principal_of(request), self.id_of(pk))
+        flash(request, gettext("The message is cancelled."), "success")
 
     @action(name="retry", text=_("Try again"), icon_class="fa-solid fa-rotate-right", confirmation=_("Try these messages again?"))
     async def retry_many(self, request: Request, selection: ActionSelection) -> None:
@@ -194,6 +258,35 @@ class MessageView(ServiceView):
         flash(request, count_of(done, "%(n)s message is being tried again.", "%(n)s messages are being tried again."), "success")
         if refused:
             flash(request, gettext("Not all of them may be tried again. %(why)s") % {"why": refused}, "warning")
+
+
+def _mailing(request: Request, typed: Any) -> int:
+    """The id of the mailing that was typed, by id or by name."""
+    if isinstance(typed, int):
+        return typed
+    found = messages.find_mailings(engine(), principal_of(request), str(typed))
+    return _only("mailing_id", [(each[0], each[1]) for each in found])
+
+
+def _client(request: Request, typed: Any) -> int:
+    """The id of the client that was typed, by id, phone or name; a number that is a phone's is a phone."""
+    words = str(typed)
+    phone = typed_phone(request, words)
+    if isinstance(typed, int) and phone is None:
+        return typed
+    found = messages.find_clients(engine(), principal_of(request), phone, words)
+    if not found and isinstance(typed, int):
+        return typed
+    return _only("client_id", [(number, f"{called} {shown}".strip()) for number, shown, called in found])
+
+
+def _only(field: str, found: Sequence[tuple[int, str]]) -> int:
+    if len(found) == 1:
+        return found[0][0]
+    if not found:
+        raise FormValidationError({field: gettext("Nothing is found by these words.")})
+    several = "; ".join(f"#{number} {words}" for number, words in found)
+    raise FormValidationError({field: gettext("Several are found, write the ID of one: %(several)s") % {"several": several}})
 
 
 def _named(request: Request, rows: Sequence[Any]) -> Sequence[Any]:

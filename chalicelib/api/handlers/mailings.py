@@ -7,7 +7,15 @@ from chalicelib.api import pages
 from chalicelib.api.operations import Call, NoBody, NoQuery, operation
 from chalicelib.api.pages import Page
 from chalicelib.api.schemas.fields import PhoneQuery
-from chalicelib.api.schemas.mailings import ConfirmationQuery, MailingIn, MailingOut, MailingPatch, MailingQuery, show
+from chalicelib.api.schemas.mailings import (
+    ConfirmationQuery,
+    MailingIn,
+    MailingOut,
+    MailingPatch,
+    MailingQuery,
+    MailingReplacement,
+    show,
+)
 from chalicelib.api.schemas.previews import PreviewOut, TestSendIn, TestSendOut, show_preview, show_test
 from chalicelib.providers import configured
 from chalicelib.services import mailings, previews
@@ -34,7 +42,10 @@ def page(call: Call[NoBody, MailingQuery]) -> Page[MailingOut]:
 
 @operation("Write a mailing", tag=_TAG, status=HTTPStatus.CREATED, errors=(HTTPStatus.CONFLICT,))
 def create(call: Call[MailingIn, ConfirmationQuery]) -> MailingOut:
-    """It starts by itself at `starts_at`; one whose start is past and whose end is not starts at once; a `draft` waits for `start`."""
+    """Only `text` is needed.
+
+    It starts by itself at `starts_at`; one whose start is past and whose end is not starts at once; a `draft` waits for `start`.
+    """
     accept = call.query.confirmed
     return show(mailings.create(call.engine, call.principal, call.body.to_new(), confirmed=accept))
 
@@ -46,7 +57,7 @@ def get(call: Call[NoBody, NoQuery]) -> MailingOut:
 
 
 @operation("Write a mailing anew", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
-def replace(call: Call[MailingIn, ConfirmationQuery]) -> MailingOut:
+def replace(call: Call[MailingReplacement, ConfirmationQuery]) -> MailingOut:
     """Every field is replaced; what is left out gets its default. 409 where a field may not change any more."""
     return show(_edited(call, call.body.to_changes()))
 

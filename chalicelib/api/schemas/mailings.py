@@ -49,15 +49,31 @@ class MailingFields(Schema):
 
 
 class MailingIn(MailingFields):
-    """A mailing to be written."""
+    """A mailing to be written: only its text is needed."""
+
+    name: Annotated[str, Field(min_length=1, max_length=limits.MAILING_NAME_LENGTH, examples=["May sale"])] | None = Field(  # type: ignore[assignment]
+        default=None, description="The first words of the text unless given"
+    )
+    starts_at: WallTime | None = Field(  # type: ignore[assignment]
+        default=None,
+        description="Wall time, without offset: what clocks show in `time_zone`. Without it the mailing starts now, everywhere at once",
+    )
+    ends_at: WallTime | None = Field(  # type: ignore[assignment]
+        default=None, description="Wall time from which nothing is delivered any more; a day after the start unless given"
+    )
 
     def to_new(self) -> NewMailing:
         """The same for the service."""
         return NewMailing(**self._values(type(self).model_fields))
 
+
+class MailingReplacement(MailingFields):
+    """A mailing to be replaced by what is said here."""
+
     def to_changes(self) -> dict[str, Any]:
         """Every field, as a change of a mailing; its owner only if one is named."""
-        return {name: value for name, value in asdict(self.to_new()).items() if name != "owner_id" or value is not None}
+        new = NewMailing(**self._values(type(self).model_fields))
+        return {name: value for name, value in asdict(new).items() if name != "owner_id" or value is not None}
 
 
 @partial

@@ -1,0 +1,366 @@
+"""The import of the original's tables, which a Django project made: built here in a PostgreSQL of their own, as Django builds them."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, create_engine, text
+
+from chalicelib import config, manage
+from chalicelib.config import Settings
+from chalicelib.domain.access import Principal
+from chalicelib.domain.errors import ConflictError
+from chalicelib.domain.status import StartSource
+from chalicelib.scheduling.run import RunTools, advance_mailing
+from chalicelib.services import mailings, messages, original_import
+from chalicelib.services.original_import import ImportOptions, ImportReport, OriginalError, zone_of
+from chalicelib.storage.clock import database_clock
+from local.postgres import PostgresServer
+from tests.conftest import AwsCalls
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+DAY = timedelta(days=1)
+# What `sqlmigrate` says of the original's models, and of django.contrib.auth.
+TABLES = """
+CREATE TABLE auth_user (id serial PRIMARY KEY, password varchar(128) NOT NULL, last_login timestamptz, is_superuser boolean NOT NULL,
+  username varchar(150) NOT NULL UNIQUE, first_name varchar(150) NOT NULL, last_name varchar(150) NOT NULL, email varchar(254) NOT NULL,
+  is_staff boolean NOT NULL, is_active boolean NOT NULL, date_joined timestamptz NOT NULL);
+CREATE TABLE management_client (id bigserial PRIMARY KEY, phone_number varchar(11) NOT NULL, operator_code varchar(3) NOT NULL,
+  tag varchar(100) NOT NULL, time_zone integer NOT NULL, user_id integer NOT NULL REFERENCES auth_user);
+CREATE TABLE management_mailing (id bigserial PRIMARY KEY, date_time_start_sending timestamptz NOT NULL, text text NOT NULL,
+  filter_operator_code varchar(100) NOT NULL, filter_tag varchar(100) NOT NULL, date_time_end_sending timestamptz NOT NULL,
+  active boolean NOT NULL, task_id varchar(100) NOT NULL, stopped boolean NOT NULL, user_id integer NOT NULL REFERENCES auth_user);
+CREATE TABLE management_message (id bigserial PRIMARY KEY, date_time_of_dispatch timestamptz NOT NULL, status integer NOT NULL,
+  mailing_id bigint NOT NULL REFERENCES management_mailing, client_id bigint NOT NULL REFERENCES management_client);
+"""
+USERS = [(1, "admin", True, True), (2, "anna", False, True), (3, "Anna", False, True), (4, "gone", False, False)]
+CLIENTS = [
+    (1, "79100000001", "910", "tag1", 3, 2),
+    (2, "79110000002", "911", "", 0, 2),
+    (3, "79120000003", "912", "tag1", 12, 2),
+    (4, "79100000001", "910", "other", 5, 2),  # the phone of client 1
+    (5, "7912", "912", "tag1", 3, 2),  # no phone
+    (6, "79130000006", "913", "tag1", 17, 2),  # no zone is 17 hours ahead
+    (7, "79140000007", "914", "tag1", 14, 1),
+    (8, "79150000008", "915", "tag1", 3, 3),  # of a user who is left out
+]
+MAILINGS = [
+    (1, NOW - 9 * DAY, NOW - 8 * DAY, "Hello, ${name}!", "910;911;", " tag1 ; tag2", True, 2),  # over
+    (2, NOW - DAY / 2, NOW + 2 * DAY, "Under way", "", "", True, 2),
+    (3, NOW + 2 * DAY, NOW + 3 * DAY, "Not begun", "900;901", "", True, 2),
+    (4, NOW - 9 * DAY, NOW - 8 * DAY, "Of admin", "", "", False, 1),
+    (5, NOW + 2 * DAY, NOW + 3 * DAY, "Bad filter", "90x", "", True, 2),
+    (6, NOW - 8 * DAY, NOW - 9 * DAY, "Turned around", "", "", True, 2),
+    (7, NOW - 9 * DAY, NOW - 8 * DAY, "Of a user who is left out", "", "", True, 3),
+]
+MESSAGES = [
+    (11, 1, 1, 1),
+    (12, 2, 1, 2),
+    (13, 3, 1, 3),
+    (14, 0, 1, 5),  # waits in a mailing that is over, for a client who cannot be imported
+    (15, 0, 1, 4),  # to the phone of 11, which was sent
+    (21, 1, 2, 1),
+    (22, 3, 2, 2),
+    (23, 0, 2, 3),
+    (24, 0, 2, 6),
+    (41, 1, 4, 7),
+    (71, 1, 7, 8),
+]
+
+
+def fill(original: Engine) -> None:
+    with original.begin() as connection:
+        connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public;" + TABLES)
+        for number, name, is_superuser, is_active in USERS:
+            values = {"id": number, "name": name, "superuser": is_superuser, "active": is_active}
+            connection.execute(
+                text(
+                    "INSERT INTO auth_user VALUES"
+                    " (:id, 'pbkdf2_sha256$260000$x$y', NULL, :superuser, :name, '', '', '', false, :active, now())"
+                ),
+                values,
+            )
+        for row in CLIENTS:
+            _insert(connection, "INSERT INTO management_client VALUES (:0, :1, :2, :3, :4, :5)", row)
+        for mailing_row in MAILINGS:
+            statement = "INSERT INTO management_mailing VALUES (:0, :1, :3, :4, :5, :2, :6, '', false, :7)"
+            _insert(connection, statement, mailing_row)
+        for number, status, mailing, client in MESSAGES:
+            values_of = (number, NOW - DAY / 4, status, mailing, client)
+            _insert(connection, "INSERT INTO management_message VALUES (:0, :1, :2, :3, :4)", values_of)
+
+
+def _insert(connection: Any, statement: str, row: tuple[Any, ...]) -> None:
+    connection.execute(text(statement), {str(place): value for place, value in enumerate(row)})
+
+
+@pytest.fixture(scope="module")
+def original_database() -> Iterator[Engine]:
+    """A PostgreSQL as the original has one."""
+    with tempfile.TemporaryDirectory(prefix="mailing-api-") as folder, PostgresServer(Path(folder), durable=False) as server:
+        made = create_engine(server.create_database("original"))
+        yield made
+        made.dispose()
+
+
+@pytest.fixture
+def original(original_database: Engine, engine: Engine, settings: Settings, aws_calls: AwsCalls) -> Engine:
+    """The original's tables, filled; ours, empty."""
+    del engine, settings, aws_calls
+    fill(original_database)
+    return original_database
+
+
+APPLY = ImportOptions(apply=True, original_is_stopped=True)
+
+
+def ours(owner_engine: Engine, statement: str) -> list[tuple[Any, ...]]:
+    with owner_engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(statement))]
+
+
+def everything(owner_engine: Engine) -> list[list[tuple[Any, ...]]]:
+    tables = ('"user"', "client", "mailing", "message", "mailing_zone", "history", "original_row")
+    return [ours(owner_engine, f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables]  # noqa: S608 - our own tables
+
+
+def test_a_dry_run_reports_all_and_writes_nothing(original: Engine, owner_engine: Engine) -> None:
+    before = everything(owner_engine)
+    report = original_import.run(original, owner_engine, ImportOptions())
+    assert everything(owner_engine) == before
+    assert report.lines()[0] == "dry run: nothing was written"
+    applied = original_import.run(original, owner_engine, APPLY)
+    assert applied.counts == report.counts
+    assert len(applied.notes) == len(report.notes)
+
+
+def test_what_cannot_be_taken_as_it_is_stands_in_the_report(original: Engine, owner_engine: Engine) -> None:
+    report = original_import.run(original, owner_engine, ImportOptions())
+    print("\n".join(report.lines()))
+    assert report.counts == {
+        "user": {"read": 4, "imported": 3, "left out": 1},
+        "client": {"read": 8, "imported": 4, "the same phone is there": 1, "left out": 3},
+        "mailing": {"read": 7, "imported as finished": 3, "imported as paused": 1, "imported as draft": 1, "left out": 2},
+        "message": {
+            "read": 11,
+            "imported as sent": 3,
+            "imported as expired": 2,
+            "imported as failed": 3,
+            "imported as waiting": 1,
+            "waited in a mailing that is over": 1,
+            "left out": 2,
+        },
+    }
+    told = "\n".join(report.notes)
+    for words in (
+        "user 3: left out: another user of the original has this name but for capital letters",
+        "client 5: left out: ",
+        "time_zone 17: 1 clients left out",
+        "client 4: is our client",
+        "client 8: left out: its user 3 is not imported",
+        "mailing 5: left out: its filters have words that ours cannot have",
+        "mailing 6: ended before it started",
+        "mailing 2: is under way",
+        "mailing 3: has not begun",
+        "message 15: left out: another message of this mailing to the same phone",
+        "message 24: waited for a client who is not imported",
+        "message 71: left out: its mailing 7 is not imported",
+    ):
+        assert words in told, words
+    assert "7910" not in told  # no phone
+
+
+def test_owners_statuses_zones_and_filters_are_kept(original: Engine, owner_engine: Engine) -> None:
+    original_import.run(original, owner_engine, APPLY)
+    clients = ours(
+        owner_engine,
+        'SELECT username, phone, operator_code, tags, time_zone FROM client c JOIN "user" u ON u.id = owner_id ORDER BY phone',
+    )
+    assert clients == [
+        ("anna", "+79100000001", "910", ["tag1"], "Etc/GMT-3"),
+        ("anna", "+79110000002", "911", [], "UTC"),
+        ("anna", "+79120000003", "912", ["tag1"], "Etc/GMT-12"),
+        ("admin", "+79140000007", "914", ["tag1"], "Etc/GMT-14"),
+    ]
+    assert ours(owner_engine, 'SELECT username, is_superuser, is_active FROM "user" ORDER BY id') == [
+        ("admin", True, True),
+        ("anna", False, True),
+        ("gone", False, False),
+    ]
+    found = ours(
+        owner_engine,
+        "SELECT text, name, filter_operator_codes, filter_tags, status, time_zone, starts_at FROM mailing ORDER BY id LIMIT 1",
+    )
+    start = (NOW - 9 * DAY).replace(tzinfo=None)
+    assert found == [("Hello, $${name}!", "Hello, ${name}!", ["910", "911"], ["tag1", "tag2"], "finished", "UTC", start)]
+    kept = ours(owner_engine, "SELECT final_counts FROM mailing ORDER BY id LIMIT 1")[0][0]
+    assert {name: kept[name] for name in ("sent", "expired", "failed", "total")} == {
+        "sent": 1,
+        "expired": 2,
+        "failed": 1,
+        "total": 4,
+    }
+    statuses = ours(
+        owner_engine,
+        "SELECT original_id, status, phone IS NULL, sent_at IS NOT NULL FROM message m"
+        " JOIN original_row r ON r.kind = 'message' AND r.row_id = m.id ORDER BY original_id",
+    )
+    assert statuses == [
+        (11, 2, False, True),
+        (12, 3, False, False),
+        (13, 4, True, False),
+        (14, 3, True, False),
+        (21, 2, False, True),
+        (22, 4, True, False),
+        (23, 1, False, False),
+        (24, 4, True, False),
+        (41, 2, False, True),
+    ]
+
+
+def test_running_twice_is_harmless(original: Engine, owner_engine: Engine) -> None:
+    original_import.run(original, owner_engine, APPLY)
+    before = everything(owner_engine)
+    again = original_import.run(original, owner_engine, APPLY)
+    assert everything(owner_engine) == before
+    assert again.counts["client"]["there already"] == 5
+    assert again.counts["message"]["there already"] == 9
+    assert "imported" not in again.counts["client"] or again.counts["client"]["imported"] == 0
+
+
+def test_what_the_original_sent_meanwhile_does_not_wait_any_more(original: Engine, owner_engine: Engine) -> None:
+    original_import.run(original, owner_engine, APPLY)
+    with original.begin() as connection:
+        connection.execute(text("UPDATE management_message SET status = 1 WHERE id = 23"))
+        connection.execute(text("UPDATE management_message SET status = 0 WHERE id = 21"))  # and nothing waits again
+    report = original_import.run(original, owner_engine, APPLY)
+    assert report.counts["message"]["sent or given up by the original since the last import"] == 1
+    assert ours(owner_engine, "SELECT status, count(*) FROM message GROUP BY 1 ORDER BY 1") == [(2, 4), (3, 2), (4, 3)]
+
+
+def test_nothing_that_was_sent_or_may_have_been_is_sent_again(original: Engine, owner_engine: Engine, engine: Engine) -> None:
+    original_import.run(original, owner_engine, APPLY)
+    root = Principal(1, "admin", is_superuser=True)
+    rows = ours(owner_engine, "SELECT original_id, row_id FROM original_row WHERE kind = 'message' ORDER BY 1")
+    for original_id, message_id in rows:
+        if original_id in (11, 13, 14, 21, 22, 24, 41, 12):  # 23 waits, and may go out
+            with pytest.raises(ConflictError):
+                messages.requeue(engine, root, message_id, honours_key=True)
+    before = ours(owner_engine, "SELECT id, status FROM message WHERE status <> 1 ORDER BY 1")
+    for mailing_id, status in ours(owner_engine, "SELECT id, status FROM mailing ORDER BY 1"):
+        if status == "finished":
+            for use_case in (mailings.start, mailings.resume):
+                with pytest.raises(ConflictError):
+                    use_case(engine, root, mailing_id)
+            try:
+                mailings.retry_failed(engine, root, mailing_id)
+            except ConflictError:
+                continue
+    assert (
+        ours(owner_engine, "SELECT id, status FROM message WHERE id IN (SELECT id FROM message) AND status <> 1 ORDER BY 1")
+        == before
+    )
+
+
+def test_resuming_sends_what_waited_and_revives_nothing(original: Engine, owner_engine: Engine, engine: Engine) -> None:
+    with original.begin() as connection:  # another client was too late by the original's clock
+        connection.execute(text("UPDATE management_message SET status = 2, mailing_id = 2, client_id = 2 WHERE id = 22"))
+    original_import.run(original, owner_engine, APPLY)
+    (mailing,) = ours(owner_engine, "SELECT id, owner_id FROM mailing WHERE status = 'paused'")
+    final = ours(owner_engine, f"SELECT * FROM message WHERE mailing_id = {mailing[0]} AND status <> 1 ORDER BY id")  # noqa: S608
+    assert len(final) == 3
+    mailings.resume(engine, Principal(1, "admin", is_superuser=True), mailing[0])
+    tools = RunTools(engine, config.settings(), database_clock, lambda _queue, _bodies: [], time.monotonic)
+    for _ in range(5):
+        advance_mailing(tools, mailing[0], StartSource.API)
+    again = ours(owner_engine, f"SELECT * FROM message WHERE mailing_id = {mailing[0]} AND status <> 1 ORDER BY id")  # noqa: S608
+    assert again == final
+    waiting = ours(
+        owner_engine,
+        f"SELECT client_id, count(*) FROM message WHERE mailing_id = {mailing[0]} AND status = 1 GROUP BY 1",  # noqa: S608
+    )
+    assert waiting == [(3, 1)]
+
+
+def test_new_messages_have_ids_that_the_provider_has_not_seen(original: Engine, owner_engine: Engine) -> None:
+    with original.begin() as connection:
+        connection.execute(text("UPDATE management_message SET id = 5000000 WHERE id = 41"))
+    original_import.run(original, owner_engine, APPLY)
+    assert ours(owner_engine, "SELECT nextval(pg_get_serial_sequence('message', 'id'))")[0][0] > 5_000_000
+
+
+def test_a_mailing_under_way_asks_that_the_original_is_stopped(original: Engine, owner_engine: Engine) -> None:
+    before = everything(owner_engine)
+    with pytest.raises(OriginalError, match="--original-is-stopped"):
+        original_import.run(original, owner_engine, ImportOptions(apply=True))
+    assert everything(owner_engine) == before
+
+
+def test_a_user_of_the_same_name_is_taken_for_the_same_and_keeps_rights(original: Engine, owner_engine: Engine) -> None:
+    with owner_engine.begin() as connection:
+        connection.execute(text("""INSERT INTO "user" (username, password_hash, is_superuser) VALUES ('ADMIN', 'x', false)"""))
+    report = original_import.run(original, owner_engine, APPLY)
+    assert ours(owner_engine, """SELECT username, is_superuser, password_hash FROM "user" WHERE lower(username) = 'admin'""") == [
+        ("ADMIN", False, "x")
+    ]
+    assert any(note.startswith("user 1: is taken for our user 1") for note in report.notes)
+
+
+def test_another_app_and_missing_tables_are_told(original: Engine, owner_engine: Engine) -> None:
+    from chalicelib.storage.original import OriginalTables
+
+    with pytest.raises(OriginalError, match=r"sms_client\.id"):
+        original_import.run(original, owner_engine, ImportOptions(OriginalTables("sms")))
+    with original.begin() as connection:
+        for kind in ("client", "mailing", "message"):
+            connection.execute(text(f"ALTER TABLE management_{kind} RENAME TO sms_{kind}"))
+    assert original_import.run(original, owner_engine, ImportOptions(OriginalTables("sms"))).counts["client"]["read"] == 8
+
+
+@pytest.mark.parametrize(
+    ("hours", "zone"),
+    [
+        (0, "UTC"),
+        (3, "Etc/GMT-3"),
+        (12, "Etc/GMT-12"),
+        (14, "Etc/GMT-14"),
+        (-5, "Etc/GMT+5"),
+        (15, None),
+        (23, None),
+        (-13, None),
+    ],
+)
+def test_hours_become_zones_whose_sign_is_turned_around(hours: int, zone: str | None) -> None:
+    assert zone_of(hours, {}) == zone
+    if zone is not None:
+        from zoneinfo import ZoneInfo
+
+        assert datetime.now(ZoneInfo(zone)).utcoffset() == timedelta(hours=hours)
+
+
+def test_a_mapping_names_places(original: Engine, owner_engine: Engine) -> None:
+    options = ImportOptions(zones={3: "Europe/Moscow", 17: "America/Los_Angeles"}, apply=True, original_is_stopped=True)
+    report: ImportReport = original_import.run(original, owner_engine, options)
+    zones = {row[0] for row in ours(owner_engine, "SELECT time_zone FROM client")}
+    assert {"Europe/Moscow", "America/Los_Angeles"} <= zones
+    assert "Etc/GMT-3" not in zones
+    assert not any("time_zone 17" in note for note in report.notes)
+
+
+def test_the_command(
+    original: Engine, owner_engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(manage, "engine", lambda: owner_engine)
+    url = original.url.render_as_string(hide_password=False)
+    assert manage.main(["import-original", "--source", url]) == 0
+    assert "dry run: nothing was written" in capsys.readouterr().out
+    assert manage.main(["import-original", "--source", url, "--zone", "17=Nowhere/Town"]) == 1
+    assert "--zone 17=Nowhere/Town" in capsys.readouterr().err
+    assert manage.main(["import-original", "--source", url, "--apply"]) == 1
+    assert "--original-is-stopped" in capsys.readouterr().err
+    assert manage.main(["import-original", "--source", url, "--apply", "--original-is-stopped"]) == 0
+    assert "imported" in capsys.readouterr().out
