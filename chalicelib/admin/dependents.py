@@ -1,6 +1,7 @@
 """What goes with rows that are to be deleted, in words."""
 
 from sqlalchemy import func, select
+from starlette_admin.i18n import gettext
 
 from chalicelib.admin.fields import count_of
 from chalicelib.domain.access import Principal
@@ -31,7 +32,9 @@ def of_clients(principal: Principal, ids: list[int]) -> str:
 def of_mailings(principal: Principal, ids: list[int]) -> str:
     """Messages of these mailings."""
     total, _waiting = _messages(principal, Message.mailing_id.in_(ids))
-    return count_of(total, "%(n)s message is deleted with it.", "%(n)s messages are deleted with it.")
+    deleted = count_of(total, "%(n)s message is deleted with it.", "%(n)s messages are deleted with it.")
+    kept = gettext("Who got which message can then no longer be looked up; how many were sent stays in the statistics.")
+    return f"{deleted} {kept}" if total else deleted
 
 
 def of_users(ids: list[int]) -> str:

@@ -340,6 +340,20 @@ MESSAGES: dict[str, str] = {
     "Text": "Текст",
     "The client lacks a value that the text needs": "У клиента нет значения, нужного тексту",
     "The client was deleted": "Клиент удалён",
+    "Who got which message can then no longer be looked up; how many were sent stays in the statistics.": (
+        "Кто какое сообщение получил, узнать будет нельзя; число отправленных останется в статистике."
+    ),
+    "Delete with unknown outcomes": "Удалить вместе с неизвестными исходами",
+    "Messages of this mailing that may have been delivered are deleted with it: nothing else records that. "
+    "Its final counts stay in the statistics.": (
+        "Вместе с рассылкой удаляются сообщения, которые могли быть доставлены: больше об этом нигде не записано. "
+        "Итоговые числа останутся в статистике."
+    ),
+    "The mailing is deleted.": "Рассылка удалена.",
+    "owner deactivated": "владелец отключён",
+    "messages that may have been delivered, of which this is the only record: %(n)s": (
+        "сообщения, которые могли быть доставлены и о которых больше нигде не записано: %(n)s"
+    ),
     "the end is past": "конец уже прошёл",
     "clocks skip the time between start and end": "перевод часов пропускает время между началом и концом",
     "too little time between start and end": "между началом и концом слишком мало времени",
@@ -399,8 +413,10 @@ MESSAGES: dict[str, str] = {
     "What went wrong": "Что пошло не так",
     "When": "Когда",
     "Who": "Кто",
-    "An inactive user loses access at once, everywhere; sessions end and API tokens are revoked": (
-        "Неактивный пользователь сразу теряет доступ везде; сеансы завершаются, токены API отзываются"
+    "An inactive user loses access at once, everywhere; sessions end and API tokens are revoked. Scheduled and running "
+    "mailings of the user are paused, and stay so until somebody resumes them": (
+        "Неактивный пользователь сразу теряет доступ везде; сеансы завершаются, токены API отзываются. Его запланированные и "
+        "идущие рассылки приостанавливаются, пока кто-нибудь их не продолжит"
     ),
     "There are no tokens.": "Токенов нет.",
     "The new token. It is shown this once: copy it now.": "Новый токен. Он показан единственный раз: скопируйте его сейчас.",
@@ -846,6 +862,10 @@ MESSAGES: dict[str, str] = {
 # Sentences with values in them, and sentences that name fields as the API does: what is found, and under what it stands above.
 # Words in what a group found are translated, too, except in `raw`.
 PATTERNS: tuple[tuple[str, str], ...] = (
+    (
+        r"messages that may have been delivered, of which this is the only record: (?P<n>\d+)",
+        "messages that may have been delivered, of which this is the only record: %(n)s",
+    ),
     (
         r"clients to whom nothing can be sent: (?P<n>\d+) of (?P<total>\d+); (?P<raw>.+)",
         "clients to whom nothing can be sent: %(n)s of %(total)s; %(raw)s",

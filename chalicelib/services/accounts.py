@@ -13,11 +13,13 @@ from chalicelib.domain.access import Principal
 from chalicelib.domain.characters import canonical
 from chalicelib.domain.errors import ConflictError, FieldCode, FieldError, ForbiddenError, InvalidInputError, NotFoundError
 from chalicelib.domain.paging import Slice
-from chalicelib.services import audit, history
+from chalicelib.domain.status import StartSource
+from chalicelib.services import audit, history, schedules
 from chalicelib.services.audit import Event
 from chalicelib.services.history import Change, Kind
 from chalicelib.services.sessions import digest
-from chalicelib.storage import sessions, tokens, user_edits, users
+from chalicelib.storage import mailings, sessions, tokens, user_edits, users
+from chalicelib.storage.clock import database_clock
 from chalicelib.storage.engine import FOREIGN_KEY_VIOLATION, UNIQUE_VIOLATION, autocommit, sqlstate
 from chalicelib.storage.user_edits import UserRow
 
@@ -93,7 +95,8 @@ def change(source: Engine, principal: Principal, user_id: int, account: Account)
 def edit(source: Engine, principal: Principal, user_id: int, changes: AccountChanges) -> UserRow:
     """Change a user, all or nothing. Deactivation and another password end their sessions and revoke their tokens.
 
-    Raises ForbiddenError, NotFoundError, InvalidInputError, ConflictError.
+    Deactivation pauses the user's scheduled and running mailings; nothing resumes them but a person. Raises ForbiddenError,
+    NotFoundError, InvalidInputError, ConflictError.
     """
     _require_superuser(principal)
     hashed = None
@@ -115,12 +118,22 @@ def edit(source: Engine, principal: Principal, user_id: int, changes: AccountCha
         differences = history.differences(_values(_account(before)), _values(account))
         if differences:
             history.note(connection, principal, _change(user_id, "update", differences))
+        paused = _pause_mailings(connection, principal, user_id) if before.is_active and not account.is_active else []
         if hashed is not None:
             _store(connection, principal, user_id, hashed)
         elif not account.is_active:
             sessions.remove_of_user(connection, user_id)
             _note_revoked(connection, user_id, tokens.remove_of_user(connection, user_id))
+    for mailing_id in paused:
+        schedules.arrange(source, mailing_id, woken_by=StartSource.API)
     return changed
+
+
+def _pause_mailings(connection: Connection, principal: Principal, user_id: int) -> list[int]:
+    paused = mailings.pause_of_owner(connection, user_id, database_clock(connection))
+    reason = {"reason": [None, "owner deactivated"]}
+    history.note(connection, principal, *(Change(Kind.MAILING, each, user_id, "pause", reason) for each in paused))
+    return paused
 
 
 def set_password(source: Engine, principal: Principal, user_id: int, password: str) -> None:

@@ -26,14 +26,14 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.mailing_defaults import DURATION, name_from, wall_time_now
 from chalicelib.domain.paging import Slice
 from chalicelib.domain.selection import Selection
-from chalicelib.domain.status import MailingStatus, StartSource
+from chalicelib.domain.status import MailingStatus, MessageStatus, StartSource
 from chalicelib.domain.versions import require_version, version
 from chalicelib.domain.window import SendingTimes
 from chalicelib.domain.zones import time_zones
 from chalicelib.services import history, reachability, schedules, text_checks
 from chalicelib.services.history import Change, Kind
 from chalicelib.services.ownership import owner_of_new
-from chalicelib.storage import mailing_reads, mailings, message_edits, messages, progress, zones
+from chalicelib.storage import mailing_reads, mailings, message_counts, message_edits, messages, progress, zones
 from chalicelib.storage.clock import Clock, database_clock
 from chalicelib.storage.engine import autocommit
 from chalicelib.storage.mailing_reads import MailingFilter, MailingRecord
@@ -359,18 +359,29 @@ def reopen(connection: Connection, mailing_id: int, status: MailingStatus, now: 
     mailings.lower_next_run(connection, mailing_id, now)
 
 
-def delete(source: Engine, principal: Principal, mailing_id: int, *, clock: Clock = database_clock) -> None:
+def delete(source: Engine, principal: Principal, mailing_id: int, *, force: bool = False, clock: Clock = database_clock) -> None:
     """Deletes a mailing with its messages, unless it runs or is paused. Raises NotFoundError, ConflictError.
 
     It is seen nowhere from now on. The messages of a large one are removed by its runs, slice by slice, and the mailing with the last. A
-    cancelled one stays until the calls that were under way are answered: what became of them would be lost with it.
+    cancelled one stays until the calls that were under way are answered: what became of them would be lost with it. Its final counts stay
+    in the owner's statistics and in its history. Messages of unknown outcome are the only record of what may have been delivered: they are
+    deleted only by `force`.
     """
     with source.begin() as connection:
         row = _locked(connection, principal, mailing_id)
         life_cycle.require("deleted", MailingStatus(row.status), life_cycle.DELETABLE)
         if messages.any_undecided(connection, mailing_id):
             raise ConflictError("messages of it are being sent, or may have been delivered: their fate is not known yet")
-        _note(connection, principal, mailing_id, row.owner_id, "delete")
+        unknown = message_counts.unknown_outcomes(connection, mailing_id)
+        if unknown and not force:
+            raise ConflictError(f"messages that may have been delivered, of which this is the only record: {unknown}")
+        counted = row.final_counts or message_counts.of_messages(connection, mailing_id)
+        final = {status: counted[status.key] for status in MessageStatus if status.final and counted.get(status.key)}
+        message_counts.keep(connection, row.owner_id, final)
+        kept = {status.key: [number, None] for status, number in final.items()} | (
+            {"unknown": [unknown, None]} if unknown else {}
+        )
+        _note(connection, principal, mailing_id, row.owner_id, "delete", kept)
         more = message_edits.remove(connection, mailing_id, AT_ONCE)
         if more:  # a cancelled mailing plans and sends nothing, and its runs go on until it is gone
             now = clock(connection)

@@ -211,6 +211,22 @@ def lag(connection: Connection, now: datetime) -> timedelta:
     return found or timedelta(0)
 
 
+_PAUSE_OF_OWNER = text(
+    """
+    UPDATE mailing SET status = 'paused', next_run_at = :now
+    WHERE id = ANY(ARRAY(
+      SELECT id FROM mailing WHERE owner_id = :owner AND status IN ('scheduled', 'running') AND deleting_since IS NULL
+      ORDER BY id FOR NO KEY UPDATE))
+    RETURNING id
+    """
+)
+
+
+def pause_of_owner(connection: Connection, owner_id: int, now: datetime) -> list[int]:
+    """Pause whatever of an owner's mailings is scheduled or running; their ids."""
+    return sorted(row.id for row in connection.execute(_PAUSE_OF_OWNER, {"owner": owner_id, "now": now}))
+
+
 def wait_for_locks(connection: Connection, seconds: float) -> None:
     """For the rest of the transaction, wait no longer than this for a lock that another holds."""
     connection.execute(

@@ -26,10 +26,28 @@ _OF_MAILINGS = text(
 )
 _OF_OWNER = text(
     f"""
-    SELECT s.status, sum(CASE WHEN g.final_counts IS NULL THEN {_COUNTED} ELSE (g.final_counts ->> s.key)::bigint END)::bigint
-    FROM mailing g CROSS JOIN {_STATUSES}
-    WHERE g.deleting_since IS NULL AND (CAST(:owner AS bigint) IS NULL OR g.owner_id = :owner) GROUP BY s.status
+    SELECT status, sum(messages)::bigint FROM (
+      SELECT s.status, CASE WHEN g.final_counts IS NULL THEN {_COUNTED} ELSE (g.final_counts ->> s.key)::bigint END AS messages
+      FROM mailing g CROSS JOIN {_STATUSES}
+      WHERE g.deleting_since IS NULL AND (CAST(:owner AS bigint) IS NULL OR g.owner_id = :owner)
+      UNION ALL
+      SELECT t.status, t.messages FROM deleted_total t WHERE CAST(:owner AS bigint) IS NULL OR t.owner_id = :owner
+    ) counted GROUP BY status
     """  # noqa: S608
+)
+_UNKNOWN = text(
+    """
+    SELECT count(*) FROM message m
+    WHERE m.mailing_id = :mailing AND m.status BETWEEN 4 AND 4 AND m.deleted_at IS NULL AND m.error_code = 'unknown_outcome'
+    """
+)
+_KEEP = text(
+    """
+    INSERT INTO deleted_total AS t (owner_id, status, messages)
+    SELECT :owner, n.status, n.messages
+    FROM unnest(CAST(:statuses AS smallint[]), CAST(:numbers AS bigint[])) AS n (status, messages)
+    ON CONFLICT (owner_id, status) DO UPDATE SET messages = t.messages + excluded.messages
+    """
 )
 # Which of these have any row, hidden ones included: of the others every selected client is unplanned.
 _WITH_ROWS = text(
@@ -123,6 +141,19 @@ def _unplanned(connection: Connection, mailings: Sequence[CountedMailing]) -> di
             alike[key] = count(connection, mailing.owner_id, selection)
         found[mailing.id] = alike[key]
     return found
+
+
+def unknown_outcomes(connection: Connection, mailing_id: int) -> int:
+    """How many messages of a mailing may have been delivered: nobody can tell."""
+    return int(connection.execute(_UNKNOWN, {"mailing": mailing_id}).scalar_one())
+
+
+def keep(connection: Connection, owner_id: int, counts: Mapping[MessageStatus, int]) -> None:
+    """Add the counts of a mailing that is being deleted to the owner's statistics."""
+    numbers = {int(status): number for status, number in counts.items() if number}
+    if numbers:
+        parameters = {"owner": owner_id, "statuses": list(numbers), "numbers": list(numbers.values())}
+        connection.execute(_KEEP, parameters)
 
 
 def of_owner(connection: Connection, owner_id: int | None) -> dict[MessageStatus, int]:

@@ -312,6 +312,16 @@ class OriginalRow(Base):
     row_id: Mapped[int] = mapped_column(BigInteger)
 
 
+class DeletedTotal(Base):
+    """How many messages of one status an owner's deleted mailings had: they stay in the statistics."""
+
+    __tablename__ = "deleted_total"
+
+    owner_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), primary_key=True)
+    status: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    messages: Mapped[int] = mapped_column(BigInteger)
+
+
 class IdempotencyKey(Base):
     """A POST that was made with an Idempotency-Key, and what it was answered (NULL: not answered yet, or broken off)."""
 

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import ConflictError
-from chalicelib.services import clients, mailings
+from chalicelib.services import clients, demo_clients, mailings
 from chalicelib.services import messages as message_service
 from tests.faults.function import Trap
 from tests.faults.rig import LEASE, Rig, ids_of, statuses
@@ -132,3 +133,43 @@ def test_16_retry_failed_never_delivers_twice(rig: Rig) -> None:
     found = rig.settled(mailing_id)
     assert statuses(found) == ({"sent": 20} if rig.honours_key else {"sent": 10, "failed": 10})
     assert (found.deliveries, found.parked) == (20, 0 if rig.honours_key else 10)
+
+
+def test_test_clients_deleted_in_mid_sending(rig: Rig) -> None:
+    mailing_id, chunks = rig.dispatched(20)
+    worker = rig.freezes(rig.sending(chunks[:1], Trap("before call", "freeze")))
+    root = Principal(rig.world.owner.user_id, "olga", is_superuser=True)
+    assert demo_clients.remove_all(rig.world.engine, root, enabled=True) == 20
+    worker.thaw()
+    worker.result()
+    rig.send(chunks)
+    found = rig.settled(mailing_id)
+    assert (found.calls, statuses(found)) == (5, {"sent": 5, "failed": 15}), "what was at the provider is recorded"
+    codes = [code for (code,) in rig.rows("error_code", mailing_id)]
+    assert (codes.count("client_deleted"), codes.count(None)) == (15, 5)
+
+
+def test_a_slow_mailing_does_not_hold_up_a_fast_one(rig: Rig) -> None:
+    """One queue, first in first out, and a worker that takes one chunk at a time; then one that hangs in a call of the slow mailing."""
+    rig.world.add_clients(40)
+    slow, fast = rig.world.write(rate_limit=1).id, rig.world.write().id
+    for mailing_id in (slow, fast):
+        rig.run(mailing_id)
+    queue = rig.take_chunks()
+    assert sum(len(chunk["message_ids"]) for chunk in queue if chunk["mailing_id"] == slow) <= 3, "its rate's next seconds"
+    for _ in range(len(queue)):
+        rig.send(queue[:1])
+        queue = queue[1:]
+    assert rig.world.mailing(fast).counts["sent"] == 40
+    assert rig.world.mailing(slow).counts["sent"] <= 3
+    rig.world.clock.advance(seconds=5)
+    rig.run(slow)
+    worker = rig.freezes(rig.sending(rig.take_chunks()[:1], Trap("before call", "freeze")))
+    other = rig.world.write(name="another").id
+    rig.run(other)
+    rig.send(rig.take_chunks())
+    assert rig.world.mailing(other).counts["sent"] == 40, "while a worker hangs in a call of the slow one"
+    worker.thaw()
+    worker.result()
+    rig.settled(other)
+    rig.settled(slow)

@@ -289,6 +289,8 @@ class Steps:
         self.run(
             engine, "mailings", lambda c: mailing_reads.page(c, MailingFilter(OWNER), Slice(11, descending=True)), ROWS + 1_000
         )
+        self.run(engine, "unknown outcomes", lambda c: message_counts.unknown_outcomes(c, mailing), ROWS // 10)
+        self.run(engine, "kept", lambda c: message_counts.keep(c, OWNER, {MessageStatus.SENT: 1}))
         self.run(engine, "statistics", lambda c: message_counts.of_owner(c, OWNER), all_rows)
         self.run(engine, "dashboard", lambda c: [progress.days(c, OWNER, NOW - HOUR, "UTC"), progress.totals(c, OWNER)], all_rows)
         self.run(engine, "provider", lambda c: progress.provider(c, "default"))

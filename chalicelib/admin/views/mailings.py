@@ -60,6 +60,7 @@ _ALLOWED = {
     "cancel": life_cycle.CANCELLABLE,
     "retry_failed": life_cycle.RETRYABLE,
     "delete": life_cycle.DELETABLE,
+    "delete_unknown": (MailingStatus.FINISHED, MailingStatus.CANCELLED),
     "edit": tuple(status for status in MailingStatus if status not in (MailingStatus.FINISHED, MailingStatus.CANCELLED)),
 }
 
@@ -245,7 +246,7 @@ class MailingView(ServiceView):
     )
     sortable_fields = ("id", "name", "status", "starts_at", "ends_at", "owner_id", "created_at")
     searchable_fields = ("id", "name", "status", "text", "time_zone", "rate_limit", "owner_id", "created_at")
-    row_actions = ("view", "edit", "start", "pause", "resume", "cancel", "test", "retry_failed", "delete")
+    row_actions = ("view", "edit", "start", "pause", "resume", "cancel", "test", "retry_failed", "delete", "delete_unknown")
 
     # Reading
 
@@ -267,6 +268,8 @@ class MailingView(ServiceView):
     async def is_row_action_allowed_for_obj(self, request: Request, name: str, obj: Any) -> bool:
         """Only what the mailing's state allows is offered; the service decides all the same."""
         if name == "retry_failed" and obj.final_counts is not None and not obj.final_counts["failed"]:
+            return False
+        if name == "delete_unknown" and not (obj.status in _ALLOWED[name] and _has_unknown(obj.id)):
             return False
         return obj.status in _ALLOWED.get(name, tuple(MailingStatus))
 
@@ -378,6 +381,24 @@ class MailingView(ServiceView):
         _move(request, pk, mailings.retry_failed, gettext("Failed messages are being tried again."))
 
     @row_action(
+        name="delete_unknown",
+        text=_("Delete with unknown outcomes"),
+        icon_class="fa-solid fa-trash",
+        exclude_from_list=True,
+        confirmation=_(
+            "Messages of this mailing that may have been delivered are deleted with it: nothing else records that. "
+            "Its final counts stay in the statistics."
+        ),
+        submit_btn_text=_("Delete"),
+        submit_btn_class="action.modal_confirm_button_delete",
+    )
+    async def delete_unknown_action(self, request: Request, pk: Any) -> None:
+        """Deletes a mailing with messages of unknown outcome."""
+        with shown_as_alert():
+            mailings.delete(engine(), principal_of(request), int(pk), force=True)
+        flash(request, gettext("The mailing is deleted."), "success")
+
+    @row_action(
         name="test",
         text=_("Test send"),
         icon_class="fa-solid fa-vial",
@@ -408,6 +429,11 @@ def _move(request: Request, pk: Any, use_case: Callable[[Engine, Principal, int]
     with shown_as_alert():
         use_case(engine(), principal_of(request), int(pk))
     flash(request, message, "success")
+
+
+def _has_unknown(mailing_id: int) -> bool:
+    with autocommit(engine()) as connection:
+        return message_counts.unknown_outcomes(connection, mailing_id) > 0
 
 
 def _accepts(data: dict[str, Any]) -> bool:

@@ -71,7 +71,10 @@ class UserView(ServiceView):
             "is_active",
             label=_("Active"),
             default=True,
-            help_text=_("An inactive user loses access at once, everywhere; sessions end and API tokens are revoked"),
+            help_text=_(
+                "An inactive user loses access at once, everywhere; sessions end and API tokens are revoked. Scheduled and running "
+                "mailings of the user are paused, and stay so until somebody resumes them"
+            ),
         ),
         MomentField("created_at", label=_("Created")),
     )

@@ -9,6 +9,7 @@ from chalicelib.api.pages import Page
 from chalicelib.api.schemas.fields import PhoneQuery
 from chalicelib.api.schemas.mailings import (
     ConfirmationQuery,
+    DeletionQuery,
     MailingIn,
     MailingOut,
     MailingPatch,
@@ -69,12 +70,15 @@ def change(call: Call[MailingPatch, ConfirmationQuery]) -> MailingOut:
 
 
 @operation("Delete a mailing", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
-def delete(call: Call[NoBody, NoQuery]) -> None:
-    """With its messages. Not while it runs or is paused: cancel it first. Nor while calls are under way, or their fate is unknown.
+def delete(call: Call[NoBody, DeletionQuery]) -> None:
+    """With its messages; how many there were of each final status stays in the statistics and in the mailing's history.
 
-    It is gone from every list and count with the answer; the messages of a large one are removed in the minutes after it.
+    It is gone from every list with the answer; the messages of a large one are removed in the minutes after it.
+
+    Not while it runs or is paused: cancel it first. Not while calls are under way. Not while messages of it are `unknown_outcome`, unless
+    `force` is true: the rows are the only record of what may have been delivered.
     """
-    mailings.delete(call.engine, call.principal, call.id_of("mailing"))
+    mailings.delete(call.engine, call.principal, call.id_of("mailing"), force=call.query.force)
 
 
 @operation("Start a mailing now", tag=_TAG, errors=(HTTPStatus.CONFLICT,))

@@ -122,13 +122,19 @@ def get(call: Call[NoBody, NoQuery]) -> UserOut:
 
 @operation("Change a user", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
 def change(call: Call[UserPatch, NoQuery]) -> UserOut:
-    """For superusers: name, password, rights. Another password and `is_active: false` end the user's sessions and revoke their tokens."""
+    """For superusers: name, password, rights. Another password and `is_active: false` end the user's sessions and revoke their tokens.
+
+    `is_active: false` also pauses the user's scheduled and running mailings; `is_active: true` does not resume them.
+    """
     return show(accounts.edit(call.engine, call.principal, _id(call), AccountChanges(**call.body.named)))
 
 
 @operation("Deactivate a user", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
 def deactivate(call: Call[NoBody, NoQuery]) -> UserOut:
-    """For superusers: ends the user's sessions and revokes their tokens; what they own stays, and their mailings go on."""
+    """For superusers: ends the user's sessions and revokes their tokens; what they own stays.
+
+    Their scheduled and running mailings are paused, with a line in their history; activating the user does not resume them.
+    """
     return show(accounts.edit(call.engine, call.principal, _id(call), AccountChanges(is_active=False)))
 
 

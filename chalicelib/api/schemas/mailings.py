@@ -135,6 +135,15 @@ class ConfirmationQuery(QuerySchema):
     )
 
 
+class DeletionQuery(QuerySchema):
+    """What may be lost."""
+
+    force: bool = Field(
+        default=False,
+        description="true: also delete messages of `unknown_outcome`; without it they make this a 409 that says how many",
+    )
+
+
 class MailingQuery(OwnedQuery):
     """Which mailings."""
 
