@@ -234,6 +234,8 @@ def _with_defaults(said: Mapping[str, Any], now: datetime) -> dict[str, Any]:
 
 def _apply(connection: Connection, row: AnyRow, changed: dict[str, Any], now: datetime) -> None:
     draft = changed.pop("draft", row.status == MailingStatus.DRAFT)
+    if row.started_at is None and row.start_now_at is not None and ("starts_at" in changed or draft):
+        changed["start_now_at"] = None  # the start that was asked for by hand is taken back
     after = {**row._mapping, **changed}
     if "starts_at" in changed:  # a start that was "now" is another from here on
         changed["start_now_at"] = after["start_now_at"] = None

@@ -32,6 +32,7 @@ class MailingRecord:
     rate_limit: int | None
     status: str
     next_run_at: datetime | None
+    start_now_at: datetime | None
     started_by: str | None
     started_at: datetime | None
     finished_at: datetime | None
@@ -65,6 +66,7 @@ _COLUMNS = (
     Mailing.rate_limit,
     Mailing.status,
     Mailing.next_run_at,
+    Mailing.start_now_at,
     Mailing.started_by,
     Mailing.started_at,
     Mailing.finished_at,

@@ -216,7 +216,7 @@ _PAUSE_OF_OWNER = text(
     UPDATE mailing SET status = 'paused', next_run_at = :now
     WHERE id = ANY(ARRAY(
       SELECT id FROM mailing WHERE owner_id = :owner AND status IN ('scheduled', 'running') AND deleting_since IS NULL
-      ORDER BY id FOR NO KEY UPDATE))
+      ORDER BY owner_id, id FOR NO KEY UPDATE))
     RETURNING id
     """
 )

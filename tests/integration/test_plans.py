@@ -289,6 +289,9 @@ class Steps:
         self.run(
             engine, "mailings", lambda c: mailing_reads.page(c, MailingFilter(OWNER), Slice(11, descending=True)), ROWS + 1_000
         )
+        nobody = OWNER + 1_000_000
+        all_mailings = self.database.load("SELECT count(*) FROM mailing")[0][0]
+        self.run(engine, "pause of owner", lambda c: mailings.pause_of_owner(c, nobody, NOW), all_mailings)
         self.run(engine, "unknown outcomes", lambda c: message_counts.unknown_outcomes(c, mailing), ROWS // 10)
         self.run(engine, "kept", lambda c: message_counts.keep(c, OWNER, {MessageStatus.SENT: 1}))
         self.run(engine, "statistics", lambda c: message_counts.of_owner(c, OWNER), all_rows)

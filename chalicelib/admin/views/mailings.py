@@ -233,6 +233,8 @@ class MailingView(ServiceView):
             exclude_from_export=True,
         ),
         OwnerField("owner_id", label=_("Owner")),
+        MomentField("start_now_at", label=_("Started by hand"), exclude_from_list=True),
+        MomentField("started_at", label=_("First run"), exclude_from_list=True),
         MomentField("next_run_at", label=_("Next step"), exclude_from_list=True),
         MomentField("created_at", label=_("Created"), exclude_from_list=True),
     )

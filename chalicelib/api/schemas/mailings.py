@@ -116,6 +116,9 @@ class MailingOut(Versioned):
     rate_limit: int | None
     status: MailingStatus
     next_run_at: Moment | None
+    start_now_at: Moment | None = Field(
+        description="When somebody started it by hand: it then starts at that moment in every zone, and `starts_at` stays as planned"
+    )
     started_by: StartSource | None = Field(description="What woke its first run")
     started_at: Moment | None
     finished_at: Moment | None
@@ -170,6 +173,7 @@ def show(record: MailingRecord) -> MailingOut:
         rate_limit=record.rate_limit,
         status=MailingStatus(record.status),
         next_run_at=record.next_run_at,
+        start_now_at=record.start_now_at,
         started_by=StartSource(record.started_by) if record.started_by else None,
         started_at=record.started_at,
         finished_at=record.finished_at,
