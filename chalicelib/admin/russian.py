@@ -353,7 +353,6 @@ MESSAGES: dict[str, str] = {
     "owner deactivated": "владелец отключён",
     "Started by hand": "Запущена вручную",
     "First run": "Первый проход",
-    "As planned; a start by hand leaves it as it is": "По плану; ручной запуск это время не меняет",
     "messages that may have been delivered, of which this is the only record: %(n)s": (
         "сообщения, которые могли быть доставлены и о которых больше нигде не записано: %(n)s"
     ),
