@@ -80,7 +80,7 @@ _VERSION_PARAMETER = {
     "in": "header",
     "required": False,
     "description": "The `ETag` that you read: if somebody has changed it since, nothing is written and the answer is 412",
-    "schema": {"type": "string", "pattern": r'^(\*|"[0-9a-f]{16}")$'},
+    "schema": {"type": "string", "pattern": r'^(\*|"[0-9a-f]{16}"( *, *"[0-9a-f]{16}")*)$'},
 }
 
 
@@ -191,7 +191,7 @@ def _operation(route: Route, method: str, operation: Operation, schemas: _Schema
         needed = type(None) not in get_args(operation.body)
         content = {"schema": body, "examples": {"default": {"value": EXAMPLES[route.handlers[method]]}}}
         found["requestBody"] = {"required": needed, "content": {_JSON: content}}
-    if takes_version(method, operation):
+    if takes_version(route, method, operation):
         found["parameters"].append(_VERSION_PARAMETER)
     return found
 
@@ -250,9 +250,9 @@ def _is_versioned(operation: Operation) -> bool:
     return any(isinstance(kind, type) and issubclass(kind, Versioned) for kind in kinds)
 
 
-def takes_version(method: str, operation: Operation) -> bool:
-    """Is `If-Match` compared with the version of what is written?"""
-    return method in ("PUT", "PATCH") and _is_versioned(operation)
+def takes_version(route: Route, method: str, operation: Operation) -> bool:
+    """Is `If-Match` compared with the version of what is written? Not where the thing may not be there yet."""
+    return method in ("PUT", "PATCH") and route.path.endswith("/{id}") and _is_versioned(operation)
 
 
 def errors_of(route: Route, method: str, operation: Operation) -> set[HTTPStatus]:
@@ -273,7 +273,7 @@ def errors_of(route: Route, method: str, operation: Operation) -> set[HTTPStatus
         found |= {HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE}
     if takes_key(route, method, operation):
         found.add(HTTPStatus.CONFLICT)
-    if takes_version(method, operation):
+    if takes_version(route, method, operation):
         found.add(HTTPStatus.PRECONDITION_FAILED)
     return found
 

@@ -20,10 +20,11 @@ from chalicelib.api.routes import Route
 from chalicelib.auth.tokens import Bearer
 from chalicelib.config import Settings
 from chalicelib.domain.access import Principal
-from chalicelib.domain.errors import NotFoundError
+from chalicelib.domain.errors import FieldCode, FieldError, InvalidInputError, NotFoundError
 
 MAX_ID = 2**63 - 1
 _VERSION = re.compile(r'"([0-9a-f]{16})"')
+_VERSIONS = re.compile(r'"[0-9a-f]{16}"(?:\s*,\s*"[0-9a-f]{16}")*')
 
 
 class Schema(BaseModel):
@@ -136,10 +137,12 @@ class Call(Generic[Body, Query]):
 
     @property
     def expected(self) -> frozenset[str] | None:
-        """The versions that `If-Match` names; None: whatever it is."""
+        """The versions that `If-Match` names; None: whatever it is. Raises InvalidInputError for what names none."""
         header = self.headers.get("if-match")
         if header is None or header.strip() == "*":
             return None
+        if not _VERSIONS.fullmatch(header.strip()):
+            raise InvalidInputError(FieldError("If-Match", "an ETag that was read, or *", FieldCode.WRONG_FORMAT))
         return frozenset(_VERSION.findall(header))
 
     def id_of(self, kind: str) -> int:
