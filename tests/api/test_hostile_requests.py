@@ -4,6 +4,7 @@ import base64
 import gc
 import json
 import random
+import re
 import time
 import tracemalloc
 from collections.abc import Callable, Mapping
@@ -97,7 +98,8 @@ def test_every_route_refuses_hostile_bodies(anna: Api, route: Route, method: str
     for name, make in HOSTILE.items():
         body = base64.b64encode(make(3_000)).decode()
         answer = call(method, path, token=anna.token, body=body, base64_body=True, resource=route.path)
-        assert answer.status in (400, 404, 422), (name, answer)
+        # 415: the import takes a file, and no JSON at all.
+        assert answer.status in ((415,) if route.path.endswith("/import") else (400, 404, 422)), (name, answer)
         assert set(answer.json) <= {"code", "message", "errors"}, name
 
 
@@ -213,14 +215,14 @@ def test_odd_headers_and_paths_are_never_500(anna: Api) -> None:
     for route in ROUTES:
         for method in (*route.handlers, "OPTIONS"):
             for _ in range(12):
-                values = {name: chance.choice([*ODD, "1"]) for name in ("id", "status", "file")}
+                values = {name: chance.choice([*ODD, "1"]) for name in re.findall(r"{(\w+)}", route.path)}
                 headers = odd_headers(chance)
                 query = (
                     {chance.choice(["page_size", "cursor", "tag", *ODD]): [chance.choice(ODD)]} if chance.random() < 0.3 else {}
                 )
                 event = event_of(method, route.path, token=anna.token, headers=headers, resource=route.path)
                 event["path"] = route.path.format(**values)
-                event["pathParameters"] = {name: value for name, value in values.items() if f"{{{name}}}" in route.path} or None
+                event["pathParameters"] = values or None
                 event["multiValueQueryStringParameters"] = query or None
                 answer = app(event, None)
                 assert answer["statusCode"] < 500, (method, route.path, values, headers, query, answer)

@@ -8,7 +8,7 @@ from tests.api.conftest import MAILING, PHONE, Api
 def test_a_mailing_is_written_read_and_listed(anna: Api, boris: Api) -> None:
     made = anna.post("/api/v1/mailing", MAILING)
     assert made["status"] == "scheduled"
-    assert made["next_run_at"] == "2030-05-01T09:00:00Z"
+    assert made["next_run_at"] == "2030-05-01T09:00:00.000Z"
     assert made["counts"] == {"waiting": 0, "sent": 0, "expired": 0, "failed": 0, "cancelled": 0, "unplanned": 0, "total": 0}
     assert anna.get(f"/api/v1/mailing/{made['id']}") == made
     assert anna.get("/api/v1/mailing?status=scheduled&starts_after=2030-04-30T00:00:00")["results"] == [made]
@@ -53,7 +53,7 @@ def test_patch_changes_what_is_named_and_put_replaces(anna: Api) -> None:
         "name": "June",
         "starts_at": "2030-06-01T09:00:00",
         "ends_at": "2030-06-02T09:00:00",
-        "next_run_at": "2030-06-01T09:00:00Z",
+        "next_run_at": "2030-06-01T09:00:00.000Z",
     }
     replaced = anna.ask("PUT", path, {**MAILING, "draft": True})
     assert (replaced["status"], replaced["filter_tags"], replaced["send_from"]) == ("draft", [], None)
@@ -102,8 +102,8 @@ def test_a_look_before_sending(anna: Api, boris: Api) -> None:
     found = anna.get(f"{path}/preview")
     assert (found["clients"], found["do_not_contact"], found["sample"]["text"]) == (2, 1, "Hi Анна")
     assert [(zone["time_zone"], zone["opens_at"]) for zone in found["zones"]] == [
-        ("Asia/Tokyo", "2030-05-01T00:00:00Z"),
-        ("UTC", "2030-05-01T09:00:00Z"),
+        ("Asia/Tokyo", "2030-05-01T00:00:00.000Z"),
+        ("UTC", "2030-05-01T09:00:00.000Z"),
     ]
     boris.get(f"{path}/preview", expect=404)
     sent = anna.post(f"{path}/test", {"phone": "+79109876543"}, expect=200)

@@ -63,18 +63,18 @@ def test_a_client_in_a_zone_that_is_new_to_the_mailing_is_reached_there(anna: Ap
     mailing = anna.post("/api/v1/mailing", {**MAILING, "time_zone": None})
     client = anna.post("/api/v1/client", {"phone": PHONE, "time_zone": "Asia/Tokyo"})
     made = anna.post("/api/v1/message", {"mailing": mailing["id"], "client": client["id"]})
-    assert (made["time_zone"], made["not_before"]) == ("Asia/Tokyo", "2030-05-01T00:00:00Z")
-    assert anna.get(f"/api/v1/mailing/{mailing['id']}")["next_run_at"] == "2030-05-01T00:00:00Z"
+    assert (made["time_zone"], made["not_before"]) == ("Asia/Tokyo", "2030-05-01T00:00:00.000Z")
+    assert anna.get(f"/api/v1/mailing/{mailing['id']}")["next_run_at"] == "2030-05-01T00:00:00.000Z"
 
 
 def test_a_message_by_hand_goes_with_the_start_of_its_mailing(anna: Api) -> None:
     client = anna.post("/api/v1/client", {"phone": PHONE, "time_zone": "UTC"})
     mailing = anna.post("/api/v1/mailing", {**MAILING, "filter_tags": ["nobody"]})
     message = path(anna.post("/api/v1/message", {"mailing": mailing["id"], "client": client["id"]}))
-    assert anna.get(message)["not_before"] == "2030-05-01T09:00:00Z"
+    assert anna.get(message)["not_before"] == "2030-05-01T09:00:00.000Z"
     earlier = {"starts_at": "2030-04-01T09:00:00", "ends_at": "2030-04-02T09:00:00"}
     anna.ask("PATCH", f"/api/v1/mailing/{mailing['id']}", earlier)
-    assert anna.get(message)["not_before"] == "2030-04-01T09:00:00Z"
+    assert anna.get(message)["not_before"] == "2030-04-01T09:00:00.000Z"
     started = anna.post(f"/api/v1/mailing/{mailing['id']}/start", expect=200)
     assert anna.get(message)["not_before"] == started["next_run_at"] < "2030"
 
