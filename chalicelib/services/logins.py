@@ -9,7 +9,7 @@ from chalicelib import caller
 from chalicelib.auth.passwords import verify_password
 from chalicelib.auth.throttle import Limit, TooManyAttemptsError, admit, succeeded
 from chalicelib.auth.tokens import fresh
-from chalicelib.config import Settings, settings
+from chalicelib.config import Settings
 from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
 from chalicelib.domain.characters import canonical
@@ -80,6 +80,8 @@ class LoginRules:
     limit: Limit
     tokens: int = 50
     """How many a user may have."""
+    second_factor_for_superusers: bool = False
+    """Must a superuser have a second factor before a program gets a token?"""
 
 
 def limit_of(chosen: Settings) -> Limit:
@@ -95,12 +97,7 @@ def login(source: Engine, username: str, password: str, address: str, rules: Log
     user_id = checked(source, username, password, address, rules.limit, code=code)
     with autocommit(source) as connection:
         user = user_edits.find(connection, user_id)
-        if (
-            settings().second_factor_for_superusers
-            and user
-            and user.is_superuser
-            and not second_factor.is_on(connection, user_id)
-        ):
+        if rules.second_factor_for_superusers and user and user.is_superuser and not second_factor.is_on(connection, user_id):
             raise EnrolmentNeededError
     with source.begin() as connection:
         if not users.lock(connection, user_id):

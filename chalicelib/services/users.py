@@ -18,7 +18,7 @@ def ensure_superuser(source: Engine, username: str, password: str) -> bool:
     A second factor, which may be lost, is taken off. Name and password are held to the rules of every other user: raises
     InvalidInputError, PasswordError.
     """
-    username = canonical(username)
+    username = canonical(username) if isinstance(username, str) else username
     if problems := limits.username_problems(username):
         raise InvalidInputError(*problems)
     require_good(password, username)

@@ -97,7 +97,9 @@ def _unauthorized() -> ApiError:
 
 def _issued(call: Call[LoginIn, NoQuery]) -> IssuedToken:
     chosen = call.settings
-    rules = LoginRules(timedelta(days=chosen.token_days), logins.limit_of(chosen), chosen.tokens_per_user)
+    rules = LoginRules(
+        timedelta(days=chosen.token_days), logins.limit_of(chosen), chosen.tokens_per_user, chosen.second_factor_for_superusers
+    )
     try:
         return logins.login(call.engine, call.body.username, call.body.password, call.source_ip, rules, call.body.code)
     except logins.LoginError as error:

@@ -297,7 +297,10 @@ def test_a_cancelled_mailing_is_not_deleted_while_a_call_is_under_way(world: Wor
         else:  # its worker died
             world.clock.now += LEASE
             messages.cancel(connection, mailing_id, len(ids), world.clock.now)
-    mailings.delete(world.engine, world.owner, mailing_id)
+    if not answered:
+        with pytest.raises(ConflictError, match="only record: 5"):
+            mailings.delete(world.engine, world.owner, mailing_id)
+    mailings.delete(world.engine, world.owner, mailing_id, force=not answered)
     assert not world.sql("SELECT 1 FROM message")
 
 
@@ -310,7 +313,9 @@ def test_a_cancelled_mailing_is_not_deleted_while_a_message_of_unknown_fate_wait
     with pytest.raises(ConflictError, match="fate is not known yet"):
         mailings.delete(world.engine, world.owner, mailing_id)
     assert world.finish(mailing_id).counts["failed"] == 1
-    mailings.delete(world.engine, world.owner, mailing_id)
+    with pytest.raises(ConflictError, match="only record: 1"):
+        mailings.delete(world.engine, world.owner, mailing_id)
+    mailings.delete(world.engine, world.owner, mailing_id, force=True)
     assert not world.sql("SELECT 1 FROM message")
 
 
