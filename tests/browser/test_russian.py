@@ -23,7 +23,7 @@ def test_from_login_to_a_mailing_in_russian(visit: Visit, add_user: Callable[[st
     visitor.press("Добавить клиента")
     visitor.fill(телефон="12", часовой_пояс="Europe/Moscow")
     visitor.press("Сохранить")
-    expect(page.locator("#phone-error")).to_contain_text("Телефон записывается в формате")
+    expect(page.locator("#phone-error")).to_contain_text("в номере телефона их больше")
     visitor.fill(телефон="+79160000001", теги="весна")
     visitor.press("Сохранить")
     expect(visitor.alerts).to_contain_text("успешно")

@@ -161,7 +161,7 @@ def test_a_client_whose_time_is_past_the_end_is_not_sent_to(anna: Caller, client
     ]
     now = datetime.now(UTC).replace(tzinfo=None)
     body = {"text": "Too late for some", "filter_tags": ["late"], "ends_at": f"{now + timedelta(hours=2):%Y-%m-%dT%H:%M:%S}"}
-    made = anna.ask("POST", "/api/v1/mailing/", body)
+    made = anna.ask("POST", "/api/v1/mailing/?confirmed=true", body)
     deadline = time.monotonic() + 60
     while True:
         found = anna.ask("GET", f"/api/v1/messages-in-mailing/{made['id']}/")["messages"]["results"]
