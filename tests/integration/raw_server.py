@@ -52,16 +52,17 @@ class Server:
     def answers(self, raw: bytes, *, ends: bool = False) -> None:
         """Answer each request with these bytes; `ends`: and then end the stream."""
 
+        done = threading.Event()  # of this answer alone: a thread that is late with an earlier one must not set it
+
         def answer(connection: socket.socket) -> None:
             try:
                 connection.sendall(raw)
                 if ends:
                     connection.shutdown(socket.SHUT_RDWR)
             finally:
-                self.answered.set()
+                done.set()
 
-        self.answered.clear()
-        self.answer = answer
+        self.answered, self.answer = done, answer
 
     def resets_idle(self) -> None:
         """Accept each request, and reset the connection soon after the answer."""
