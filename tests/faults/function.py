@@ -152,7 +152,8 @@ class _Function:
                 os.kill(os.getpid(), signal.SIGKILL)
                 time.sleep(60)  # not reached, but for other threads' sake
             self._link.send(("frozen", point))
-            os.kill(os.getpid(), signal.SIGSTOP)
+            # To this thread and not to the process: it stops here, with the lock, so that no other thread passes before the stop holds.
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
     def ask(self, operation: str, arguments: Mapping[str, Any]) -> Any:
         with self._lock:
