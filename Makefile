@@ -27,6 +27,10 @@ demo: setup ## the main job from nothing: 2,160 clients, one mailing that its sc
 test: setup ## run all tests; LAYERS="unit e2e" runs only those
 	@$(RUN) local.layers $(LAYERS)
 
+.PHONY: fuzz
+fuzz: setup ## try the API against its document with EXAMPLES=50 for each operation (some ten minutes)
+	@FUZZ_EXAMPLES=$(or $(EXAMPLES),50) $(RUN) local.layers fuzz
+
 .PHONY: check
 check: setup ## lint, types, imports, and the packaged template
 	@$(RUN) local.check

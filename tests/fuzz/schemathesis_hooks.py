@@ -2,13 +2,16 @@
 
 import os
 import re
+from collections.abc import Container
 from typing import Any
 
 import schemathesis
 from hypothesis import strategies as st
 
 _ZONES = ["UTC", "Europe/Moscow", "Asia/Tokyo", "America/Sao_Paulo", "Pacific/Pago_Pago"]
-_OWN_TOKEN = os.environ.get("SCHEMATHESIS_TOKEN", "__").split("_")[1]
+_KEPT_TOKENS = int(os.environ.get("SCHEMATHESIS_KEPT_TOKENS", "0"))
+"""The tokens up to this id: those of both runs, and the logins' that they were made with and would end with."""
+_USERS = (1, 2)
 _MADE_UP = 2_000
 _THERE = 30
 
@@ -30,16 +33,22 @@ def map_path_parameters(context: Any, path_parameters: dict[str, Any] | None) ->
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
-    """The token that all calls are made with is not revoked, nor its user changed."""
+    """The tokens that all calls are made with are not revoked, nor their users changed: else the rest would be nothing but 401."""
     del context, kwargs
-    if case.path == "/api/v1/token/{id}" and str(case.path_parameters.get("id")) == _OWN_TOKEN:
+    kept: Container[int] = ()
+    if case.path == "/api/v1/token/{id}":
+        kept = range(1, _KEPT_TOKENS + 1)
+    elif case.path.startswith("/api/v1/user/{id}") and case.method.upper() != "GET":
+        kept = _USERS
+    if _number(case.path_parameters.get("id") if case.path_parameters else None) in kept:
         case.path_parameters["id"] = _MADE_UP
-    if (
-        case.path.startswith("/api/v1/user/{id}")
-        and case.method.upper() != "GET"
-        and case.path_parameters.get("id") in (1, 2, "1", "2")
-    ):
-        case.path_parameters["id"] = _MADE_UP
+
+
+def _number(value: object) -> int:
+    try:
+        return int(str(value))
+    except ValueError:
+        return 0
 
 
 @schemathesis.hook
