@@ -1,4 +1,4 @@
-"""Phone numbers: the one place that parses and normalises what somebody typed, pasted or exported from a spreadsheet.
+"""Phone numbers: parse and normalise numbers as typed, pasted or exported from a spreadsheet.
 
 `parse_phone` returns E.164 as `phonenumbers` formats the number that it parsed, never the text itself: `+44 (0)7700 900123` and
 `+447700900123` are the same client. Text that cannot be read in exactly one way is refused by name. Nothing is guessed: a number

@@ -365,7 +365,7 @@ def delete(source: Engine, principal: Principal, mailing_id: int, *, force: bool
     """Deletes a mailing with its messages, unless it runs or is paused. Raises NotFoundError, ConflictError.
 
     It is seen nowhere from now on. The messages of a large one are removed by its runs, slice by slice, and the mailing with the last. A
-    cancelled one stays until the calls that were under way are answered: what became of them would be lost with it. Its final counts stay
+    cancelled one stays until the calls that were under way are answered: their outcomes would be lost with it. Its final counts stay
     in the owner's statistics and in its history. Messages of unknown outcome are the only record of what may have been delivered: they are
     deleted only by `force`.
     """

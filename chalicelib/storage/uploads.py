@@ -1,4 +1,4 @@
-"""Queries on uploaded files: slices of bytes as they came, then rows in chunks with what became of them."""
+"""Queries on uploaded files: slices of bytes as they came, then rows in chunks with their results."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -134,7 +134,7 @@ def chunks(connection: Connection, upload_id: int) -> list[ChunkRow]:
 
 
 def keep_report(connection: Connection, upload_id: int, position: int, report: Mapping[str, Any], *, applied: bool) -> None:
-    """Keep what became of a chunk."""
+    """Store the result of a chunk."""
     column = "result" if applied else "preview"
     statement = text(f"UPDATE upload_chunk SET {column} = CAST(:report AS jsonb) WHERE upload_id = :id AND position = :position")  # noqa: S608
     connection.execute(statement, {"id": upload_id, "position": position, "report": json.dumps(dict(report))})
