@@ -180,8 +180,11 @@ def _write(
 ) -> None:
     if not good:
         return
-    added = client_import.add(connection, [row_values(new, owner_id) for new in good.values()]) if apply else {}
-    known = clients.with_phones(connection, owner_id, [phone for phone in good if phone not in added], lock=apply)
+    added: dict[str, int] = {}
+    if apply:
+        added, known = client_import.add_or_lock(connection, owner_id, [row_values(new, owner_id) for new in good.values()])
+    else:
+        known = clients.with_phones(connection, owner_id, list(good))
     changed = [each for row in known if options.update and (each := _merged(row, good[row.phone], options))]
     report.created = len(good) - len(known)
     report.updated = len(changed)

@@ -121,8 +121,7 @@ def _add_or_keep(connection: Connection, principal: Principal, rows: Sequence[di
     created, changes = 0, list[Change]()
     for owner_id in sorted({row["owner_id"] for row in rows}):
         own = {row["phone"]: row for row in rows if row["owner_id"] == owner_id}
-        added = client_import.add(connection, list(own.values()))
-        known = clients.with_phones(connection, owner_id, [phone for phone in own if phone not in added], lock=True)
+        added, known = client_import.add_or_lock(connection, owner_id, list(own.values()))
         different = (
             {row.id: found for row in known if (found := history.differences(_shown(row), own[row.phone]))} if update else {}
         )

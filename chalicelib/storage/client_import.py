@@ -6,6 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from chalicelib.storage import clients
+from chalicelib.storage.clients import ClientRow
+
 _ADD = text(
     """
     INSERT INTO client (owner_id, phone, operator_code, tags, attributes, time_zone)
@@ -27,9 +30,23 @@ _REWRITE = text(
 )
 
 
-def add(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Insert clients, but for those that the owner has already; the ids of the new ones by phone."""
-    return {row[0]: row[1] for row in connection.execute(_ADD, {"rows": json.dumps(list(rows))})}
+def add_or_lock(
+    connection: Connection, owner_id: int, rows: Sequence[Mapping[str, Any]]
+) -> tuple[dict[str, int], list[ClientRow]]:
+    """Insert an owner's clients, and lock those that the owner has already: the ids of the new ones by phone, and the others.
+
+    Every row ends in one of the two. A client that another call deletes between the insertion and the lock would be in neither:
+    it is inserted after all.
+    """
+    added: dict[str, int] = {}
+    known: list[ClientRow] = []
+    left = list(rows)
+    while left:
+        added |= {row[0]: row[1] for row in connection.execute(_ADD, {"rows": json.dumps(left)})}
+        known += clients.with_phones(connection, owner_id, [row["phone"] for row in left if row["phone"] not in added], lock=True)
+        settled = added.keys() | {row.phone for row in known}
+        left = [row for row in left if row["phone"] not in settled]
+    return added, known
 
 
 def rewrite(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:

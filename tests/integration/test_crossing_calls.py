@@ -6,10 +6,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 
 from chalicelib.domain.errors import ConflictError
-from chalicelib.services import clients, do_not_contact
+from chalicelib.domain.table import parse_csv
+from chalicelib.services import client_import, clients, do_not_contact
+from chalicelib.services.client_import import Options
 from chalicelib.services.clients import NewClient
 from chalicelib.services.do_not_contact import NewEntry
 from tests.world import World
@@ -55,3 +57,33 @@ def test_one_of_two_calls_adds_its_clients_and_the_other_is_told(world: World) -
     added = crossed(world, insert, lambda: clients.create_many(world.engine, world.owner, new))
     with pytest.raises(ConflictError, match="this phone"):
         added.result()
+
+
+def put_first(world: World) -> None:
+    row, added = clients.put(world.engine, world.owner, NewClient(FIRST, "UTC"))
+    assert (row.phone, added) == (FIRST, True)
+
+
+def import_first(world: World) -> None:
+    table = parse_csv(f"phone,time_zone\n{FIRST},UTC\n".encode())
+    options = Options(("phone", "time_zone"), update=True)
+    report = client_import.take_table(world.engine, world.owner, table, options, apply=True)
+    assert (report.created, report.updated, report.unchanged, report.errors) == (1, 0, 0, [])
+
+
+@pytest.mark.parametrize("call", [put_first, import_first])
+def test_a_client_deleted_between_the_insertion_and_the_lock_is_added(world: World, call: Callable[[World], None]) -> None:
+    """It would be neither among the added nor among the known, and an import would lose it without a word."""
+    deleted = clients.create(world.engine, world.owner, NewClient(FIRST, "Asia/Tokyo")).id
+
+    def delete_after_insertion(_c: object, _cursor: object, statement: str, *_: object) -> None:
+        if "INSERT INTO client" in statement:
+            world.sql("DELETE FROM client WHERE id = :id", id=deleted)
+
+    event.listen(world.engine, "after_cursor_execute", delete_after_insertion)
+    try:
+        call(world)
+    finally:
+        event.remove(world.engine, "after_cursor_execute", delete_after_insertion)
+    [(client_id, time_zone)] = world.sql("SELECT id, time_zone FROM client")
+    assert (client_id != deleted, time_zone) == (True, "UTC")
