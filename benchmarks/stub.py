@@ -11,42 +11,33 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
+
+import uvicorn
+from starlette.types import Receive, Scope, Send
 
 from local.process import LOOPBACK, free_port
 
 _ACCEPTED = b'{"code":0,"message":"OK"}'
 
 
-class _Yes(asyncio.Protocol):
+class _Yes:
     def __init__(self, latency: float) -> None:
         self._latency = latency
-        self._waiting = b""
-        self._transport: asyncio.Transport | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self._waiting += data
-        while (end := self._waiting.find(b"\r\n\r\n")) >= 0:
-            head = self._waiting[:end].lower()
-            length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
-            if len(self._waiting) < end + 4 + length:
-                return
-            body = self._waiting[end + 4 : end + 4 + length]
-            self._waiting = self._waiting[end + 4 + length :]
-            answer = _batch_accepted(body) if b"sendmessagebatch" in head else _ACCEPTED
-            if self._latency:
-                asyncio.get_running_loop().call_later(self._latency, self._answer, answer)
-            else:
-                self._answer(answer)
-
-    def _answer(self, body: bytes) -> None:
-        if self._transport is not None:
-            self._transport.write(
-                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
-            )
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        target = dict(scope["headers"]).get(b"x-amz-target", b"")
+        answer = _batch_accepted(body) if target.endswith(b"SendMessageBatch") else _ACCEPTED
+        if self._latency:
+            await asyncio.sleep(self._latency)
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(answer))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
 
 
 def _batch_accepted(body: bytes) -> bytes:
@@ -56,9 +47,9 @@ def _batch_accepted(body: bytes) -> bytes:
     return json.dumps({"Successful": entries}).encode()
 
 
-async def _serve(port: int, latency: float) -> None:
-    server = await asyncio.get_running_loop().create_server(lambda: _Yes(latency), LOOPBACK, port)
-    await server.serve_forever()
+def _serve(port: int, latency: float) -> None:
+    quiet: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False, "date_header": False}
+    uvicorn.run(_Yes(latency), host=LOOPBACK, port=port, http="httptools", ws="none", lifespan="off", **quiet)
 
 
 @contextmanager
@@ -87,4 +78,4 @@ def _wait(url: str, process: "subprocess.Popen[bytes]") -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(int(sys.argv[1]), float(sys.argv[2])))
+    _serve(int(sys.argv[1]), float(sys.argv[2]))

@@ -16,17 +16,22 @@ import hmac
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
 from local.provider.faults import Fault, Settings, SettingsError
-from local.provider.http import CutRequest, Reply, Request
 from local.provider.ledger import Call, Ledger
+from local.provider.server import JSON, Connection, CutRequest
 
 OK = json.dumps({"code": 0, "message": "OK"}).encode()
-JSON = "application/json"
 PAGE = Path(__file__).with_name("inbox.html")
 _SEND = re.compile(r"/v1/send/([^/]+)/?")
 _BEGUN = re.compile(rb"POST /v1/send/(\d+)/? ")
@@ -41,18 +46,33 @@ class Provider:
         if self._kept.exists():
             self.settings = self.settings.changed(json.loads(self._kept.read_text()))
         self.ledger = Ledger(folder / "ledger.jsonl")
+        self._control = Starlette(
+            routes=[
+                Route("/", lambda _request: FileResponse(PAGE, headers={"Cache-Control": "no-store"})),
+                Route("/health", lambda _request: JSONResponse({"status": "ok"})),
+                Route("/inbox", self._inbox),
+                Route("/deliveries", lambda _request: JSONResponse(self.ledger.deliveries())),
+                Route("/ledger", self._summary, methods=["GET", "DELETE"]),
+                Route("/ledger/{id:int}", self._history),
+                Route("/settings", self._settings, methods=["GET", "PATCH", "PUT"]),
+            ],
+            exception_handlers={SettingsError: _invalid, ValueError: _invalid, 404: _no_such_path, 405: _no_such_path},
+        )
 
-    def handle(self, request: Request, reply: Reply) -> None:
-        if sent := _SEND.fullmatch(request.path):
-            if request.method == "POST":
-                self._send(sent[1], request, reply)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI); those to send pass by Starlette, whose answers are too well-behaved."""
+        if sent := _SEND.fullmatch(scope["path"]):
+            connection: Connection = scope["state"]["connection"]
+            try:
+                body = await Request(scope, receive).body()
+            except ClientDisconnect:
+                return  # the connection has reported it
+            if scope["method"] == "POST":
+                await self._send(sent[1], dict(scope["headers"]), body, connection)
             else:
-                reply.send_json(405, {"code": 405, "message": "POST only"}, {"Allow": "POST"})
-            return
-        try:
-            self._control(request, reply)
-        except (SettingsError, ValueError) as error:
-            reply.send_json(400, {"code": "invalid", "message": str(error)})
+                connection.answer_json(405, {"code": 405, "message": "POST only"}, {"Allow": "POST"})
+        else:
+            await self._control(scope, receive, send)
 
     def forgets(self, idle_seconds: float, data: bytes) -> bool:
         """Is a connection that brings this after so long an idle time reset? Only calls meet that, not the control routes."""
@@ -61,9 +81,8 @@ class Provider:
 
     def cut(self, request: CutRequest) -> None:
         """Record a request to send that did not arrive whole, or over a connection that was forgotten."""
-        if sent := _BEGUN.match(request.received):
-            call = self._call(int(sent[1]), request.connection, len(request.received), request.why)
-            self.ledger.record(call)
+        if sent := _BEGUN.match(request.beginning):
+            self.ledger.record(self._call(int(sent[1]), request.connection, request.received, request.why))
 
     def _call(
         self,
@@ -78,127 +97,113 @@ class Provider:
         phone, text = message or (None, None)
         return Call(self.ledger.next_number(), time.time(), message_id, phone, text, answer, delivered, connection, received)
 
-    def _control(self, request: Request, reply: Reply) -> None:
-        route = request.method, request.path.rstrip("/") or "/"
-        if history := _HISTORY.fullmatch(request.path):
-            reply.send_json(
-                200, {"id": int(history[1]), "calls": [asdict(call) for call in self.ledger.history(int(history[1]))]}
-            )
-        elif route == ("GET", "/ledger"):
-            reply.send_json(200, self.ledger.summary())
-        elif route == ("DELETE", "/ledger"):
+    async def _summary(self, request: Request) -> Response:
+        if request.method == "DELETE":
             self.ledger.reset()
-            reply.send_json(200, self.ledger.summary())
-        elif route == ("GET", "/deliveries"):
-            reply.send_json(200, self.ledger.deliveries())
-        elif route == ("GET", "/inbox"):
-            reply.send_json(200, self._inbox(request.query))
-        elif route == ("GET", "/settings"):
-            reply.send_json(200, self.settings.to_json())
-        elif route in (("PUT", "/settings"), ("PATCH", "/settings")):
-            self._change(Settings() if request.method == "PUT" else self.settings, request.json())
-            reply.send_json(200, self.settings.to_json())
-        elif route == ("GET", "/health"):
-            reply.send_json(200, {"status": "ok"})
-        elif route == ("GET", "/"):
-            reply.send(200, PAGE.read_bytes(), "text/html; charset=utf-8", {"Cache-Control": "no-store"})
-        else:
-            reply.send_json(404, {"code": 404, "message": "no such path"})
+        return JSONResponse(self.ledger.summary())
 
-    def _inbox(self, query: dict[str, str]) -> dict[str, object]:
+    async def _history(self, request: Request) -> Response:
+        message_id = request.path_params["id"]
+        return JSONResponse({"id": message_id, "calls": [asdict(call) for call in self.ledger.history(message_id)]})
+
+    async def _inbox(self, request: Request) -> Response:
+        query = request.query_params
         calls = self.ledger.recent(int(query.get("after", 0)), query.get("search", ""), min(int(query.get("limit", 100)), 1000))
-        return {"messages": [asdict(call) for call in calls], "summary": self.ledger.summary()}
+        return JSONResponse({"messages": [asdict(call) for call in calls], "summary": self.ledger.summary()})
 
-    def _change(self, start: Settings, given: object) -> None:
-        self.settings = start.changed(given)
-        new = self._kept.with_suffix(".new")
-        new.write_text(json.dumps(self.settings.to_json()))
-        new.replace(self._kept)
+    async def _settings(self, request: Request) -> Response:
+        if request.method in ("PUT", "PATCH"):
+            start = Settings() if request.method == "PUT" else self.settings
+            self.settings = start.changed(await request.json())
+            new = self._kept.with_suffix(".new")
+            new.write_text(json.dumps(self.settings.to_json()))
+            new.replace(self._kept)
+        return JSONResponse(self.settings.to_json())
 
-    def _send(self, given_id: str, request: Request, reply: Reply) -> None:
-        if not self._may(request):
-            reply.send_json(401, {"code": 401, "message": "who are you"})
+    async def _send(self, given_id: str, headers: dict[bytes, bytes], body: bytes, connection: Connection) -> None:
+        if not self._may(headers):
+            connection.answer_json(401, {"code": 401, "message": "who are you"})
             return
         try:
             message_id = int(given_id)
-            body = request.json()
-            phone, text = body["phone"], body["text"]
-            if body["id"] != message_id or type(phone) is not int or type(text) is not str:
+            given = json.loads(body)
+            phone, text = given["phone"], given["text"]
+            if given["id"] != message_id or type(phone) is not int or type(text) is not str:
                 raise ValueError
         except (ValueError, KeyError, TypeError):
-            reply.send_json(400, {"code": 2, "message": 'expected {"id": the one in the path, "phone": int, "text": str}'})
+            connection.answer_json(400, {"code": 2, "message": 'expected {"id": the one in the path, "phone": int, "text": str}'})
             return
-        self._decide(message_id, phone, text, request, reply)
+        await self._decide(message_id, phone, text, connection)
 
-    def _may(self, request: Request) -> bool:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme != "Bearer" or not token:
+    def _may(self, headers: dict[bytes, bytes]) -> bool:
+        scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
+        if scheme != b"Bearer" or not token:
             return False
-        return self.settings.token is None or hmac.compare_digest(token.encode(), self.settings.token.encode())
+        return self.settings.token is None or hmac.compare_digest(token, self.settings.token.encode())
 
-    def _decide(self, message_id: int, phone: int, text: str, request: Request, reply: Reply) -> None:
-        """Accepts first and answers later: what the caller then misses has been delivered all the same, as in life."""
+    async def _decide(self, message_id: int, phone: int, text: str, connection: Connection) -> None:
+        """Accept first and answer later: what the caller then misses has been delivered all the same, as in life."""
         fault = self.settings.fault_for(message_id, self.ledger.calls_of(message_id))
         known = self.settings.honours_key and self.ledger.deliveries_of(message_id) > 0
         delivered = (fault is None or fault.accepted) and not known
         answer = fault.name if fault else "known" if known else "accepted"
         self.ledger.record(
-            self._call(message_id, request.connection, request.received, answer, (phone, text), delivered=delivered)
+            self._call(message_id, connection.number, connection.received, answer, (phone, text), delivered=delivered)
         )
-        delay = self.settings.delay()
-        if delay:
-            asyncio.get_running_loop().call_later(delay, _answer, fault, reply)
+        if delay := self.settings.delay():
+            await asyncio.sleep(delay)
+        if connection.gone:
+            return
+        if fault is None:
+            connection.answer(200, OK)
         else:
-            _answer(fault, reply)
+            await _FAULTS[fault.kind](fault, connection)
 
 
-def _answer(fault: Fault | None, reply: Reply) -> None:
-    if reply.gone:
-        return
-    if fault is None:
-        reply.send(200, OK, JSON)
-    else:
-        _FAULTS[fault.kind](fault, reply)
+def _invalid(_request: Request, error: Exception) -> Response:
+    return JSONResponse({"code": "invalid", "message": str(error)}, 400)
 
 
-def _status(fault: Fault, reply: Reply) -> None:
+def _no_such_path(_request: Request, _error: Exception) -> Response:
+    return JSONResponse({"code": 404, "message": "no such path"}, 404)
+
+
+async def _status(fault: Fault, connection: Connection) -> None:
     named = {"Retry-After": fault.retry_after, "Location": fault.location}
     headers = {name: value for name, value in named.items() if value is not None} | fault.headers
-    reply.send_json(fault.status, {"code": fault.code, "message": "as asked for"}, headers)
+    connection.answer_json(fault.status, {"code": fault.code, "message": "as asked for"}, headers)
 
 
-def _half(_fault: Fault, reply: Reply) -> None:
-    whole = reply.encode(200, OK, JSON)
-    reply.send_raw(whole[: -len(OK) // 2])
-    reply.close()
+async def _half(_fault: Fault, connection: Connection) -> None:
+    connection.write(connection.encode(200, OK)[: -len(OK) // 2])
+    connection.close()
 
 
-def _interim(fault: Fault, reply: Reply) -> None:
+async def _interim(fault: Fault, connection: Connection) -> None:
     for status in fault.interim:
-        reply.send_raw(b"HTTP/1.1 %d Interim\r\nLink: </style.css>\r\n\r\n" % status)
-    reply.send_raw(_final(fault, reply))
-    reply.done()
+        connection.write(b"HTTP/1.1 %d Interim\r\nLink: </style.css>\r\n\r\n" % status)
+    connection.write(_final(fault, connection))
+    connection.finish()
 
 
-def _leftover(fault: Fault, reply: Reply) -> None:
-    second = reply.encode(200, OK, JSON)
+async def _leftover(fault: Fault, connection: Connection) -> None:
+    final, second = _final(fault, connection), connection.encode(200, OK)
+    connection.write(final if fault.seconds else final + second)
+    connection.finish()
     if fault.seconds:
-        asyncio.get_running_loop().call_later(fault.seconds, reply.send_raw, second)
-        reply.send_raw(_final(fault, reply))
-    else:
-        reply.send_raw(_final(fault, reply) + second)
-    reply.done()
+        await asyncio.sleep(fault.seconds)
+        connection.write(second)
 
 
-def _final(fault: Fault, reply: Reply) -> bytes:
+def _final(fault: Fault, connection: Connection) -> bytes:
     if fault.accepted:
-        return reply.encode(200, OK, JSON)
-    return reply.encode(fault.status, json.dumps({"code": fault.code, "message": "as asked for"}).encode(), JSON)
+        return connection.encode(200, OK)
+    return connection.encode(fault.status, json.dumps({"code": fault.code, "message": "as asked for"}).encode())
 
 
-def _send_bomb(fault: Fault, reply: Reply) -> None:
+async def _send_bomb(fault: Fault, connection: Connection) -> None:
     headers = {"Content-Encoding": "gzip"} | ({"Location": fault.location} if fault.location else {})
-    reply.send(fault.status, _bomb(), JSON, headers | fault.headers)
+    connection.answer(fault.status, _bomb(), JSON, headers | fault.headers)
 
 
 @lru_cache(maxsize=1)
@@ -206,31 +211,41 @@ def _bomb() -> bytes:
     return gzip.compress(bytes(16 * 2**20))
 
 
-def _raw(fault: Fault, reply: Reply) -> None:
-    reply.send_raw(fault.raw.encode("latin-1"))
-    reply.close()
+async def _raw(fault: Fault, connection: Connection) -> None:
+    connection.write(fault.raw.encode("latin-1"))
+    connection.close()
 
 
-def _hang(fault: Fault, reply: Reply) -> None:
-    asyncio.get_running_loop().call_later(fault.seconds, reply.close)
+async def _hang(fault: Fault, connection: Connection) -> None:
+    await asyncio.sleep(fault.seconds)
+    connection.close()
 
 
-def _drip(reply: Reply, left: bytes, seconds: float) -> None:
-    if reply.gone or not left:
-        reply.close()
-        return
-    reply.send_raw(left[:1])
-    asyncio.get_running_loop().call_later(seconds, _drip, reply, left[1:], seconds)
+async def _drip(fault: Fault, connection: Connection) -> None:
+    for byte in connection.encode(200, OK):
+        if connection.gone:
+            return
+        connection.write(bytes([byte]))
+        await asyncio.sleep(fault.seconds)
+    connection.close()
 
 
-_FAULTS: dict[str, Callable[[Fault, Reply], None]] = {
+async def _nonsense(_fault: Fault, connection: Connection) -> None:
+    connection.answer(200, b"<html>Welcome!</html>", "text/html")
+
+
+async def _reset(_fault: Fault, connection: Connection) -> None:
+    connection.reset()
+
+
+_FAULTS: dict[str, Callable[[Fault, Connection], Awaitable[None]]] = {
     "status": _status,
     "throttle": _status,
     "hang": _hang,
-    "drip": lambda fault, reply: _drip(reply, reply.encode(200, OK, JSON), fault.seconds),
+    "drip": _drip,
     "half": _half,
-    "nonsense": lambda _fault, reply: reply.send(200, b"<html>Welcome!</html>", "text/html"),
-    "reset": lambda _fault, reply: reply.reset(),
+    "nonsense": _nonsense,
+    "reset": _reset,
     "interim": _interim,
     "leftover": _leftover,
     "bomb": _send_bomb,
