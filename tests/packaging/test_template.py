@@ -10,6 +10,7 @@ from chalicelib.api.errors import ProblemCode
 from chalicelib.observability import NAMESPACE, UNITS
 from local.conditions import decided
 from local.template import transformed as sam
+from tests.packaging.resolved import resources_of
 
 Resources = dict[str, dict[str, Any]]
 
@@ -35,7 +36,8 @@ def test_no_function_makes_a_log_group_of_its_own(transformed: Resources) -> Non
     groups = [
         item["Properties"]["LoggingConfig"]["LogGroup"]["Ref"] for item in _of_type(transformed, "AWS::Lambda::Function").values()
     ]
-    assert sorted(groups) == sorted(_of_type(transformed, "AWS::Logs::LogGroup"))
+    assert {*groups, "DatabaseLogs"} == _of_type(transformed, "AWS::Logs::LogGroup").keys()
+    assert len(set(groups)) == len(groups)
     assert all("RetentionInDays" in item["Properties"] for item in _of_type(transformed, "AWS::Logs::LogGroup").values())
 
 
@@ -155,6 +157,74 @@ def test_the_database_is_private_encrypted_and_kept(template: dict[str, Any]) ->
     instances = _of_type(resources, "AWS::RDS::DBInstance")
     assert len(instances) == 2
     assert all(item["Properties"]["PubliclyAccessible"] is False for item in instances.values())
+
+
+_NETWORK = ("AWS::EC2::",)
+_RESTORED = {
+    "a snapshot": {"DatabaseSnapshot": "arn:aws:rds:eu-central-1:1:cluster-snapshot:x", "DatabaseLabel": "2"},
+    "a moment": {"DatabaseRestoreFrom": "mailing-api-prod-1", "DatabaseRestoreTo": "2030-05-01T09:00:00Z", "DatabaseLabel": "2"},
+    "the latest moment": {"DatabaseRestoreFrom": "mailing-api-prod-1", "DatabaseLabel": "2"},
+}
+
+
+@pytest.mark.parametrize("parameters", _RESTORED.values(), ids=_RESTORED)
+@pytest.mark.parametrize("egress", ["nat", "nat-per-zone", "endpoints"])
+def test_restoring_removes_nothing_and_changes_only_the_cluster(
+    template: dict[str, Any], parameters: dict[str, str], egress: str
+) -> None:
+    before, after = (resources_of(template, "prod", {"Egress": egress, **more}) for more in ({}, parameters))
+    assert before.keys() == after.keys()
+    changed = {name for name in before if before[name] != after[name]}
+    # The cluster and what names it: its log group, its instance, the addresses in the secrets.
+    assert changed <= {"Database", "DatabaseInstance", "DatabaseLogs", "ServiceSecret", "OwnerSecret", "DatabaseFullAlarm"}
+    assert after["Database"]["Properties"]["DBClusterIdentifier"] != before["Database"]["Properties"]["DBClusterIdentifier"]
+    assert after["DatabaseLogs"]["Properties"]["LogGroupName"] != before["DatabaseLogs"]["Properties"]["LogGroupName"]
+
+
+def test_a_cluster_restored_by_hand_leaves_the_network_as_it_is(template: dict[str, Any]) -> None:
+    before = resources_of(template, "prod", {})
+    after = resources_of(template, "prod", {"SecretId": "restored", "OwnerSecretId": "restored-owner", "KeepNetwork": "true"})
+    gone = before.keys() - after.keys()
+    assert gone == {
+        "Database",
+        "DatabaseInstance",
+        "DatabaseLogs",
+        "DatabasePassword",
+        "ServicePassword",
+        "ServiceSecret",
+        "OwnerSecret",
+        "DatabaseFullAlarm",
+    }
+    assert not after.keys() - before.keys()
+    network = {name for name, item in before.items() if item["Type"].startswith(_NETWORK)}
+    assert len(network) > 15
+    assert {name: after[name] for name in network} == {name: before[name] for name in network}
+    functions = [item["Properties"]["VpcConfig"] for item in after.values() if item["Type"] == "AWS::Lambda::Function"]
+    assert functions == [item["Properties"]["VpcConfig"] for item in before.values() if item["Type"] == "AWS::Lambda::Function"]
+
+
+@pytest.mark.parametrize(("given", "kept"), [({}, True), ({"DatabaseProtected": "false"}, False)])
+def test_prod_is_protected_once_it_has_been_deployed(template: dict[str, Any], given: dict[str, str], kept: bool) -> None:
+    protected = resources_of(template, "prod", given)["Database"]["Properties"]["DeletionProtection"]
+    assert str(protected).lower() == str(kept).lower()
+
+
+@pytest.mark.parametrize(("given", "reserved"), [({}, {50, 20, 10, 1}), ({"ReserveConcurrency": "false"}, set())])
+def test_concurrency_is_reserved_where_the_account_has_it(
+    template: dict[str, Any], given: dict[str, str], reserved: set[int]
+) -> None:
+    functions = _of_type(resources_of(template, "prod", given), "AWS::Lambda::Function").values()
+    found = {item["Properties"].get("ReservedConcurrentExecutions") for item in functions}
+    assert found - {None} == reserved
+
+
+def test_the_databases_log_expires_and_holds_no_values_of_rows(template: dict[str, Any]) -> None:
+    resources = resources_of(template, "prod", {"LogDays": "14"})
+    cluster, group = resources["Database"], resources["DatabaseLogs"]["Properties"]
+    assert group["LogGroupName"] == f"/aws/rds/cluster/{cluster['Properties']['DBClusterIdentifier']}/postgresql"
+    assert group["RetentionInDays"] == "14"
+    assert cluster["DependsOn"] == "DatabaseLogs"
+    assert resources["DatabaseSettings"]["Properties"]["Parameters"]["log_error_verbosity"] == "terse"
 
 
 def test_alarms_reach_the_topic(template: dict[str, Any]) -> None:
