@@ -2,6 +2,7 @@
 
 import base64
 from dataclasses import dataclass
+from typing import Any
 
 from scramp import ScramMechanism
 from sqlalchemy import Connection, make_url, text
@@ -55,7 +56,8 @@ def scram_verifier(password: str) -> str:
 
     A statement may come into the database's log, when it fails for example; a verifier there lets nobody log in.
     """
-    salt, stored_key, server_key, iterations = ScramMechanism("SCRAM-SHA-256").make_auth_info(password, iteration_count=4096)
+    mechanism: Any = ScramMechanism  # scramp has no types
+    salt, stored_key, server_key, iterations = mechanism("SCRAM-SHA-256").make_auth_info(password, iteration_count=4096)
     encoded = [base64.b64encode(part).decode("ascii") for part in (salt, stored_key, server_key)]
     return f"SCRAM-SHA-256${iterations}:{encoded[0]}${encoded[1]}:{encoded[2]}"
 
