@@ -70,7 +70,7 @@ deploy: setup ## package STAGE=prod (or dev), show the changes to your AWS accou
 
 .PHONY: kills
 kills: setup ## kill each part of the stack in mid-mailing, start again, compare database and ledger (some minutes)
-	@$(RUN) local.kills
+	@$(RUN) tests.kills
 
 .PHONY: soak
 soak: setup ## all faults at random for MINUTES=3, over both kinds of provider; ends with a balance sheet, SEED=7 repeats the choice
@@ -82,7 +82,7 @@ throttle: setup ## throughput at a provider that allows so many calls a second, 
 
 .PHONY: screenshots
 screenshots: setup ## take the pictures in docs/images anew (wants chromium)
-	@$(RUN) local.screenshots
+	@$(RUN) docs.screenshots
 
 .PHONY: logs
 logs: setup ## what the functions of the running stack logged; MAILING=7, MESSAGE=123, CLIENT=5, FOLLOW=1

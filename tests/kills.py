@@ -65,7 +65,7 @@ class Launcher:
 
     def pid_of(self, victim: str) -> int:
         if victim == "launcher":
-            assert self.process is not None  # noqa: S101 - it was started
+            assert self.process is not None
             return self.process.pid
         if victim == "PostgreSQL":
             return int((self.run / "postgres" / "cluster" / "postmaster.pid").read_text().split("\n")[0])
