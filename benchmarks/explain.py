@@ -51,7 +51,7 @@ class Explainer:
         named = [name for name, part in HOTTEST.items() if part in statement and name not in self.plans]
         if not named:
             return
-        inside = not connection.connection.dbapi_connection.autocommit  # type: ignore[union-attr]
+        inside = not connection.connection.dbapi_connection.autocommit  # type: ignore[union-attr]  # it is connected
         cursor.execute("SAVEPOINT explained" if inside else "BEGIN")
         cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, SUMMARY ON) {statement}", parameters)
         self.plans[named[0]] = [row[0] for row in cursor.fetchall()]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -99,7 +100,7 @@ def create_schedule(target: ScheduleTarget, mailing_id: int, moment: datetime, b
 
     at() has whole seconds: rounded up, for a run that comes early finds nothing due. Raises one of AwsError.
     """
-    try:
+    with suppress(_scheduler().exceptions.ConflictException):
         _scheduler().create_schedule(
             Name=schedule_name(mailing_id, moment),
             GroupName=target.group,
@@ -109,9 +110,6 @@ def create_schedule(target: ScheduleTarget, mailing_id: int, moment: datetime, b
             ActionAfterCompletion="DELETE",
             Target={"Arn": target.queue_arn, "RoleArn": target.role_arn, "Input": _compact(body)},
         )
-    except ClientError as error:
-        if _code(error) != "ConflictException":
-            raise
 
 
 def delete_schedule(target: ScheduleTarget, mailing_id: int, moment: datetime) -> None:
@@ -121,11 +119,8 @@ def delete_schedule(target: ScheduleTarget, mailing_id: int, moment: datetime) -
 
 def delete_schedule_named(target: ScheduleTarget, name: str) -> None:
     """Removes a schedule by its name; one that is gone is success. Raises one of AwsError."""
-    try:
+    with suppress(_scheduler().exceptions.ResourceNotFoundException):
         _scheduler().delete_schedule(Name=name, GroupName=target.group)
-    except ClientError as error:
-        if _code(error) != "ResourceNotFoundException":
-            raise
 
 
 def schedule_names(target: ScheduleTarget) -> list[str]:
@@ -137,7 +132,3 @@ def schedule_names(target: ScheduleTarget) -> list[str]:
 def _whole_second(moment: datetime) -> datetime:
     moment = moment.astimezone(UTC)
     return moment if moment.microsecond == 0 else moment.replace(microsecond=0) + timedelta(seconds=1)
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))

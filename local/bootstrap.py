@@ -143,5 +143,5 @@ def pinned_uv() -> str:
 
 if __name__ == "__main__":
     if sys.prefix != sys.base_prefix:  # started by the venv that it may have to replace
-        os.execv(sys._base_executable, [sys._base_executable, *sys.argv])  # type: ignore[attr-defined]  # noqa: S606
+        os.execv(sys._base_executable, [sys._base_executable, *sys.argv])  # type: ignore[attr-defined]  # no public name  # noqa: S606 - restarts itself
     sys.exit(main(sys.argv[1:]))

@@ -26,7 +26,7 @@ def main() -> int:
             "check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.localstack.yml"
         ),
         "workflow": lambda: _run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", ".github/workflows/ci.yml"),
-        **{f"template of {stage}": lambda stage=stage: _template(stage) for stage in STAGES},  # type: ignore[misc]
+        **{f"template of {stage}": lambda stage=stage: _template(stage) for stage in STAGES},  # type: ignore[misc]  # a lambda's default has no type
     }
     failed = []
     for name, step in steps.items():

@@ -64,7 +64,7 @@ def _migrated_engine(database_url: str) -> Iterator[Engine]:
 def _emptying() -> TextClause:
     """Empties every table and starts ids at 1: 2 ms, where TRUNCATE takes 40 to 80 for its new files."""
     tables = [f'"{table.name}"' for table in reversed(Base.metadata.sorted_tables)]
-    deletes = " ".join(f"DELETE FROM {table};" for table in tables)  # noqa: S608 - our own tables
+    deletes = " ".join(f"DELETE FROM {table};" for table in tables)
     ids = "PERFORM setval(oid, 1, false) FROM pg_class WHERE relkind = 'S';"
     return text(f"DO $$ BEGIN {deletes} {ids} END $$")
 

@@ -63,7 +63,7 @@ def logged_plans(engine: Engine) -> Iterator[PlanLog]:
     log = PlanLog()
 
     def collect(connection: Connection, _cursor: Any, statement: str, *_: object) -> None:
-        notices = connection.connection.dbapi_connection.notices  # type: ignore[union-attr]
+        notices = connection.connection.dbapi_connection.notices  # type: ignore[union-attr]  # it is connected
         while notices:
             message = notices.popleft()[b"M"].decode()
             if " plan:\n" in message:

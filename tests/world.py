@@ -26,7 +26,7 @@ from chalicelib.services.mailings import MailingRecord, NewMailing
 from chalicelib.storage import messages
 from chalicelib.storage.engine import autocommit
 
-START = datetime(2026, 6, 1, 12, 0)  # noqa: DTZ001 - a wall time
+START = datetime(2026, 6, 1, 12, 0)
 NOW = START.replace(tzinfo=UTC)
 ACCEPTED = Outcome(OutcomeKind.ACCEPTED)
 

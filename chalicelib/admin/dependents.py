@@ -1,6 +1,6 @@
 """What goes with rows that are to be deleted, in words."""
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from starlette_admin.i18n import gettext
 
 from chalicelib.admin.fields import count_of
@@ -44,9 +44,9 @@ def of_users(ids: list[int]) -> str:
     return count_of(tokens, "%(n)s API token is deleted with it.", "%(n)s API tokens are deleted with it.")
 
 
-def _messages(principal: Principal, chosen: object) -> tuple[int, int]:
+def _messages(principal: Principal, chosen: ColumnElement[bool]) -> tuple[int, int]:
     waiting = func.count().filter(Message.status == int(MessageStatus.WAITING))
-    statement = select(func.count(), waiting).where(chosen, Message.deleted_at.is_(None))  # type: ignore[arg-type]
+    statement = select(func.count(), waiting).where(chosen, Message.deleted_at.is_(None))
     if principal.owner_filter is not None:
         statement = statement.where(Message.owner_id == principal.owner_filter)
     with autocommit(engine()) as connection:

@@ -37,4 +37,6 @@ def safe_redirect_url(next_url: str, request: Request, fallback: str) -> str:
 def install() -> None:
     """Puts this check into the library's modules, which import their own by name; safe to repeat."""
     for module in _USERS:
+        if "safe_redirect_url" not in vars(module):
+            raise ImportError(f"{module.__name__} of this version does not use safe_redirect_url: see what checks its redirects")
         setattr(module, "safe_redirect_url", safe_redirect_url)  # noqa: B010 - a name that the module imports

@@ -102,7 +102,7 @@ MESSAGES: dict[str, str] = {
     "Several are found, write the ID of one: %(several)s": "Найдено несколько, укажите ID одного: %(several)s",
     "only a message that waits can be moved or cancelled": "перенести или отменить можно только ожидающее сообщение",
     "the mailing's end is past then where the client lives": "к этому времени у клиента рассылка уже закончится",
-    "Of a message that waits, the moment can be moved here, and it can be cancelled. A failed or expired one can be tried again. Mailing, client, phone and result stay as they are: they are the record by which nobody is sent the same message twice.": (  # noqa: E501
+    "Of a message that waits, the moment can be moved here, and it can be cancelled. A failed or expired one can be tried again. Mailing, client, phone and result stay as they are: they are the record by which nobody is sent the same message twice.": (  # noqa: E501 - one key
         "У ожидающего сообщения здесь можно перенести время, и его можно отменить. Неудавшееся или просроченное можно отправить ещё раз. "
         "Рассылка, клиент, телефон и результат не меняются: по этой записи никто не получает одно сообщение дважды."
     ),

@@ -5,11 +5,13 @@ import hashlib
 import hmac
 import logging
 import re
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+from importlib.metadata import version
 from importlib.resources import files
 from typing import Any, ClassVar
 
-from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, PrefixLoader
+from jinja2 import BaseLoader, ChoiceLoader, Environment, FunctionLoader, PackageLoader, PrefixLoader, TemplateNotFound
 from sqlalchemy.exc import DBAPIError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -45,6 +47,7 @@ from chalicelib.config import settings
 from chalicelib.domain.languages import LANGUAGES
 from chalicelib.storage.engine import DATA_EXCEPTION, sqlstate
 
+_Source = tuple[str, str | None, Callable[[], bool] | None]
 _EXPORT_ROWS = 20_000  # what fits into the 6 MB that a function may answer
 _FAVICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E%3Crect width='32' height='32' rx='7'"
@@ -52,32 +55,57 @@ _FAVICON = (
 )
 
 
-class NonceLoader(BaseLoader):
-    """Templates, the library's too, with what a strict policy asks of them: a nonce for each script, no handlers in attributes.
+class TemplateChangedError(Exception):
+    """A template of starlette-admin no longer contains what is replaced in it."""
 
-    And with what it forgot: words that it does not translate, and the landmark that screen readers jump to.
+
+class NonceLoader(BaseLoader):
+    """Load templates, the library's too, as the content security policy wants them: a nonce for each script, no inline handlers.
+
+    In the library's templates it also replaces words that are not translated, and adds the landmark that screen readers jump to.
     """
 
-    REPLACED: ClassVar = {
-        'onclick="applyColumnVisibility()"': 'data-admin="apply-columns"',
-        'onchange="window.location = this.value"': 'data-admin="go-to-value"',
-        'aria-label="Toggle navigation"': """aria-label="{{ _('Toggle navigation') }}\"""",
-        'aria-label="Open user menu"': """aria-label="{{ _('Open user menu') }}\"""",
-        'aria-label="close"': """aria-label="{{ _('Close') }}\"""",
-        '<div class="page-wrapper">': '<div class="page-wrapper" role="main">',
+    REPLACED: ClassVar[Mapping[str, Mapping[str, str]]] = {
+        "list.html": {'onclick="applyColumnVisibility()"': 'data-admin="apply-columns"'},
+        "_pagination.html": {'onchange="window.location = this.value"': 'data-admin="go-to-value"'},
+        "layout.html": {
+            'aria-label="Toggle navigation"': """aria-label="{{ _('Toggle navigation') }}\"""",
+            'aria-label="Open user menu"': """aria-label="{{ _('Open user menu') }}\"""",
+            'aria-label="close"': """aria-label="{{ _('Close') }}\"""",
+            '<div class="page-wrapper">': '<div class="page-wrapper" role="main">',
+        },
+        "_sa_templates.html": {'aria-label="close"': """aria-label="{{ _('Close') }}\""""},
+        "login.html": {'aria-label="close"': """aria-label="{{ _('Close') }}\""""},
     }
+    """Of each template of the library: what is replaced by what. Texts of another version may differ: `__init__` refuses them."""
 
     def __init__(self) -> None:
         library = PackageLoader("starlette_admin", "templates")
-        self._inner = ChoiceLoader([PackageLoader("chalicelib.admin", "templates"), library, PrefixLoader({"@core": library})])
+        require_replaceable(lambda name: library.get_source(Environment(autoescape=True), name)[0], self.REPLACED)
+        patched = FunctionLoader(partial(_patched, library, self.REPLACED))
+        self._inner = ChoiceLoader([PackageLoader("chalicelib.admin", "templates"), patched, PrefixLoader({"@core": patched})])
 
     def get_source(self, environment: Environment, template: str) -> tuple[str, str | None, Any]:
-        """The source of a template."""
+        """Return the source of a template."""
         source, filename, fresh = self._inner.get_source(environment, template)
-        source = re.sub(r"<script\b", '<script nonce="{{ request.state.csp_nonce }}"', source)
-        for handler, mark in self.REPLACED.items():
-            source = source.replace(handler, mark)
-        return source, filename, fresh
+        return re.sub(r"<script\b", '<script nonce="{{ request.state.csp_nonce }}"', source), filename, fresh
+
+
+def require_replaceable(source_of: Callable[[str], str], replaced: Mapping[str, Mapping[str, str]]) -> None:
+    """Raise TemplateChangedError unless every template contains everything that is to be replaced in it."""
+    missing = [f"{name}: {old}" for name, texts in replaced.items() for old in texts if old not in source_of(name)]
+    if missing:
+        raise TemplateChangedError(f"starlette-admin {version('starlette-admin')} no longer contains: {'; '.join(missing)}")
+
+
+def _patched(library: BaseLoader, replaced: Mapping[str, Mapping[str, str]], template: str) -> _Source | None:
+    try:
+        source, filename, fresh = library.get_source(Environment(autoescape=True), template)
+    except TemplateNotFound:
+        return None
+    for old, new in replaced.get(template, {}).items():
+        source = source.replace(old, new)
+    return source, filename, fresh
 
 
 class _Icons(CoreIcons):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from text_unidecode import unidecode  # type: ignore[import-untyped]
+from text_unidecode import unidecode  # type: ignore[import-untyped]  # the library has no types
 
 from chalicelib.domain import limits
 from chalicelib.domain.personal_text import ATTRIBUTE_NAME

@@ -175,7 +175,7 @@ class SendingTimes:
 
     def _hours(self, day: date, zone: str) -> Interval:
         assert self.send_from is not None  # noqa: S101 - for the type checker: interval() looked
-        assert self.send_until is not None  # noqa: S101
+        assert self.send_until is not None  # noqa: S101 - the same
         last_day = day if self.send_from < self.send_until else day + _DAY
         return Interval(
             instant(datetime.combine(day, self.send_from), zone), instant(datetime.combine(last_day, self.send_until), zone)

@@ -207,7 +207,7 @@ class SocketAdapter(BaseAdapter):
         headers = [("Host", self._authority), *request.headers.items()]
         target = "/" + str(request.url).split("/", 3)[3]
         encoded = parser.send(h11.Request(method=str(request.method), target=target, headers=headers)) or b""
-        encoded += parser.send(h11.Data(data=request.body)) or b""  # type: ignore[arg-type] # call() gives bytes
+        encoded += parser.send(h11.Data(data=request.body)) or b""  # type: ignore[arg-type]  # call() gives bytes
         parser.send(h11.EndOfMessage())
         return encoded, parser
 

@@ -89,7 +89,7 @@ def me(source: Engine, principal: Principal) -> UserRow:
 
 def change(source: Engine, principal: Principal, user_id: int, account: Account) -> UserRow:
     """Replace what is said of a user. Raises ForbiddenError, NotFoundError, InvalidInputError, ConflictError."""
-    return edit(source, principal, user_id, AccountChanges(**_values(account)))  # type: ignore[arg-type]
+    return edit(source, principal, user_id, AccountChanges(**_values(account)))  # type: ignore[arg-type]  # from one typed class to the other, by name
 
 
 def edit(source: Engine, principal: Principal, user_id: int, changes: AccountChanges) -> UserRow:

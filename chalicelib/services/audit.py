@@ -18,8 +18,8 @@ class Event(StrEnum):
     LOGIN_FAILED = "login_failed"
     THROTTLED = "throttled"
     FORBIDDEN = "forbidden"
-    TOKEN_MADE = "token_made"  # noqa: S105
-    TOKEN_REVOKED = "token_revoked"  # noqa: S105
+    TOKEN_MADE = "token_made"  # noqa: S105 - the name of an event
+    TOKEN_REVOKED = "token_revoked"  # noqa: S105 - the name of an event
     EXPORTED = "exported"
     ERASED = "erased"
 

@@ -133,7 +133,7 @@ _CLOSE_MESSAGES = text(
       error_detail = CASE WHEN m.unknown OR m.lease_until IS NOT NULL THEN {LOST_DETAIL} END,
       attempted_at = coalesce(m.lease_until, m.attempted_at)
     FROM waiting WHERE m.id = waiting.id
-    """  # noqa: S608
+    """  # noqa: S608 - constants only
 )
 
 

@@ -3,19 +3,19 @@
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pg8000.exceptions import DatabaseError, InterfaceError
-from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
+from pg8000.exceptions import DatabaseError
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 
-from chalicelib.config import Settings, settings
-from chalicelib.storage.prepared import PreparingConnection, prepare
+from chalicelib.config import ConfigurationError, Settings, settings
+from chalicelib.storage import dialect
+from chalicelib.storage.prepared import prepare
 
-PING_SECONDS = 3.0
 RDS_ROOTS = Path(__file__).with_name("rds-ca.pem")
 UNIQUE_VIOLATION = "23505"
 FOREIGN_KEY_VIOLATION = "23503"
@@ -41,21 +41,24 @@ def _verified() -> ssl.SSLContext:
     return context
 
 
+def _url(chosen: Settings) -> URL:
+    url = make_url(chosen.database_url.get_secret_value())
+    if url.drivername not in ("postgresql", "postgresql+pg8000"):
+        raise ConfigurationError("DATABASE_URL must begin with postgresql+pg8000://")
+    return url.set(drivername=dialect.NAME)
+
+
 def build_engine(chosen: Settings, *, pool_size: int = 1) -> Engine:
     """An engine for `chosen.database_url`; a function instance handles one event at a time and needs one connection."""
     made = create_engine(
-        chosen.database_url.get_secret_value(),
+        _url(chosen),
         pool_size=pool_size,
         max_overflow=0,
         pool_pre_ping=True,
         pool_recycle=900,
         connect_args=_connect_arguments(chosen),
     )
-    made.dialect.connect = PreparingConnection  # type: ignore[method-assign, assignment]
     event.listen(made, "before_cursor_execute", prepare)
-    made.dialect.do_ping = _ping  # type: ignore[method-assign, assignment]
-    made.dialect.do_close = _close  # type: ignore[method-assign, assignment]
-    made.dialect.reset_isolation_level = _end_autocommit  # type: ignore[method-assign, assignment]
     event.listen(made, "handle_error", _broken)
     return made
 
@@ -69,49 +72,6 @@ def _broken(context: ExceptionContext) -> None:
     """
     if not isinstance(context.original_exception, DatabaseError):
         context.is_disconnect = True
-
-
-def _ping(connection: Any) -> bool:
-    """Is the connection alive? Asked outside any transaction.
-
-    SQLAlchemy's own ping for pg8000 leaves a BEGIN behind it: a later switch to autocommit then has no effect, and what was written
-    "at once" is rolled back when the connection returns to the pool. And pg8000 lets a reset connection's error of the socket
-    through as it is, which SQLAlchemy does not know for a sign of death.
-
-    It waits a few seconds and not the whole time of a statement: where a network forgot an idle connection without a word, no answer
-    ever comes, and the first statement after a pause would pay for it.
-    """
-    patience = connection._usock.gettimeout()
-    connection._usock.settimeout(min(patience or PING_SECONDS, PING_SECONDS))
-    connection.autocommit = True
-    try:
-        connection.cursor().execute("SELECT 1")
-    except OSError:
-        return False
-    finally:
-        connection.autocommit = False
-    connection._usock.settimeout(patience)
-    return True
-
-
-def _close(connection: Any) -> None:
-    """Closes a connection, dead or alive, without a traceback in the log because a dead server does not hear the goodbye.
-
-    pg8000 leaves its buffered file to the garbage collector: with that goodbye still in it, Python 3.13 complains there.
-    """
-    buffered = connection._sock
-    for close in (connection.close, *([buffered.close] if buffered is not None else [])):
-        with suppress(OSError, InterfaceError):
-            close()
-
-
-def _end_autocommit(connection: Any) -> None:
-    """Back to transactions, when an autocommitting connection returns to the pool.
-
-    SQLAlchemy's own way tells the server (three round trips), and if the connection has broken meanwhile it raises the driver's bare
-    error, which no caller expects, for statements that have long succeeded.
-    """
-    connection.autocommit = False
 
 
 def read_by_index(made: Engine) -> Engine:

@@ -21,7 +21,7 @@ _MESSAGE_IDS = """
     WHERE m.phone = ANY(CAST(:phones AS text[])) AND (:all OR g.owner_id = :owner)
     UNION SELECT id FROM message WHERE client_id = ANY(CAST(:clients AS bigint[]))
 """
-_MESSAGES = text(f"SELECT * FROM message WHERE id IN ({_MESSAGE_IDS}) ORDER BY id")  # noqa: S608
+_MESSAGES = text(f"SELECT * FROM message WHERE id IN ({_MESSAGE_IDS}) ORDER BY id")  # noqa: S608 - constants only
 _CALLS = text(
     """
     SELECT c.* FROM message m JOIN message_call c ON c.mailing_id = m.mailing_id AND c.message_id = m.id

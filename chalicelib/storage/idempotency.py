@@ -33,8 +33,8 @@ _CLAIM = text(
     """
 )
 _READ = text(f"SELECT body_sha256, status, answer FROM idempotency_key WHERE {_THIS}")  # noqa: S608 - column names of our own
-_KEEP = text(f"UPDATE idempotency_key SET status = :status, answer = :answer WHERE {_THIS}")  # noqa: S608
-_FORGET = text(f"DELETE FROM idempotency_key WHERE {_THIS}")  # noqa: S608
+_KEEP = text(f"UPDATE idempotency_key SET status = :status, answer = :answer WHERE {_THIS}")  # noqa: S608 - constants only
+_FORGET = text(f"DELETE FROM idempotency_key WHERE {_THIS}")  # noqa: S608 - constants only
 
 
 def _parameters(place: KeyPlace) -> dict[str, object]:

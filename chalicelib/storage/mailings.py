@@ -53,7 +53,7 @@ _TAKE_LEASE = text(
     """  # noqa: S608 - column names of our own
 )
 # FOR UPDATE would make every insert of a message (a foreign key) wait.
-_LOCK = text(f"SELECT {_COLUMNS} FROM mailing WHERE id = :mailing FOR NO KEY UPDATE")  # noqa: S608
+_LOCK = text(f"SELECT {_COLUMNS} FROM mailing WHERE id = :mailing FOR NO KEY UPDATE")  # noqa: S608 - constants only
 
 _SETTLE = text("UPDATE mailing SET next_run_at = :next_run_at, run_lease_until = NULL WHERE id = :mailing RETURNING schedule_at")
 _FINISH = text(
@@ -79,7 +79,7 @@ _CONFIRM = text(
 )
 
 _ACTIVE = text(
-    f"SELECT {_COLUMNS} FROM mailing WHERE status IN ('scheduled', 'running', 'paused') AND next_run_at IS NOT NULL"  # noqa: S608
+    f"SELECT {_COLUMNS} FROM mailing WHERE status IN ('scheduled', 'running', 'paused') AND next_run_at IS NOT NULL"  # noqa: S608 - constants only
 )
 _LOWER = text(
     """
@@ -129,7 +129,7 @@ def run_mailing(row: Row[Any]) -> RunMailing:
     """The mailing in a row. Raises AssertionError or ValueError for stored values that no mailing can have."""
     starts_at, ends_at, send_from, send_until = row.starts_at, row.ends_at, row.send_from, row.send_until
     assert isinstance(starts_at, datetime)  # noqa: S101 - the driver's promise, said to the type checker
-    assert send_from is None or isinstance(send_from, time)  # noqa: S101
+    assert send_from is None or isinstance(send_from, time)  # noqa: S101 - the same
     return RunMailing(
         id=row.id,
         owner_id=row.owner_id,

@@ -22,7 +22,7 @@ _COUNTED = """
      WHERE m.mailing_id = g.id AND m.status BETWEEN s.status AND s.status AND m.deleted_at IS NULL)
 """
 _OF_MAILINGS = text(
-    f"SELECT g.id, s.status, {_COUNTED} FROM unnest(CAST(:mailings AS bigint[])) g (id) CROSS JOIN {_STATUSES}"  # noqa: S608
+    f"SELECT g.id, s.status, {_COUNTED} FROM unnest(CAST(:mailings AS bigint[])) g (id) CROSS JOIN {_STATUSES}"  # noqa: S608 - constants only
 )
 _OF_OWNER = text(
     f"""
@@ -33,7 +33,7 @@ _OF_OWNER = text(
       UNION ALL
       SELECT t.status, t.messages FROM deleted_total t WHERE CAST(:owner AS bigint) IS NULL OR t.owner_id = :owner
     ) counted GROUP BY status
-    """  # noqa: S608
+    """  # noqa: S608 - constants only
 )
 _UNKNOWN = text(
     """
@@ -77,7 +77,7 @@ _UNPLANNED = text(
       AND NOT EXISTS (SELECT 1 FROM message m WHERE m.mailing_id = :mailing AND m.client_id = c.id)
       AND NOT EXISTS (SELECT 1 FROM message m WHERE m.mailing_id = :mailing AND m.phone = c.phone COLLATE "default")
     GROUP BY c.time_zone
-    """  # noqa: S608
+    """  # noqa: S608 - constants only
 )
 
 

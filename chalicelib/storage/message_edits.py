@@ -86,7 +86,7 @@ _ADOPT = text(
     WHERE m.id = coalesce({_BY_CLIENT}, {_BY_PHONE}) AND coalesce({_BY_PHONE}, m.id) = m.id
       AND m.status <> 1 AND {NEVER_CALLED} AND (m.client_id = :client OR m.client_id IS NULL)
     RETURNING m.id
-    """  # noqa: S608
+    """  # noqa: S608 - constants only
 )
 
 
@@ -137,20 +137,20 @@ _FREE_PHONE = text(
         SELECT (SELECT other.id FROM message other WHERE other.mailing_id = own.mailing_id AND other.phone = :phone)
         FROM message own WHERE own.client_id = :client))
       AND m.client_id IS NULL AND m.status <> 1 AND {NEVER_CALLED}
-    """  # noqa: S608
+    """  # noqa: S608 - constants only
 )
 _FOLLOW_PHONE = text(
     f"""
     UPDATE message m SET phone = :phone
     WHERE m.client_id = :client AND m.phone <> :phone AND {NEVER_CALLED}
       AND (SELECT other.id FROM message other WHERE other.mailing_id = m.mailing_id AND other.phone = :phone) IS NULL
-    """  # noqa: S608
+    """  # noqa: S608 - constants only
 )
 _REFUSE_PHONE = text(
     f"""
     UPDATE message m SET status = 4, error_code = 'duplicate_phone', phone = NULL, dispatched_at = NULL
     WHERE m.client_id = :client AND m.phone <> :phone AND m.status = 1 AND {NEVER_CALLED}
-    """  # noqa: S608
+    """  # noqa: S608 - constants only
 )
 
 

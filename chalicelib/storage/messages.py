@@ -82,7 +82,7 @@ _CLAIM = prepared_text(
       CASE WHEN c.id = (SELECT min(id) FROM claimed) THEN g.text END AS text
     FROM claimed c JOIN mailing g ON g.id = :mailing
     ORDER BY c.id
-    """  # noqa: S608
+    """  # noqa: S608 - constants only
 )
 
 # What could not be claimed because its mailing or its zone is closed goes back to the runs; what another worker holds stays.
@@ -93,7 +93,7 @@ _RELEASE = text(
       ORDER BY m.id FOR NO KEY UPDATE OF m SKIP LOCKED
     )
     UPDATE message m SET dispatched_at = NULL WHERE m.id = ANY(ARRAY(SELECT id FROM closed))
-    """  # noqa: S608
+    """  # noqa: S608 - constants only
 )
 _HOLD = text(
     """
@@ -134,7 +134,7 @@ _RECORD = prepared_text(
       RETURNING 1
     )
     SELECT (SELECT count(*) FROM recorded), EXISTS (SELECT 1 FROM woken)
-    """  # noqa: S608
+    """  # noqa: S608 - constants only
 )
 
 # Once an attempt's fate was unknown (also: its worker died), neither "expired" nor "cancelled" would be true. Zone by zone, from the
@@ -168,7 +168,7 @@ _CLOSE = text(
         ELSE coalesce(CAST(:code AS text), m.error_code) END,
       error_detail = {LOST_DETAIL}, attempted_at = coalesce(m.lease_until, m.attempted_at)
     WHERE m.id = ANY(ARRAY(SELECT id FROM gone))
-    """  # noqa: S608
+    """  # noqa: S608 - constants only
 )
 
 # A lost chunk: dispatched longer ago than SQS keeps a message from other eyes, or held under a lease that ran out.
@@ -182,7 +182,7 @@ _WITH_LOST = text(
     WHERE g.status IN ('running', 'paused', 'cancelled')
       AND (SELECT m.id FROM message m WHERE {_LOST} ORDER BY m.mailing_id, m.dispatched_at LIMIT 1) IS NOT NULL
     ORDER BY g.id
-    """  # noqa: S608
+    """  # noqa: S608 - constants only
 )
 _RESCUE_LOST = text(
     f"""
@@ -192,7 +192,7 @@ _RESCUE_LOST = text(
       ORDER BY m.id LIMIT :size FOR NO KEY UPDATE OF m SKIP LOCKED
     )
     UPDATE message m SET dispatched_at = NULL WHERE m.id = ANY(ARRAY(SELECT id FROM lost))
-    """  # noqa: S608
+    """  # noqa: S608 - constants only
 )
 
 _ALL_ATTEMPTED = text("SELECT bool_and(attempted_at IS NOT NULL) FROM message WHERE id = ANY(CAST(:ids AS bigint[]))")

@@ -124,7 +124,7 @@ class _Explained(Executable, ClauseElement):
         self.statement = statement
 
 
-@compiles(_Explained)  # type: ignore[no-untyped-call, untyped-decorator, unused-ignore]
+@compiles(_Explained)  # type: ignore[no-untyped-call, untyped-decorator, unused-ignore]  # no types in some versions
 def _explain(element: _Explained, compiler: SQLCompiler, **more: Any) -> str:
     return f"EXPLAIN (FORMAT JSON) {compiler.process(element.statement, **more)}"
 

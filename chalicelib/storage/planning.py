@@ -45,7 +45,7 @@ _ADOPT_IN_SLICE = f""", found AS (
     dispatched_at = CASE WHEN f.revived THEN NULL ELSE m.dispatched_at END
   FROM found f WHERE m.id = f.id AND (m.client_id IS NULL OR m.client_id = f.client)
   RETURNING f.client, f.revived
-)"""  # noqa: S608
+)"""  # noqa: S608 - constants only
 _PLAN = """, planned AS (
   INSERT INTO message (mailing_id, owner_id, client_id, phone, time_zone, not_before, status, error_code)
   SELECT :mailing, :owner, s.id, s.phone, :zone, :not_before, {status}, {code} FROM slice s
@@ -99,7 +99,7 @@ _ADOPT = text(
       not_before = CASE WHEN f.revived THEN f.not_before ELSE m.not_before END,
       dispatched_at = CASE WHEN f.revived THEN NULL ELSE m.dispatched_at END
     FROM found f WHERE m.id = f.message AND m.client_id IS NULL
-    """  # noqa: S608
+    """  # noqa: S608 - constants only
 )
 
 # All zones at once and no cursor: whoever came into the selection, or moved to a zone that was already planned, and has no row. Each
@@ -123,7 +123,7 @@ _CATCH_UP = text(
     WHERE c.taken IS NOT FALSE
     ORDER BY c.id
     ON CONFLICT DO NOTHING
-    """  # noqa: S608
+    """  # noqa: S608 - constants only
 )
 
 

@@ -35,7 +35,7 @@ _PARK_CLIENTS = text(
       AND (SELECT m.id FROM message m WHERE m.mailing_id = :mailing AND m.phone = c.phone COLLATE "default") IS NULL
     ORDER BY c.id FOR KEY SHARE OF c
     ON CONFLICT DO NOTHING
-    """  # noqa: S608
+    """  # noqa: S608 - constants only
 )
 _PLANNED = text(
     """

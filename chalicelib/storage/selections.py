@@ -20,16 +20,16 @@ SELECTED = """
     AND (cardinality(CAST(:tags AS text[])) = 0 OR c.tags && CAST(:tags AS text[]))
 """
 
-_BY_ZONE = text(f"SELECT c.time_zone, count(*) FROM client c WHERE c.owner_id = :owner AND {SELECTED} GROUP BY c.time_zone")  # noqa: S608
-_COUNT = text(f"SELECT count(*) FROM client c WHERE c.owner_id = :owner AND {SELECTED}")  # noqa: S608
+_BY_ZONE = text(f"SELECT c.time_zone, count(*) FROM client c WHERE c.owner_id = :owner AND {SELECTED} GROUP BY c.time_zone")  # noqa: S608 - constants only
+_COUNT = text(f"SELECT count(*) FROM client c WHERE c.owner_id = :owner AND {SELECTED}")  # noqa: S608 - constants only
 _BARRED = text(
     f"""
     SELECT count(*) FROM do_not_contact d JOIN client c ON c.owner_id = d.owner_id AND c.phone = d.phone COLLATE "C"
     WHERE d.owner_id = :owner AND {SELECTED}
-    """  # noqa: S608
+    """  # noqa: S608 - constants only
 )
 _FIRST = text(
-    f"SELECT c.id, c.attributes FROM client c WHERE c.owner_id = :owner AND {SELECTED} ORDER BY c.id LIMIT 1"  # noqa: S608
+    f"SELECT c.id, c.attributes FROM client c WHERE c.owner_id = :owner AND {SELECTED} ORDER BY c.id LIMIT 1"  # noqa: S608 - constants only
 )
 
 
@@ -49,7 +49,7 @@ _VALUES = text(
     WHERE EXISTS (SELECT FROM unnest(CAST(:required AS text[])) AS name WHERE NOT coalesce(chosen.attributes ->> name, '') ~ :visible)
        OR (:by_values_alone
            AND NOT EXISTS (SELECT FROM unnest(CAST(:names AS text[])) AS name WHERE chosen.attributes ->> name ~ :visible))
-    """  # noqa: S608
+    """  # noqa: S608 - constants only
 )
 # Of the first ten thousand: a name that none of them has is hardly one that anybody means.
 _NAMES = text(
@@ -57,7 +57,7 @@ _NAMES = text(
     SELECT DISTINCT jsonb_object_keys(attributes) FROM (
       SELECT c.attributes FROM client c WHERE c.owner_id = :owner AND {SELECTED} ORDER BY c.id LIMIT 10000) c
     ORDER BY 1 LIMIT 200
-    """  # noqa: S608
+    """  # noqa: S608 - constants only
 )
 
 

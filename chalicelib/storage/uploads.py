@@ -136,7 +136,7 @@ def chunks(connection: Connection, upload_id: int) -> list[ChunkRow]:
 def keep_report(connection: Connection, upload_id: int, position: int, report: Mapping[str, Any], *, applied: bool) -> None:
     """Store the result of a chunk."""
     column = "result" if applied else "preview"
-    statement = text(f"UPDATE upload_chunk SET {column} = CAST(:report AS jsonb) WHERE upload_id = :id AND position = :position")  # noqa: S608
+    statement = text(f"UPDATE upload_chunk SET {column} = CAST(:report AS jsonb) WHERE upload_id = :id AND position = :position")  # noqa: S608 - constants only
     connection.execute(statement, {"id": upload_id, "position": position, "report": json.dumps(dict(report))})
 
 

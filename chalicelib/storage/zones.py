@@ -37,7 +37,7 @@ _OWNERS_ZONES = """
     SELECT time_zone FROM owners_zone WHERE time_zone IS NOT NULL
 """
 _OF_OWNER = text(_OWNERS_ZONES)
-_MISSING = text(_OWNERS_ZONES + "EXCEPT SELECT time_zone FROM mailing_zone WHERE mailing_id = :mailing")  # noqa: S608
+_MISSING = text(_OWNERS_ZONES + "EXCEPT SELECT time_zone FROM mailing_zone WHERE mailing_id = :mailing")  # noqa: S608 - constants only
 
 _INSERT = text(
     """
@@ -66,7 +66,7 @@ _REWRITE = text(
       cursor = CASE WHEN {_REOPENED} THEN 0 ELSE z.cursor END,
       planned_at = CASE WHEN {_REOPENED} THEN NULL ELSE z.planned_at END
     FROM d WHERE z.mailing_id = :mailing AND z.time_zone = d.time_zone
-    """  # noqa: S608
+    """  # noqa: S608 - constants only
 )
 
 _ALL = text(

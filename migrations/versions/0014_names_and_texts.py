@@ -27,7 +27,7 @@ def upgrade() -> None:
     for table, column in (("client", "tags"), ("mailing", "filter_tags")):
         changed = _rewrite_tags(connection, table, column)
         if changed:
-            print(f"{table}: {column} of {changed} rows written in small letters, without space around them")  # noqa: T201
+            print(f"{table}: {column} of {changed} rows written in small letters, without space around them")  # noqa: T201 - for whoever migrates
     _rewrite_usernames(connection)
     _rewrite_texts(connection)
 
@@ -55,7 +55,7 @@ def _rewrite_tags(connection: sa.Connection, table: str, column: str) -> int:
             FROM unnest(t.{column}) WITH ORDINALITY AS u (old, place) GROUP BY 1) n
           WHERE new <> '' ORDER BY place)
         WHERE t.{column} && CAST(:names AS text[])
-        """  # noqa: S608
+        """  # noqa: S608 - constants only
     ).bindparams(sa.bindparam("odd", type_=sa.JSON))
     return connection.execute(rewrite, {"odd": odd, "names": list(odd)}).rowcount
 
@@ -67,7 +67,7 @@ def _rewrite_usernames(connection: sa.Connection) -> None:
         name = _canonical(row.username)[:150] or f"user-{row.id}"
         if name in taken:
             name = f"{name[:130]}-{row.id}"
-            print(f"user {row.id}: another user has this name already; now {name!a}")  # noqa: T201
+            print(f"user {row.id}: another user has this name already; now {name!a}")  # noqa: T201 - for whoever migrates
         taken.add(name)
         if name != row.username:
             changed[row.id] = name
@@ -82,7 +82,7 @@ def _rewrite_texts(connection: sa.Connection) -> None:
     for row in connection.execute(sa.text("SELECT id, text FROM mailing WHERE text ~ '[$]{3,}[{]' ORDER BY id")).all():
         text = _DOLLARS.sub(lambda found: "$" * (2 * (len(found[0]) - 2)) + "{", row.text)
         connection.execute(sa.text("UPDATE mailing SET text = :text WHERE id = :id"), {"id": row.id, "text": text})
-        print(f"mailing {row.id}: dollar signs of the text written in pairs; it sends what it sent before")  # noqa: T201
+        print(f"mailing {row.id}: dollar signs of the text written in pairs; it sends what it sent before")  # noqa: T201 - for whoever migrates
 
 
 def _canonical(name: str) -> str:

@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader
 from sqlalchemy import Engine, text
 
 from chalicelib import config
-from chalicelib.admin.site import NonceLoader
+from chalicelib.admin.site import NonceLoader, TemplateChangedError, require_replaceable
 from chalicelib.domain.languages import preferred_language
 from chalicelib.services import progress, sessions
 from tests.admin.browser import PASSWORD, Browser
@@ -140,6 +140,29 @@ def test_the_librarys_templates_hold_no_handler_that_the_policy_forbids() -> Non
     for name in library.list_templates():
         source = ours.get_source(Environment(autoescape=True), name)[0]
         assert re.findall(r'\son[a-z]+="', source) == [], name
+
+
+def test_the_librarys_templates_are_replaced_where_the_site_says_so() -> None:
+    """Each by each: no text is left that was to be replaced, in any template, and its replacement stands in the template's."""
+    library, ours = PackageLoader("starlette_admin", "templates"), NonceLoader()
+    environment = Environment(autoescape=True)
+    everything = {old for texts in NonceLoader.REPLACED.values() for old in texts}
+    for name in library.list_templates():
+        source = ours.get_source(environment, f"@core/{name}")[0]
+        assert [old for old in everything if old in source] == [], name
+        assert [new for new in NonceLoader.REPLACED.get(name, {}).values() if new not in source] == [], name
+
+
+@pytest.mark.parametrize(("name", "old"), [(name, old) for name, texts in NonceLoader.REPLACED.items() for old in texts])
+def test_a_library_without_one_of_the_replaced_texts_is_refused(name: str, old: str) -> None:
+    library = PackageLoader("starlette_admin", "templates")
+
+    def other_version(template: str) -> str:
+        source = library.get_source(Environment(autoescape=True), template)[0]
+        return source.replace(old, "") if template == name else source
+
+    with pytest.raises(TemplateChangedError, match=re.escape(f"{name}: {old}")):
+        require_replaceable(other_version, NonceLoader.REPLACED)
 
 
 def test_the_stage_stands_before_every_address(root: Browser) -> None:

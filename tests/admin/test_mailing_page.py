@@ -12,7 +12,7 @@ from chalicelib.services.mailings import NewMailing
 from tests.admin.browser import Browser
 from tests.admin.conftest import user_id
 
-START = datetime(2098, 5, 1, 9)  # noqa: DTZ001 - a wall time
+START = datetime(2098, 5, 1, 9)
 
 
 @pytest.mark.parametrize(

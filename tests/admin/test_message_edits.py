@@ -13,7 +13,7 @@ from chalicelib.services.mailings import NewMailing
 from tests.admin.browser import Browser
 from tests.admin.conftest import user_id
 
-START = datetime(2098, 5, 1, 9)  # noqa: DTZ001 - a wall time
+START = datetime(2098, 5, 1, 9)
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def things(root: Browser, engine: Engine) -> Principal:
 
 def rows(engine: Engine, columns: str) -> list[tuple[object, ...]]:
     with engine.connect() as connection:
-        return [tuple(row) for row in connection.execute(text(f"SELECT {columns} FROM message ORDER BY id"))]  # noqa: S608
+        return [tuple(row) for row in connection.execute(text(f"SELECT {columns} FROM message ORDER BY id"))]
 
 
 def test_client_and_mailing_are_found_by_phone_name_and_id(root: Browser, things: Principal, engine: Engine) -> None:

@@ -38,7 +38,7 @@ def fill(engine: Engine, username: str, phone: str = "+79101234567") -> Principa
     """One of everything, of this user's."""
     principal = Principal(user_id(engine, username), username, is_superuser=False)
     clients.create(engine, principal, NewClient(phone, "Asia/Tokyo", tags=("vip",), attributes={"name": "Анна <b>"}))
-    start = datetime(2098, 5, 1, 9)  # noqa: DTZ001 - a wall time
+    start = datetime(2098, 5, 1, 9)
     mailings.create(engine, principal, NewMailing(f"sale of {username}", "Hello, ${name}!", start, start + timedelta(days=1)))
     do_not_contact.put(engine, principal, [NewEntry(phone, "asked")])
     return principal

@@ -19,7 +19,7 @@ LOGIN = "/api/v1/auth-rest/login"
 def events(engine: Engine, *columns: str) -> list[tuple[Any, ...]]:
     with engine.connect() as connection:
         wanted = ", ".join(columns or ("event", "user_id", "token_id", "address"))
-        return [tuple(row) for row in connection.execute(text(f"SELECT {wanted} FROM audit_event ORDER BY id"))]  # noqa: S608
+        return [tuple(row) for row in connection.execute(text(f"SELECT {wanted} FROM audit_event ORDER BY id"))]
 
 
 def forget(engine: Engine) -> None:
@@ -96,7 +96,7 @@ def test_every_route_with_a_token_has_the_caller_in_its_line(anna: Api, caplog: 
 def test_the_functions_can_only_add_to_the_audit_log_and_to_the_history(anna: Api, engine: Engine, owner_engine: Engine) -> None:
     anna.post("/api/v1/token", {"name": "import"})
     for table in ("audit_event", "history"):
-        for statement in (f"DELETE FROM {table}", f"UPDATE {table} SET user_id = NULL", f"TRUNCATE {table}"):  # noqa: S608
+        for statement in (f"DELETE FROM {table}", f"UPDATE {table} SET user_id = NULL", f"TRUNCATE {table}"):
             with pytest.raises(ProgrammingError, match="permission denied"), engine.begin() as connection:
                 connection.execute(text(statement))
     with owner_engine.begin() as connection:

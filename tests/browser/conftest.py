@@ -69,7 +69,7 @@ def visit(browser: Browser, stack: Stack) -> Iterator[Visit]:
         def arrive(locale: str = "en-US", width: int = 1280, zone: str = "Europe/Moscow") -> Visitor:
             size = {"width": width, "height": 900}
             # Without motion: Bootstrap does not hear a dialog's second order while it still fades, and a busy machine fades slowly.
-            context = browser.new_context(locale=locale, timezone_id=zone, viewport=size, reduced_motion="reduce")  # type: ignore[arg-type]
+            context = browser.new_context(locale=locale, timezone_id=zone, viewport=size, reduced_motion="reduce")  # type: ignore[arg-type]  # Playwright's own TypedDict
             closing.callback(context.close)
             context.set_default_timeout(TIMEOUT)
             context.set_default_navigation_timeout(3 * TIMEOUT)  # the first page starts the function

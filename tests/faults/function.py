@@ -20,7 +20,10 @@ from typing import Any, Literal
 from unittest import mock
 
 import psutil
-from botocore.exceptions import ClientError, ConnectTimeoutError
+from botocore.errorfactory import ClientExceptionsFactory
+from botocore.exceptions import ConnectTimeoutError
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
 from sqlalchemy import Connection, event
 
 from chalicelib import aws
@@ -190,6 +193,8 @@ class _RemoteClient:
     def __init__(self, ask: Callable[[str, Mapping[str, Any]], Any], pass_by: Callable[[str], None]) -> None:
         self._ask = ask
         self._pass_by = pass_by
+        scheduler = ServiceModel(Loader().load_service_model("scheduler", "service-2"), "scheduler")
+        self.exceptions: Any = ClientExceptionsFactory().create_client_exceptions(scheduler)
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
         def call(**arguments: Any) -> Any:
@@ -199,7 +204,7 @@ class _RemoteClient:
             if found == "timeout":
                 raise ConnectTimeoutError(endpoint_url="sqs")
             if isinstance(found, str):
-                raise ClientError({"Error": {"Code": found}}, operation)
+                raise self.exceptions.from_code(found)({"Error": {"Code": found}}, operation)
             return found
 
         return call

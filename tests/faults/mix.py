@@ -152,7 +152,7 @@ class Mix:
         what = self._random.choice(["question", "answer"])
         how = self._random.choice(["close", "reset", "silence"])
         self._count(f"database: {what} lost, then {how}")
-        self._door.lose(self._random.choice(_STATEMENTS), what, how)  # type: ignore[arg-type]
+        self._door.lose(self._random.choice(_STATEMENTS), what, how)  # type: ignore[arg-type]  # literals chosen at random
 
     def _end_connections(self, _pause: Pause) -> None:
         self._count("database: connections ended")

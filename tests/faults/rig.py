@@ -152,7 +152,7 @@ class Rig:
 
     def rows(self, columns: str, mailing_id: int) -> list[Any]:
         """Those columns of the mailing's messages, by id."""
-        return self.world.sql(f"SELECT {columns} FROM message WHERE mailing_id = :id ORDER BY id", id=mailing_id)  # noqa: S608
+        return self.world.sql(f"SELECT {columns} FROM message WHERE mailing_id = :id ORDER BY id", id=mailing_id)
 
     def waits(self, condition: Callable[[], bool]) -> None:
         """Waits (a few seconds at most) until something happened in another process."""

@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 
 from chalicelib.config import read_settings
 from chalicelib.services import mailings
-from chalicelib.storage import engine
+from chalicelib.storage import dialect, engine
 from tests.faults.database_proxy import DatabaseProxy
 from tests.faults.function import FunctionProcess, Trap
 from tests.faults.rig import Rig, ids_of, statuses
@@ -55,7 +55,7 @@ def failing(rig: Rig, state: str, passes: int) -> Iterator[None]:
 
 def terminate(rig: Rig, process_state: str = "%") -> int:
     """Ends the connections of all others that are in this state; how many."""
-    statement = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {OTHERS} AND state LIKE :state"  # noqa: S608
+    statement = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {OTHERS} AND state LIKE :state"
     return len(rig.world.sql(statement, state=process_state))
 
 
@@ -281,7 +281,7 @@ def test_an_idle_connection_that_a_network_forgot_costs_seconds_and_no_statement
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What forgets it says nothing: no answer comes to the first question after the pause."""
-    monkeypatch.setattr(engine, "PING_SECONDS", 0.3)
+    monkeypatch.setattr(dialect, "PING_SECONDS", 0.3)
     gateway = DatabaseProxy(rig.server.port)
     url = make_url(rig.environment["DATABASE_URL"]).set(port=gateway.port)
     made = engine.build_engine(read_settings(dict(rig.environment) | {"DATABASE_URL": url.render_as_string(hide_password=False)}))
@@ -292,7 +292,7 @@ def test_an_idle_connection_that_a_network_forgot_costs_seconds_and_no_statement
         begun = monotonic()
         with made.connect() as connection:
             assert connection.execute(text("SELECT pg_backend_pid()")).scalar_one() != first
-            assert connection.connection.dbapi_connection._usock.gettimeout() == 30, "statements have their own time"  # type: ignore[union-attr]
+            assert connection.connection.dbapi_connection._usock.gettimeout() == 30, "statements have their own time"  # type: ignore[union-attr]  # it is connected
         assert gateway.lost == usual
         assert monotonic() - begun < 15, "and not the 30 s that a statement may take"
     finally:

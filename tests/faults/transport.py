@@ -27,15 +27,14 @@ class Transport:
             answer = getattr(self, f"_{operation}")(**arguments)
         return "timeout" if self.silent(operation) else answer
 
-    # The names of arguments are botocore's.
-    def _send_message(self, QueueUrl: str, MessageBody: str, DelaySeconds: int = 0) -> Any:  # noqa: N803
+    def _send_message(self, QueueUrl: str, MessageBody: str, DelaySeconds: int = 0) -> Any:  # noqa: N803 - botocore's
         if QueueUrl in self.buried:
             self.buried[QueueUrl].append(MessageBody)
         else:
             self.queues.send(QueueUrl, json.loads(MessageBody), delay_seconds=DelaySeconds)
         return {}
 
-    def _send_message_batch(self, QueueUrl: str, Entries: list[dict[str, str]]) -> Any:  # noqa: N803
+    def _send_message_batch(self, QueueUrl: str, Entries: list[dict[str, str]]) -> Any:  # noqa: N803 - botocore's
         refused = set(self.queues.send_many(QueueUrl, [json.loads(entry["MessageBody"]) for entry in Entries]))
         ids = [entry["Id"] for entry in Entries]
         return {
@@ -43,16 +42,16 @@ class Transport:
             "Failed": [{"Id": id_} for position, id_ in enumerate(ids) if position in refused],
         }
 
-    def _create_schedule(self, Name: str, Target: dict[str, str], **_: Any) -> Any:  # noqa: N803
+    def _create_schedule(self, Name: str, Target: dict[str, str], **_: Any) -> Any:  # noqa: N803 - botocore's
         if Name in self.queues.schedules:
             return "ConflictException"
         self.queues.schedules[Name] = json.loads(Target["Input"])
         return {}
 
-    def _delete_schedule(self, Name: str, GroupName: str) -> Any:  # noqa: N803
+    def _delete_schedule(self, Name: str, GroupName: str) -> Any:  # noqa: N803 - botocore's
         del GroupName
         return "ResourceNotFoundException" if self.queues.schedules.pop(Name, None) is None else {}
 
-    def _list_schedules(self, GroupName: str) -> Any:  # noqa: N803
+    def _list_schedules(self, GroupName: str) -> Any:  # noqa: N803 - botocore's
         del GroupName
         return {"Schedules": [{"Name": name} for name in self.queues.schedules]}

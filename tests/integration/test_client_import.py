@@ -240,7 +240,7 @@ def test_an_import_that_is_sent_twice_or_broken_off_is_done_once(world: World, m
     uploads.take(world.engine, world.owner, upload_id, 0, apply=True)
     broken = uploads.progress(world.engine, world.owner, upload_id, applied=True)
     assert (broken.done, broken.chunks, broken.report.created) == (1, 3, 2)
-    for changed in (lambda: uploads.read(world.engine, world.owner, upload_id), lambda: uploads.choose(world.engine, world.owner, upload_id, Options(TARGETS, update=True))):  # fmt: skip  # noqa: E501
+    for changed in (lambda: uploads.read(world.engine, world.owner, upload_id), lambda: uploads.choose(world.engine, world.owner, upload_id, Options(TARGETS, update=True))):  # fmt: skip  # noqa: E501 - one line a case
         with pytest.raises(ConflictError):
             changed()
     uploads.choose(world.engine, world.owner, upload_id, options)

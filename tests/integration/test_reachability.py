@@ -14,7 +14,7 @@ HOUR = timedelta(hours=1)
 
 def write(world: World, *, confirmed: bool = False, **fields: object) -> MailingRecord:
     given = {"name": "sale", "text": "hello", "starts_at": START, "ends_at": START + 24 * HOUR}
-    new = NewMailing(**{**given, **fields})  # type: ignore[arg-type]
+    new = NewMailing(**{**given, **fields})  # type: ignore[arg-type]  # fields by name
     return mailings.create(world.engine, world.owner, new, confirmed=confirmed, clock=world.clock)
 
 
@@ -43,11 +43,11 @@ def test_what_can_never_be_sent_is_refused_when_it_is_written_edited_and_drafted
     world.add_clients(2, zone="Europe/Berlin")
     for draft in (False, True):
         with pytest.raises(InvalidInputError) as refused:
-            write(world, draft=draft, confirmed=True, **fields)  # type: ignore[arg-type]
+            write(world, draft=draft, confirmed=True, **fields)  # type: ignore[arg-type]  # fields by name
         assert [(error.field, words in error.message) for error in refused.value.errors] == [(field, True)]
         good = write(world, draft=draft)
         with pytest.raises(InvalidInputError):
-            mailings.edit(world.engine, world.owner, good.id, fields, clock=world.clock, confirmed=True)  # type: ignore[arg-type]
+            mailings.edit(world.engine, world.owner, good.id, fields, clock=world.clock, confirmed=True)  # type: ignore[arg-type]  # fields by name
     assert world.sql("SELECT count(*) FROM mailing") == [(2,)], "nothing was written of the refused ones"
 
 
@@ -72,8 +72,8 @@ def test_where_it_holds_for_some_zones_it_is_shown_asked_and_done_once_confirmed
     world.add_clients(3, first=10, zone="America/New_York")
     fields = {"ends_at": START + HOUR}  # in Tokyo that was hours ago
     with pytest.raises(ConfirmationRequiredError, match="2 of 5; Asia/Tokyo: the end is past"):
-        write(world, **fields)  # type: ignore[arg-type]
-    draft = write(world, draft=True, **fields)  # type: ignore[arg-type]
+        write(world, **fields)  # type: ignore[arg-type]  # fields by name
+    draft = write(world, draft=True, **fields)  # type: ignore[arg-type]  # fields by name
     seen = previews.preview(world.engine, world.owner, draft.id, clock=world.clock)
     assert {zone.time_zone: zone.obstacle for zone in seen.zones} == {"Asia/Tokyo": "past", "America/New_York": None}
     with pytest.raises(ConfirmationRequiredError):

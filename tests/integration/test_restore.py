@@ -69,7 +69,7 @@ class Backup:
 
 def dealt_with(world: World, **more: object) -> Restored:
     """What the operator does."""
-    return after_restore(world.owner_engine, world.settings, NOW, clock=world.clock, **more)  # type: ignore[arg-type]
+    return after_restore(world.owner_engine, world.settings, NOW, clock=world.clock, **more)  # type: ignore[arg-type]  # options by name
 
 
 def resume_all(world: World) -> None:

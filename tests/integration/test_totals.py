@@ -72,9 +72,9 @@ def in_the_middle_of_a_zone(world: World) -> int:
     mailing = world.write()
     original = world.clock.monotonic
     ticks = iter(range(1_000))
-    world.clock.monotonic = lambda: float(next(ticks))  # type: ignore[method-assign]
+    world.clock.monotonic = lambda: float(next(ticks))  # type: ignore[method-assign]  # the test's clock
     world.run(mailing.id)
-    world.clock.monotonic = original  # type: ignore[method-assign]
+    world.clock.monotonic = original  # type: ignore[method-assign]  # the test's clock
     assert world.sql("SELECT count(*) FROM message")[0][0] < 4
     return mailing.id
 

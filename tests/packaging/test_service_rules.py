@@ -243,7 +243,7 @@ def test_subnets_lie_in_the_network_and_apart(resources: Resources) -> None:
     for network in _of(resources, "AWS::EC2::VPC").values():
         block = ipaddress.ip_network(network["CidrBlock"])
         assert 16 <= block.prefixlen <= 28
-        assert all(subnet.subnet_of(block) for subnet in subnets)  # type: ignore[arg-type]
+        assert all(subnet.subnet_of(block) for subnet in subnets)  # type: ignore[arg-type]  # both are IPv4
     assert all(16 <= subnet.prefixlen <= 28 for subnet in subnets)
     assert not [(one, other) for one in subnets for other in subnets if one is not other and one.overlaps(other)]
 

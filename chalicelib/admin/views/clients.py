@@ -94,7 +94,7 @@ class ClientView(ServiceView):
 
     async def edit(self, request: Request, pk: Any, data: dict[str, Any]) -> Any:
         """Changes a client. An operator code that was the old phone's goes with it."""
-        changes = ClientChanges(**_values(data), country=default_country(request))  # type: ignore[typeddict-item]
+        changes = ClientChanges(**_values(data), country=default_country(request))  # type: ignore[typeddict-item]  # the form's fields are the keys
         expected = await self.expected(request)
         with shown_in_form(request, _NAMES, "phone"):
             before = clients.get(engine(), principal_of(request), int(pk))

@@ -37,7 +37,7 @@ def _password_form(request: Request, obj: Any) -> str:
     )
 
 
-PASSWORD_RULES = "At least 8 characters, 4 of them different; not only digits, not a common password, without the user's name."  # noqa: S105
+PASSWORD_RULES = "At least 8 characters, 4 of them different; not only digits, not a common password, without the user's name."  # noqa: S105 - a rule, no password
 
 
 class UserView(ServiceView):

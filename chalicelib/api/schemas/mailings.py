@@ -51,14 +51,14 @@ class MailingFields(Schema):
 class MailingIn(MailingFields):
     """A mailing to be written: only its text is needed."""
 
-    name: Annotated[str, Field(min_length=1, max_length=limits.MAILING_NAME_LENGTH, examples=["May sale"])] | None = Field(  # type: ignore[assignment]
+    name: Annotated[str, Field(min_length=1, max_length=limits.MAILING_NAME_LENGTH, examples=["May sale"])] | None = Field(  # type: ignore[assignment]  # optional here only
         default=None, description="The first words of the text unless given"
     )
-    starts_at: WallTime | None = Field(  # type: ignore[assignment]
+    starts_at: WallTime | None = Field(  # type: ignore[assignment]  # optional here only
         default=None,
         description="Wall time, without offset: what clocks show in `time_zone`. Without it the mailing starts now, everywhere at once",
     )
-    ends_at: WallTime | None = Field(  # type: ignore[assignment]
+    ends_at: WallTime | None = Field(  # type: ignore[assignment]  # optional here only
         default=None, description="Wall time from which nothing is delivered any more; a day after the start unless given"
     )
 

@@ -72,11 +72,11 @@ def test_an_end_in_the_middle_of_unknown_fates_is_not_called_expired(world: Worl
 @pytest.mark.parametrize(
     ("zone", "wall", "opens"),
     [
-        ("Europe/Berlin", datetime(2026, 10, 25, 2, 30), datetime(2026, 10, 25, 0, 30)),  # noqa: DTZ001
-        ("America/New_York", datetime(2027, 3, 14, 2, 30), datetime(2027, 3, 14, 7, 0)),  # noqa: DTZ001
-        ("Australia/Lord_Howe", datetime(2026, 10, 4, 2, 15), datetime(2026, 10, 3, 15, 30)),  # noqa: DTZ001
-        ("Asia/Kathmandu", datetime(2026, 10, 4, 12), datetime(2026, 10, 4, 6, 15)),  # noqa: DTZ001
-        ("Pacific/Kiritimati", datetime(2026, 10, 4, 12), datetime(2026, 10, 3, 22)),  # noqa: DTZ001
+        ("Europe/Berlin", datetime(2026, 10, 25, 2, 30), datetime(2026, 10, 25, 0, 30)),
+        ("America/New_York", datetime(2027, 3, 14, 2, 30), datetime(2027, 3, 14, 7, 0)),
+        ("Australia/Lord_Howe", datetime(2026, 10, 4, 2, 15), datetime(2026, 10, 3, 15, 30)),
+        ("Asia/Kathmandu", datetime(2026, 10, 4, 12), datetime(2026, 10, 4, 6, 15)),
+        ("Pacific/Kiritimati", datetime(2026, 10, 4, 12), datetime(2026, 10, 3, 22)),
     ],
 )
 def test_a_wave_opens_when_clocks_there_say_so(world: World, zone: str, wall: datetime, opens: datetime) -> None:
@@ -89,7 +89,7 @@ def test_a_wave_opens_when_clocks_there_say_so(world: World, zone: str, wall: da
 def test_zones_that_share_an_instant_share_a_wave(world: World) -> None:
     for number, zone in enumerate(("Europe/Berlin", "Europe/Paris", "Africa/Lagos", "UTC")):
         world.add_clients(1, first=number, zone=zone)
-    mailing = world.write(time_zone=None, starts_at=datetime(2026, 12, 1, 12), ends_at=datetime(2026, 12, 2))  # noqa: DTZ001
+    mailing = world.write(time_zone=None, starts_at=datetime(2026, 12, 1, 12), ends_at=datetime(2026, 12, 2))
     world.clock.now = mailing.next_run_at or NOW
     figures = world.run(mailing.id)
     assert figures is not None

@@ -25,7 +25,7 @@ def honoured(world: World) -> World:
 
 
 def calls(world: World, columns: str = "attempt, kind, error_code, detail") -> list[tuple[Any, ...]]:
-    return [tuple(row) for row in world.sql(f"SELECT {columns} FROM message_call ORDER BY message_id, claim_no")]  # noqa: S608
+    return [tuple(row) for row in world.sql(f"SELECT {columns} FROM message_call ORDER BY message_id, claim_no")]
 
 
 def reason(world: World) -> tuple[Any, ...]:

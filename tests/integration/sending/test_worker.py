@@ -132,7 +132,7 @@ def test_a_late_worker_writes_nothing_while_another_has_the_message(world: World
 def test_nothing_is_claimed_that_may_not_go_now(world: World, table: str, column: str, value: object) -> None:
     """Whatever a run thought when it dispatched: a copy in the queue may come at any time."""
     mailing_id, ids = dispatched(world, 2)
-    world.sql(f"UPDATE {table} SET {column} = :value", value=value)  # noqa: S608 - names of our own
+    world.sql(f"UPDATE {table} SET {column} = :value", value=value)
     assert not claim(world, mailing_id, ids).claims
     world.work()
     assert not world.provider.calls
@@ -188,7 +188,7 @@ def test_what_was_surely_not_delivered_is_deferred_and_tried_again(world: World)
     assert [figures.deferred for figures in world.work()] == [2]
     after = row(world, ids[0])
     assert (after["status"], after["dispatched_at"], after["lease_until"], after["attempts"]) == (1, None, None, 1)
-    assert NOW + timedelta(seconds=7) <= after["not_before"] <= NOW + timedelta(seconds=9)  # type: ignore[operator]
+    assert NOW + timedelta(seconds=7) <= after["not_before"] <= NOW + timedelta(seconds=9)  # type: ignore[operator]  # a moment
 
     world.provider.answer = lambda _id: Outcome(OutcomeKind.ACCEPTED)
     assert world.finish(mailing_id).counts["sent"] == 2

@@ -106,7 +106,7 @@ def test_any_bytes_are_refused_with_a_reason_or_accounted_for(raw: bytes) -> Non
         assert raw.count(b"+79121230017") == kept.count("+79121230017") or b"sep=" in raw
 
 
-@given(st.lists(st.lists(st.text(st.characters(exclude_characters="\0\ufffd", exclude_categories=["Cs"]), max_size=6), min_size=3, max_size=3), max_size=6))  # fmt: skip  # noqa: E501
+@given(st.lists(st.lists(st.text(st.characters(exclude_characters="\0\ufffd", exclude_categories=["Cs"]), max_size=6), min_size=3, max_size=3), max_size=6))  # fmt: skip  # noqa: E501 - one line a case
 def test_what_a_csv_writer_writes_is_read_back(rows: list[list[str]]) -> None:
     out = io.StringIO()
     csv.writer(out, quoting=csv.QUOTE_ALL).writerows([["a", "b", "c"], *rows])

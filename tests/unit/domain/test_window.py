@@ -128,8 +128,7 @@ def test_an_obstacle_is_found_exactly_where_no_claim_could_ever_happen(
     send_from = send_until = None
     if hours is not None:
         send_from, send_until = (
-            (datetime(2000, 1, 1) + timedelta(minutes=at)).time()  # noqa: DTZ001
-            for at in (hours[0], (hours[0] + hours[1]) % 1440)
+            (datetime(2000, 1, 1) + timedelta(minutes=at)).time() for at in (hours[0], (hours[0] + hours[1]) % 1440)
         )
     times = SendingTimes(start, start + timedelta(seconds=length), None, send_from, send_until)
     now = None if now_after is None else times.start(zone) + timedelta(seconds=now_after)
