@@ -9,7 +9,7 @@ import pytest
 
 from local.package import ROOT
 
-FOLDERS = ("benchmarks", "chalicelib", "local", "migrations", "tests")
+FOLDERS = ("benchmarks", "chalicelib", "docs", "local", "migrations", "tests")
 SUPPRESSION = re.compile(r"#\s*(?:noqa|type:\s*ignore|pragma|nosec|pyright|mypy):?", re.IGNORECASE)
 WITH_REASON = re.compile(
     r"(?:noqa: [A-Z]+[0-9]+(?:, [A-Z]+[0-9]+)* - |type: ignore\[[a-z, -]+\]  # )(?!noqa|type:|fmt:)(?=\S)[^#]{4,}", re.IGNORECASE
