@@ -28,8 +28,6 @@ COLD_START = 1.5
 """Seconds: import of the function on its share of a processor, sandbox, connection."""
 DATABASE_USE = 0.7
 """More than this of the database's processors is not counted on."""
-SCHEDULER_LATE = 30.0
-"""Seconds: at() fires within the minute."""
 
 
 @dataclass(frozen=True, slots=True)

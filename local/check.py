@@ -22,6 +22,7 @@ def main() -> int:
         "ruff format": lambda: _run("ruff", "format", "--check", "."),
         "mypy --strict": lambda: _run("mypy"),
         "import-linter": lambda: _run("lint-imports"),
+        "vulture (dead code)": lambda: _run("vulture"),
         "compose file": lambda: _run(
             "check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.localstack.yml"
         ),

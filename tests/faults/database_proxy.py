@@ -7,7 +7,6 @@ import threading
 from contextlib import suppress
 from typing import Literal
 
-STARTUP = 0  # the first message of a connection has no type byte
 AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: closing resets the connection
 READY = b"Z\x00\x00\x00\x05"  # ReadyForQuery, less its last byte
 
