@@ -15,6 +15,8 @@ from local.settings import ROOT
 QUICK_FIRST = ("unit", "packaging", "api", "integration", "faults", "fuzz", "e2e", "deployment", "browser")
 PYTHONS = "pythons"  # no folder: the quick layers once more, on the other interpreters
 DEPLOYING = {"e2e", "deployment"}
+SIDE_BY_SIDE = {"api", "integration", "admin"}
+"""Layers of many tests that compute more than they wait: one process for each processor, with a database server of its own."""
 NO_TESTS = 5  # pytest's exit code
 
 
@@ -34,9 +36,9 @@ def _require_endpoint(chosen: list[str]) -> None:
 def _run(layer: str, more: list[str]) -> int:
     if layer == PYTHONS:
         return pythons.run([])
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", f"tests/{layer}", *more], cwd=ROOT, stdin=subprocess.DEVNULL
-    ).returncode
+    processes = ["-n", "logical", "--maxprocesses", "4", "--dist", "worksteal"] if layer in SIDE_BY_SIDE else []
+    command = [sys.executable, "-m", "pytest", "-q", f"tests/{layer}", *processes, *more]
+    return subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL).returncode
 
 
 def main(arguments: list[str]) -> int:
