@@ -11,20 +11,24 @@ import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from chalicelib.auth.passwords import PasswordError
 from chalicelib.config import ConfigurationError, Settings, settings
 from chalicelib.domain.errors import ServiceError
+from chalicelib.observability import warn
 from chalicelib.services.users import ensure_superuser
 from chalicelib.storage import service_role
-from chalicelib.storage.engine import engine
+from chalicelib.storage.engine import LOCK_NOT_AVAILABLE, build_engine, sqlstate
 
 if TYPE_CHECKING:
+    from alembic.config import Config
+
     from chalicelib.services.stored_phones import PhoneReport
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
@@ -34,33 +38,84 @@ _MIGRATION_LOCK = 7_105_081  # any constant: two deployments that migrate at onc
 
 
 def migrate(source: Engine, chosen: Settings) -> str:
-    """Brings the schema to the newest revision and returns that revision's name; safe to repeat and to run twice at once.
+    """Bring the schema to the newest revision and return that revision's name; safe to repeat and to run twice at once.
 
-    Lets the role in that `service_database_url` names, and raises the message ids to `message_id_base`.
+    Grants the role that `service_database_url` names what it needs, and raises the message ids to `message_id_base`.
     """
-    from alembic import command
-    from alembic.config import Config
-    from alembic.runtime.migration import MigrationContext
-
-    configuration = Config()
-    configuration.set_main_option("script_location", str(MIGRATIONS))
+    configuration = _alembic()
     with source.connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _MIGRATION_LOCK})
         connection.commit()
         try:
-            connection.execute(text("SET statement_timeout = 0"))  # a migration may take as long as it takes
+            for statement in _MIGRATION_SESSION:
+                connection.execute(text(statement))
             connection.commit()
             configuration.attributes["connection"] = connection
-            command.upgrade(configuration, "head")
+            _upgrade(configuration, connection)
             connection.execute(_RAISE_MESSAGE_IDS, {"base": chosen.message_id_base})
             if chosen.service_database_url is not None:
                 service_role.let_in(connection, chosen.service_database_url.get_secret_value(), chosen.statement_timeout_seconds)
             connection.commit()
-            return MigrationContext.configure(connection).get_current_revision() or "none"
+            return _current(connection) or "none"
         finally:
             connection.rollback()
             connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _MIGRATION_LOCK})
             connection.commit()
+
+
+_MIGRATION_SESSION = (
+    "SET statement_timeout = 0",  # a migration may take as long as it takes
+    # A statement whose client is gone (the function was stopped at its fifteenth minute) ends, and gives its locks back.
+    "SET client_connection_check_interval = '10s'",
+    # Who waits for a table's lock lets everybody behind it wait, too: better to give way and come again.
+    "SET lock_timeout = '10s'",
+)
+_LOCK_TRIES = 6
+
+
+def _upgrade(configuration: "Config", connection: Connection) -> None:
+    """Each revision is a transaction of its own: one that could not get a lock is rolled back, and tried again."""
+    from alembic import command
+
+    for tries_left in reversed(range(_LOCK_TRIES)):
+        try:
+            command.upgrade(configuration, "head")
+        except DBAPIError as error:
+            connection.rollback()
+            if sqlstate(error) != LOCK_NOT_AVAILABLE or not tries_left:
+                raise
+            warn("migration_waits_for_lock", tries_left=tries_left)
+        else:
+            return
+
+
+def revisions(source: Engine) -> dict[str, str]:
+    """The schema's revision, and the newest one that there is."""
+    from alembic.script import ScriptDirectory
+
+    with source.connect() as connection:
+        current = _current(connection)
+    return {"revision": current or "none", "newest": ScriptDirectory.from_config(_alembic()).get_current_head() or "none"}
+
+
+def _current(connection: Connection) -> str | None:
+    from alembic.runtime.migration import MigrationContext
+
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _alembic() -> "Config":
+    from alembic.config import Config
+
+    configuration = Config()
+    configuration.set_main_option("script_location", str(MIGRATIONS))
+    return configuration
+
+
+@lru_cache(maxsize=1)
+def engine() -> Engine:
+    """Waits for statements as long as they take."""
+    return build_engine(settings(), patient=True)
 
 
 # Ids only ever grow: a base below what was already given changes nothing.
@@ -71,13 +126,15 @@ _RAISE_MESSAGE_IDS = text(
 
 
 def handle(event: dict[str, Any]) -> dict[str, Any]:
-    """The Lambda: `{"command": "migrate"}`, `{"command": "createsuperuser", "username": …, "password": …}`, or
+    """The Lambda: `{"command": "migrate"}`, `{"command": "revision"}`, `{"command": "createsuperuser", "username": …, "password": …}`, or
 
     `{"command": "check-phones", "apply": false}`, or `{"command": "erase", "username": …, "phone": …}` (and `export`).
     """
     command = event.get("command")
     if command == "migrate":
         return {"revision": migrate(engine(), settings())}
+    if command == "revision":
+        return revisions(engine())
     if command == "createsuperuser":
         try:
             return {"created": ensure_superuser(engine(), str(event["username"]), str(event["password"]))}
@@ -97,7 +154,7 @@ def handle(event: dict[str, Any]) -> dict[str, Any]:
             return _after_restore(str(event["restored_to"]), event.get("park", []), event.get("id_jump"))
         except (KeyError, ValueError, TypeError) as error:
             return {"error": f"after-restore: {error}"}
-    names = ("migrate", "createsuperuser", "check-phones", "after-restore", *_PERSON_COMMANDS)
+    names = ("migrate", "revision", "createsuperuser", "check-phones", "after-restore", *_PERSON_COMMANDS)
     return {"error": f"command is one of: {', '.join(names)}"}
 
 

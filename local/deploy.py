@@ -2,28 +2,23 @@
 
 import hashlib
 import json
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from local import aws
+from local.cloudformation import ABSENT, LOCAL, Stack
 from local.conditions import decided
 from local.errors import LocalError
 from local.package import Package, package
 from local.template import with_code
 
-if TYPE_CHECKING:
-    from mypy_boto3_cloudformation import CloudFormationClient
-
 STAGE = "local"
 BUCKET = "mailing-api-deployments"
-PATIENCE = 180.0
-CAPABILITIES: Any = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,26 +69,33 @@ def deploy(target: Target, work: Path) -> Deployment:
 def deploy_package(target: Target, made: Package) -> Deployment:
     aws.require(target.endpoint)
     _keep_secret(target)
-    stack = _Stack(target, _upload(target, made))
-    if stack.status() is None:
-        stack.create()
-    elif not stack.update():
-        # LocalStack cannot update a REST API whose routes changed.
-        stack.delete()
-        stack.create()
-    return Deployment(target.endpoint, stack.outputs())
+    stack = _stack(target.endpoint, target.stack)
+    template_url = _upload(target, made)
+    if stack.status != ABSENT:
+        try:
+            stack.update(template_url, target.parameters)
+        except (ClientError, LocalError):
+            stack.delete()  # LocalStack cannot update a REST API whose routes changed
+    if stack.status == ABSENT:
+        stack.create(template_url, target.parameters)
+    return Deployment(target.endpoint, stack.outputs)
 
 
 def deployed(endpoint: str, stack: str) -> Deployment | None:
     """The stack as it is there now; None while it is not whole."""
-    found = _describe(aws.client("cloudformation", endpoint), stack)
-    if found is None or found["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+    existing = _stack(endpoint, stack)
+    if existing.status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
         return None
-    return Deployment(endpoint, _outputs(found))
+    return Deployment(endpoint, existing.outputs)
 
 
 def undeploy(endpoint: str, stack: str) -> None:
-    _delete(aws.client("cloudformation", endpoint), stack)
+    with suppress(LocalError):
+        _stack(endpoint, stack).delete()
+
+
+def _stack(endpoint: str, name: str) -> Stack:
+    return Stack(aws.client("cloudformation", endpoint), name, LOCAL)
 
 
 def _keep_secret(target: Target) -> None:
@@ -138,81 +140,3 @@ def for_local_endpoints(template: Mapping[str, Any], parameters: Mapping[str, st
             "Properties": {"RestApiId": {"Ref": "RestAPI"}, "ResponseType": kind, **properties},
         }
     return template
-
-
-class _Stack:
-    def __init__(self, target: Target, template_url: str) -> None:
-        self._name = target.stack
-        self._template_url = template_url
-        self._cloudformation = aws.client("cloudformation", target.endpoint)
-        self._parameters: Any = [{"ParameterKey": name, "ParameterValue": value} for name, value in target.parameters.items()]
-
-    def describe(self) -> Any:
-        return _describe(self._cloudformation, self._name)
-
-    def status(self) -> str | None:
-        return _status(self._cloudformation, self._name)
-
-    def create(self) -> None:
-        self._cloudformation.create_stack(
-            StackName=self._name, TemplateURL=self._template_url, Parameters=self._parameters, Capabilities=CAPABILITIES
-        )
-        if self._settled() != "CREATE_COMPLETE":
-            raise LocalError(f"CloudFormation could not create {self._name}: {self._why()}")
-
-    def update(self) -> bool:
-        """False when the stack has to be made anew."""
-        try:
-            self._cloudformation.update_stack(
-                StackName=self._name, TemplateURL=self._template_url, Parameters=self._parameters, Capabilities=CAPABILITIES
-            )
-        except ClientError as error:
-            return "No updates" in str(error)
-        return self._settled() == "UPDATE_COMPLETE"
-
-    def delete(self) -> None:
-        _delete(self._cloudformation, self._name)
-
-    def outputs(self) -> dict[str, str]:
-        return _outputs(self.describe())
-
-    def _settled(self) -> str | None:
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            status = self.status()
-            if status is None or not status.endswith("IN_PROGRESS"):
-                return status
-            time.sleep(0.1)
-        return self.status()
-
-    def _why(self) -> str:
-        events = self._cloudformation.describe_stack_events(StackName=self._name)["StackEvents"]
-        reasons = [
-            f"{event.get('LogicalResourceId')}: {event['ResourceStatusReason']}"
-            for event in events
-            if "FAILED" in event.get("ResourceStatus", "") and event.get("ResourceStatusReason")
-        ]
-        return "; ".join(reasons) or f"it is {self.status()}"
-
-
-def _describe(cloudformation: "CloudFormationClient", stack: str) -> Any:
-    try:
-        return cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
-    except (ClientError, IndexError):
-        return None
-
-
-def _outputs(described: Any) -> dict[str, str]:
-    return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
-
-
-def _status(cloudformation: "CloudFormationClient", stack: str) -> str | None:
-    found = _describe(cloudformation, stack)
-    return None if found is None or found["StackStatus"] == "DELETE_COMPLETE" else str(found["StackStatus"])
-
-
-def _delete(cloudformation: "CloudFormationClient", stack: str) -> None:
-    cloudformation.delete_stack(StackName=stack)
-    deadline = time.monotonic() + PATIENCE
-    while _status(cloudformation, stack) not in (None, "DELETE_FAILED") and time.monotonic() < deadline:
-        time.sleep(0.2)

@@ -1,4 +1,4 @@
-"""Deploys a stage to AWS: package, upload, a change set to look at, apply, migrate, smoke test.
+"""Deploy a stage to AWS: check the account, package, upload, a change set to look at, apply, migrate, smoke test.
 
     python -m local.release --stage prod [--yes] [ProviderUrl=https://… Name=value …]
 
@@ -13,66 +13,75 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import boto3
 import requests
-from botocore.exceptions import ClientError, WaiterError
+from botocore.config import Config
+from botocore.exceptions import ClientError, HTTPClientError
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-from local import aws
+from local import aws, preconditions
+from local.cloudformation import AWS, LOCAL, Change, ChangeSet, Stack
 from local.console import guarded, step_printer
-from local.deploy import CAPABILITIES, for_local_endpoints
+from local.deploy import for_local_endpoints
 from local.errors import LocalError
 from local.package import STAGES, Package, package, this_machines
+from local.preconditions import Plan
 from local.settings import ROOT
 from local.template import complaints, with_code
 
 SMOKE_SECONDS = 90
-# What holds data, or an address that somebody knows: to lose one is worth a second look.
-PRECIOUS = {
-    "AWS::RDS::DBCluster",
-    "AWS::RDS::DBInstance",
-    "AWS::SQS::Queue",
-    "AWS::SecretsManager::Secret",
-    "AWS::Scheduler::ScheduleGroup",
-    "AWS::ApiGateway::RestApi",
-    "AWS::EC2::VPC",
-}
+MIGRATION_SECONDS = 900
+"""How long a Lambda function may run."""
+_POLL_SECONDS = 5
+_UNPROTECTED = {"DatabaseProtected": "false"}
 
 
-@dataclass(frozen=True, slots=True)
 class Account:
-    """Somebody's AWS account, or a local endpoint that stands in for one."""
+    """An AWS account and region, or a local endpoint that stands in for one."""
 
-    endpoint: str | None = None
+    def __init__(self, endpoint: str | None = None) -> None:
+        self.endpoint = endpoint
 
-    def client(self, service: Any) -> Any:
-        return aws.client(service, self.endpoint) if self.endpoint else boto3.client(service)
+    @cached_property
+    def _session(self) -> boto3.Session:
+        # boto3 itself reads AWS_DEFAULT_REGION only; the other SDKs and Lambda read AWS_REGION.
+        session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
+        if session.region_name is None:
+            raise LocalError("No region is set: export AWS_REGION=eu-central-1, or choose a profile that has one.")
+        return session
 
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    action: str
-    kind: str
-    name: str
-    replaced: bool
+    def client(self, service: Any, config: Config | None = None) -> Any:
+        if self.endpoint:
+            return aws.client(service, self.endpoint)
+        return self._session.client(service, config=config)
 
     @property
-    def grave(self) -> bool:
-        """Does something precious go, or come back as another?"""
-        return self.kind in PRECIOUS and (self.action == "Remove" or self.replaced)
+    def region(self) -> str:
+        return aws.REGION if self.endpoint else str(self._session.region_name)
+
+    @cached_property
+    def number(self) -> str:
+        return str(self.client("sts").get_caller_identity()["Account"])
+
+    @property
+    def name(self) -> str:
+        """For people, before they confirm anything."""
+        where = f" at {self.endpoint}" if self.endpoint else ""
+        return f"account {self.number}, region {self.region}{where}"
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What shall be deployed."""
+    """What is to be deployed."""
 
     stage: str
     made: Package
@@ -101,25 +110,31 @@ def release(
 ) -> Released | None:
     """Brings the stack to what is wanted; None when the changes were not confirmed. Raises LocalError when a step fails."""
     timer = _Timer(report)
-    stack = _Stack(account, wanted)
-    url = stack.upload()
+    deployment = _Deployment(account, wanted)
+    unchecked = deployment.check()
+    timer.done("preconditions" + (f", not checked: {', '.join(unchecked)}" if unchecked else ""))
+    url = deployment.upload()
     timer.done("upload")
-    changes = stack.propose(url)
+    proposed = deployment.propose(url)
     timer.done("change set")
-    if changes:
-        if not confirm(changes):
-            stack.withdraw()
+    if proposed.changes:
+        if not confirm(proposed.changes):
+            proposed.withdraw()
             return None
         timer.restart()
-        stack.apply()
+        deployment.remember()
+        proposed.apply()
         timer.done("apply")
-    outputs = stack.outputs()
-    revision = _migrate(account, outputs["ManageName"])
-    timer.done("migrate")
+    outputs = deployment.stack.outputs
     api_url = _api_url(account, wanted.stage, outputs)
-    smoke(api_url)
-    timer.done("smoke test")
-    return Released(api_url, revision, outputs, changes)
+    with deployment.going_back_on_failure():
+        revision = migrate(account, outputs["ManageName"])
+        timer.done("migrate")
+        smoke(api_url)
+        timer.done("smoke test")
+    if deployment.protect():
+        timer.done("protect")
+    return Released(api_url, revision, outputs, proposed.changes)
 
 
 class _Timer:
@@ -135,88 +150,74 @@ class _Timer:
         self.restart()
 
 
-class _Stack:
+class _Deployment:
+    """One release on its way into a stack."""
+
     def __init__(self, account: Account, wanted: Release) -> None:
         self._account, self._wanted = account, wanted
-        self._cloudformation = account.client("cloudformation")
-        self._there = self._describe()
-        if self._there is not None and self._there["StackStatus"] == "ROLLBACK_COMPLETE":
-            raise LocalError(f"{wanted.stack_name} could not be created the last time and has to go first: delete that stack.")
-        self._exists = self._there is not None and self._there["StackStatus"] != "REVIEW_IN_PROGRESS"
-        self._change_set = f"release-{int(time.time() * 1000)}"
+        self.stack = Stack(account.client("cloudformation"), wanted.stack_name, LOCAL if account.endpoint else AWS)
+        self._exists = self.stack.require_deployable()
+        self._before = self.stack.parameters if self._exists else {}
+        self._previous: str | None = None
+
+    def check(self) -> list[str]:
+        """Raises LocalError with everything that is missing; returns what could not be checked."""
+        known = self._wanted.made.template["Parameters"]
+        self._parameters()
+        if self._account.endpoint:
+            return []
+        values = {name: str(one.get("Default", "")) for name, one in known.items()} | self._values()
+        functions = tuple(self.stack.resources("AWS::Lambda::Function")) if self._exists else ()
+        plan = Plan(self._wanted.made.template, values, self.stack.name, self._account.region, functions, self._exists)
+        findings = preconditions.check(self._account.client, plan)
+        if findings.missing:
+            raise LocalError("Nothing was changed. " + "\n".join(findings.missing))
+        return findings.unchecked
 
     def upload(self) -> str:
         """Puts code and template into a bucket of the account; returns the template's URL."""
         storage = self._account.client("s3")
         bucket = self._bucket(storage)
-        code = f"{self._wanted.stack_name}/{self._wanted.made.digest}.zip"
+        code = f"{self.stack.name}/{self._wanted.made.digest}.zip"
         storage.put_object(Bucket=bucket, Key=code, Body=self._wanted.made.zip_file.read_bytes())
         template = with_code(self._wanted.made.template, f"s3://{bucket}/{code}")
         if self._account.endpoint:
-            template = for_local_endpoints(template, {"Stage": self._wanted.stage, **self._values()})
-        body = json.dumps(template).encode()
-        key = f"{self._wanted.stack_name}/{hashlib.sha256(body).hexdigest()}.json"
+            template = for_local_endpoints(template, self._values())
+        return self._put(storage, bucket, json.dumps(template))
+
+    def _put(self, storage: Any, bucket: str, template: str) -> str:
+        body = template.encode()
+        key = f"{self.stack.name}/{hashlib.sha256(body).hexdigest()}.json"
         storage.put_object(Bucket=bucket, Key=key, Body=body)
-        base = self._account.endpoint or f"https://s3.{storage.meta.region_name}.amazonaws.com"
-        return f"{base}/{bucket}/{key}"
+        return f"{storage.meta.endpoint_url}/{bucket}/{key}"
 
     def _bucket(self, storage: Any) -> str:
-        region = storage.meta.region_name
-        bucket = f"mailing-api-{self._account.client('sts').get_caller_identity()['Account']}-{region}"
+        region = self._account.region
+        bucket = f"mailing-api-{self._account.number}-{region}"
         where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         with suppress(storage.exceptions.BucketAlreadyOwnedByYou):
             storage.create_bucket(Bucket=bucket, **where)
-            storage.put_public_access_block(
-                Bucket=bucket,
-                PublicAccessBlockConfiguration=dict.fromkeys(
-                    ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True
-                ),
-            )
+            _configure_bucket(storage, bucket)
         return bucket
 
     def _values(self) -> dict[str, str]:
         """Parameters as they will be: those given, and the others as they are."""
-        before = (
-            {}
-            if self._there is None
-            else {one["ParameterKey"]: one["ParameterValue"] for one in self._there.get("Parameters", ())}
-        )
-        return before | dict(self._wanted.parameters)
+        return self._before | self._given()
 
-    def propose(self, template_url: str) -> list[Change]:
+    def _given(self) -> dict[str, str]:
+        return {**self._first(), **self._wanted.parameters, "Stage": self._wanted.stage}
+
+    def _first(self) -> dict[str, str]:
+        """A database that is protected from the start would survive the rollback of a first deployment that fails."""
+        return {} if self._exists or self._account.endpoint else _UNPROTECTED
+
+    def propose(self, template_url: str) -> ChangeSet:
         """The changes that the template would make; none if the stack is like it already."""
-        self._create_change_set(template_url)
-        named = {"StackName": self._wanted.stack_name, "ChangeSetName": self._change_set}
         try:
-            self._cloudformation.get_waiter("change_set_create_complete").wait(
-                **named, WaiterConfig={"Delay": 1, "MaxAttempts": 300}
-            )
-        except WaiterError:
-            reason = self._cloudformation.describe_change_set(**named).get("StatusReason", "")
-            self.withdraw()
-            if "didn't contain changes" in reason or "No updates" in reason:
-                return []
-            raise LocalError(f"CloudFormation refused the change set: {reason}") from None
-        pages = self._cloudformation.get_paginator("describe_change_set").paginate(**named)
-        return [_change(one["ResourceChange"]) for page in pages for one in page.get("Changes", ())]
-
-    def _create_change_set(self, template_url: str) -> None:
-        try:
-            self._cloudformation.create_change_set(
-                StackName=self._wanted.stack_name,
-                ChangeSetName=self._change_set,
-                ChangeSetType="UPDATE" if self._exists else "CREATE",
-                TemplateURL=template_url,
-                Parameters=self._parameters(),
-                Capabilities=CAPABILITIES,
-                # CloudFormation gives them to every resource that can carry them.
-                Tags=[{"Key": "project", "Value": "mailing-api"}, {"Key": "stage", "Value": self._wanted.stage}],
-            )
+            return self.stack.propose(template_url, self._parameters(), {"project": "mailing-api", "stage": self._wanted.stage})
         except ClientError as error:
             if self._account.endpoint and error.response["Error"]["Code"] == "InternalFailure":
-                raise LocalError(
-                    f"This endpoint cannot update {self._wanted.stack_name}: delete that stack there first."
-                ) from None
+                raise LocalError(f"This endpoint cannot update {self.stack.name}: delete that stack there first.") from None
             raise
 
     def _parameters(self) -> list[dict[str, Any]]:
@@ -224,10 +225,8 @@ class _Stack:
         strange = self._wanted.parameters.keys() - known.keys()
         if strange:
             raise LocalError(f"The template has no parameter {', '.join(sorted(strange))}; it has: {', '.join(sorted(known))}.")
-        given = {**self._wanted.parameters, "Stage": self._wanted.stage}
-        kept = (
-            {one["ParameterKey"] for one in (self._there or {}).get("Parameters", ())} & known.keys() if self._exists else set()
-        )
+        given = self._given()
+        kept = self._before.keys() & known.keys()
         missing = [name for name, one in known.items() if "Default" not in one and name not in given and name not in kept]
         if missing:
             raise LocalError(f"The first deployment of a stage needs {', '.join(missing)}: {known[missing[0]]['Description']}.")
@@ -235,56 +234,109 @@ class _Stack:
             {"ParameterKey": name, "UsePreviousValue": True} for name in sorted(kept - given.keys())
         ]
 
-    def withdraw(self) -> None:
-        """The change set goes; and with it the empty stack that it made, if this is the first."""
-        with suppress(ClientError):
-            self._cloudformation.delete_change_set(StackName=self._wanted.stack_name, ChangeSetName=self._change_set)
-            if not self._exists:
-                self._cloudformation.delete_stack(StackName=self._wanted.stack_name)
+    # ── after CloudFormation has succeeded ───────────────────────────────────────────────────────────────────────────────────────
 
-    def apply(self) -> None:
-        self._cloudformation.execute_change_set(StackName=self._wanted.stack_name, ChangeSetName=self._change_set)
-        waiter = self._cloudformation.get_waiter("stack_update_complete" if self._exists else "stack_create_complete")
+    def remember(self) -> None:
+        """Keep the template that is deployed now: its code stays in the bucket."""
+        if self._exists and not self._account.endpoint:
+            self._previous = self.stack.template()
+
+    @contextmanager
+    def going_back_on_failure(self) -> Iterator[None]:
+        """A release whose migration or smoke test fails is taken back: template, code and parameters. The schema stays."""
         try:
-            # An Aurora cluster takes a quarter of an hour.
-            patient = {"Delay": 1, "MaxAttempts": 300} if self._account.endpoint else {"Delay": 10, "MaxAttempts": 360}
-            waiter.wait(StackName=self._wanted.stack_name, WaiterConfig=patient)
-        except WaiterError:
-            raise LocalError(f"CloudFormation went back to what was before, because: {self._why()}") from None
+            yield
+        except LocalError as error:
+            if self._previous is None:
+                raise
+            storage = self._account.client("s3")
+            url = self._put(storage, self._bucket(storage), self._previous)
+            kept = json.loads(self._previous)["Parameters"].keys() & self._before.keys()
+            visible = {name: self._before[name] for name in kept if set(self._before[name]) != {"*"}}
+            self.stack.change(visible, url, known=kept)
+            raise LocalError(f"{error}\nThe stack went back to what was deployed before.") from None
 
-    def _why(self) -> str:
-        pages = self._cloudformation.get_paginator("describe_stack_events").paginate(StackName=self._wanted.stack_name)
-        events = [event for page in pages for event in page["StackEvents"]]
-        failed = [event for event in events if "FAILED" in event.get("ResourceStatus", "") and event.get("ResourceStatusReason")]
-        own = [event for event in failed if "cancelled" not in event["ResourceStatusReason"]]
-        return "; ".join(f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}" for event in own) or "it does not say"
-
-    def outputs(self) -> dict[str, str]:
-        found = self._describe()
-        return {one["OutputKey"]: one["OutputValue"] for one in (found or {}).get("Outputs", ())}
-
-    def _describe(self) -> dict[str, Any] | None:
-        try:
-            found: dict[str, Any] = self._cloudformation.describe_stacks(StackName=self._wanted.stack_name)["Stacks"][0]
-        except ClientError as error:
-            if "does not exist" in str(error):
-                return None
-            raise
-        return None if found["StackStatus"] == "DELETE_COMPLETE" else found
+    def protect(self) -> bool:
+        """After a success, the database and the stack are protected as the stage wants it, unless this release was told otherwise."""
+        if self._account.endpoint or "DatabaseProtected" in self._wanted.parameters:
+            return False
+        wanted = self._wanted.made.template["Mappings"]["Stages"][self._wanted.stage]["Protected"]
+        if not wanted or self.stack.parameters.get("DatabaseProtected") != "false":
+            return False
+        self.stack.change({"DatabaseProtected": ""})
+        self.stack.protect()
+        return True
 
 
-def _change(described: Mapping[str, Any]) -> Change:
-    replaced = described.get("Replacement") in ("True", "Conditional")
-    return Change(described["Action"], described["ResourceType"], described["LogicalResourceId"], replaced)
+def _configure_bucket(storage: Any, bucket: str) -> None:
+    """Private and over TLS only; what was overwritten and uploads that were not finished expire.
+
+    Packages themselves stay: CloudFormation needs the one before when it rolls back.
+    """
+    storage.put_public_access_block(
+        Bucket=bucket,
+        PublicAccessBlockConfiguration=dict.fromkeys(
+            ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True
+        ),
+    )
+    partition = "aws-cn" if storage.meta.region_name.startswith("cn-") else "aws"
+    arn = f"arn:{partition}:s3:::{bucket}"
+    over_tls = {
+        "Sid": "TlsOnly",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [arn, f"{arn}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    expire = {
+        "ID": "overwritten-and-unfinished",
+        "Status": "Enabled",
+        "Filter": {"Prefix": ""},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": 180},
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+    }
+    storage.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    storage.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [expire]})
+    if storage.meta.endpoint_url.startswith("https://"):
+        storage.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [over_tls]}))
 
 
-def _migrate(account: Account, function: str) -> str:
-    """Brings the schema to the newest revision, inside the database's network; returns its name."""
-    answer = account.client("lambda").invoke(FunctionName=function, Payload=json.dumps({"command": "migrate"}).encode())
-    said = json.loads(answer["Payload"].read())
-    if "FunctionError" in answer or "revision" not in said:
-        raise LocalError(f"The code is deployed, but the migration failed; see the log of {function}: {json.dumps(said)[:500]}")
+def migrate(account: Account, function: str) -> str:
+    """Bring the schema to the newest revision, inside the database's network; returns its name. Raises LocalError.
+
+    The function is called once: repeating it would start a second migration that waits for the first. Where the connection is lost
+    meanwhile, which a router may do to one that is idle for minutes, the schema is asked for its revision instead.
+    """
+    once = Config(read_timeout=MIGRATION_SECONDS + 30, connect_timeout=10, retries={"total_max_attempts": 1}, tcp_keepalive=True)
+    functions = account.client("lambda", once)
+    try:
+        said = _invoke(functions, function, "migrate")
+    except HTTPClientError:
+        said = _await_revision(account, function)
+    if "revision" not in said:
+        raise LocalError(
+            f"The code is deployed, but the migration failed; see the log of {function}: {json.dumps(said)[:500]}. What it had "
+            "committed is kept, and migrating again goes on from there (docs/aws.md, Migrations)."
+        )
     return str(said["revision"])
+
+
+def _invoke(functions: Any, function: str, command: str) -> dict[str, Any]:
+    answer = functions.invoke(FunctionName=function, Payload=json.dumps({"command": command}).encode())
+    said: dict[str, Any] = json.loads(answer["Payload"].read())
+    return {"error": said} if "FunctionError" in answer else said
+
+
+def _await_revision(account: Account, function: str) -> dict[str, Any]:
+    functions = account.client("lambda")
+    deadline = time.monotonic() + MIGRATION_SECONDS
+    while True:
+        with suppress(HTTPClientError):
+            said = _invoke(functions, function, "revision")
+            if said.get("revision") == said.get("newest") or time.monotonic() > deadline:
+                return said if said.get("revision") == said.get("newest") else {"error": said}
+        time.sleep(_POLL_SECONDS)
 
 
 def _api_url(account: Account, stage: str, outputs: Mapping[str, str]) -> str:
@@ -322,14 +374,14 @@ def _smoke_once(api_url: str) -> str:
     return ""
 
 
-def _ask(console: Console, changes: Sequence[Change]) -> bool:
-    table = Table("", "resource", "type", title=f"{len(changes)} changes")
+def _ask(console: Console, account: Account, stack: str, changes: Sequence[Change]) -> bool:
+    table = Table("", "resource", "type", title=f"{len(changes)} changes of {stack}: {account.name}")
     for change in sorted(changes, key=lambda one: (not one.grave, one.action, one.name)):
         style = "bold red" if change.grave else {"Add": "green", "Remove": "yellow"}.get(change.action, "")
         table.add_row(f"{change.action}{', replaced' if change.replaced else ''}", change.name, change.kind, style=style)
     console.print(table)
     if any(change.grave for change in changes):
-        console.print("[bold red]Red is what holds data or an address that somebody knows: it would be lost or made anew.[/]")
+        console.print("[bold red]Red holds data, or an address that others know: it would be removed or replaced.[/]")
     return console.input("Apply? Type [bold]yes[/]: ").strip() == "yes"
 
 
@@ -345,13 +397,15 @@ def _command(arguments: Sequence[str]) -> Callable[[Console], int]:
         parameters = dict(_split(one) for one in chosen.parameters)
         if "PROVIDER_TOKEN" in os.environ:  # not among the arguments, which other users of this machine can see
             parameters["ProviderToken"] = os.environ["PROVIDER_TOKEN"]
+        wanted_stack = f"mailing-api-{chosen.stage}"
+        console.print(f"{wanted_stack}: {account.name}", highlight=False)
         timer = _Timer(step_printer(console))
         made = _package(chosen.stage, account)
         timer.done("package")
         done = release(
             account,
             Release(chosen.stage, made, parameters),
-            confirm=lambda changes: chosen.yes or _ask(console, changes),
+            confirm=lambda changes: chosen.yes or _ask(console, account, wanted_stack, changes),
             report=step_printer(console),
         )
         if done is None:
@@ -389,6 +443,7 @@ def _addresses(done: Released) -> Panel:
         ("its secret", "SecretName"),
         ("alarms go to", "AlarmTopicArn"),
         ("DNS record points at", "DomainTarget"),
+        ("the provider sees", "OutgoingAddress"),
     ):
         if output in done.outputs:
             table.add_row(title, done.outputs[output])

@@ -55,6 +55,15 @@ class PreparedPg8000Dialect(PGDialect_pg8000):
             with suppress(OSError, InterfaceError):
                 close()
 
+    def set_isolation_level(self, dbapi_connection: Any, level: Any) -> None:
+        """Set the level outside any transaction.
+
+        Alembic asks for the level before it switches to autocommit, and pg8000 opens a transaction for the question; the switch would
+        have no effect in it, and CREATE INDEX CONCURRENTLY would be refused. SQLAlchemy allows no change within a transaction anyway.
+        """
+        dbapi_connection.rollback()  # no round trip when there is none
+        super().set_isolation_level(dbapi_connection, level)
+
     def reset_isolation_level(self, dbapi_conn: Any) -> None:
         """Switch an autocommitting connection back to transactions when it returns to the pool.
 

@@ -28,10 +28,11 @@ DATA_EXCEPTION = "22"
 _Result = TypeVar("_Result")
 
 
-def _connect_arguments(chosen: Settings) -> dict[str, Any]:
+def _connect_arguments(chosen: Settings, patient: bool) -> dict[str, Any]:
     # ssl_context=None would make pg8000 try TLS without looking at the certificate; False is none, a context is a verified one.
     context = _verified() if chosen.database_tls == "verify" else False
-    return {"ssl_context": context, "tcp_keepalive": True, "timeout": chosen.statement_timeout_seconds + 5}
+    timeout = None if patient else chosen.statement_timeout_seconds + 5
+    return {"ssl_context": context, "tcp_keepalive": True, "timeout": timeout}
 
 
 def _verified() -> ssl.SSLContext:
@@ -48,15 +49,19 @@ def _url(chosen: Settings) -> URL:
     return url.set(drivername=dialect.NAME)
 
 
-def build_engine(chosen: Settings, *, pool_size: int = 1) -> Engine:
-    """An engine for `chosen.database_url`; a function instance handles one event at a time and needs one connection."""
+def build_engine(chosen: Settings, *, pool_size: int = 1, patient: bool = False) -> Engine:
+    """An engine for `chosen.database_url`; a function instance handles one event at a time and needs one connection.
+
+    A patient one waits for a statement as long as it takes: for migrations, where a socket that gives up would leave PostgreSQL working
+    on under its locks.
+    """
     made = create_engine(
         _url(chosen),
         pool_size=pool_size,
         max_overflow=0,
         pool_pre_ping=True,
         pool_recycle=900,
-        connect_args=_connect_arguments(chosen),
+        connect_args=_connect_arguments(chosen, patient),
     )
     event.listen(made, "before_cursor_execute", prepare)
     event.listen(made, "handle_error", _broken)

@@ -16,11 +16,12 @@ import requests
 from local import aws
 from local import package as packaging
 from local.api import Api
+from local.cloudformation import Change
 from local.deploy import undeploy
 from local.errors import LocalError
 from local.front_door import FrontDoor
 from local.process import free_port
-from local.release import Account, Change, Release, Released, _Stack, release
+from local.release import Account, Release, Released, _Deployment, release
 from local.stack import PROVIDER_TOKEN, Stack
 
 STAGE = "dev"
@@ -168,13 +169,13 @@ def test_the_whole_of_prod_can_be_made(stack: Stack, tmp_path: Path) -> None:
         "CertificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/ours",
     }
     made = packaging.package("prod", tmp_path, bare=True, architecture=packaging.this_machines())
-    whole = _Stack(Account(stack.endpoint), Release("prod", made, parameters, "mailing-api-prod"))
-    changes = whole.propose(whole.upload())
-    kinds = {change.kind for change in changes}
+    whole = _Deployment(Account(stack.endpoint), Release("prod", made, parameters, "mailing-api-prod"))
+    proposed = whole.propose(whole.upload())
+    kinds = {change.kind for change in proposed.changes}
     assert kinds >= {"AWS::RDS::DBCluster", "AWS::EC2::VPCEndpoint", "AWS::ApiGateway::DomainName", "AWS::SNS::Subscription"}
-    whole.apply()
+    proposed.apply()
     try:
-        outputs = whole.outputs()
+        outputs = whole.stack.outputs
         assert outputs["DomainUrl"] == "https://mailing.example.com"
         secrets = aws.client("secretsmanager", stack.endpoint)
         functions = aws.client("lambda", stack.endpoint)
