@@ -7,7 +7,6 @@ from sqlalchemy import Engine, text
 
 from chalicelib import config
 from chalicelib.auth import throttle
-from chalicelib.auth.authorizer import UnauthorizedError
 from tests.api.conftest import PASSWORD, Api, make_user
 from tests.api.lambda_event import Answer, call
 
@@ -173,6 +172,17 @@ def test_the_authorizer_lets_good_tokens_through_and_no_others(anna: Api) -> Non
     event = {"type": "TOKEN", "methodArn": "arn:aws:execute-api:eu-central-1:1:api/dev/GET/api/v1/client"}
     policy = authorize({**event, "authorizationToken": f"Token {anna.token}"}, {})
     assert policy["policyDocument"]["Statement"][0]["Resource"] == ["arn:aws:execute-api:eu-central-1:1:api/dev/*/*"]
-    for wrong in ("", "Token", f"Token {anna.token}x", "Bearer x"):
-        with pytest.raises(UnauthorizedError, match=r"^Unauthorized$"):
-            authorize({**event, "authorizationToken": wrong}, {})
+    for wrong in (
+        "",
+        "Token",
+        f"Token {anna.token}x",
+        "Bearer x",
+        f"Token {str(anna.token)[:-5]}wrong",
+    ):
+        # Not an exception: Lambda would count an error of the function for each guess, and the alarm would go off.
+        (statement,) = authorize({**event, "authorizationToken": wrong}, {})["policyDocument"]["Statement"]
+        assert statement == {
+            "Action": "execute-api:Invoke",
+            "Effect": "Deny",
+            "Resource": ["arn:aws:execute-api:eu-central-1:1:api/dev/*/*"],
+        }

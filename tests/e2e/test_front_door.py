@@ -10,9 +10,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 
 from local.front_door import FrontDoor
 from local.process import free_port
+from local.stack import Stack
 
 
 class _Echo(BaseHTTPRequestHandler):
@@ -162,3 +164,11 @@ def test_an_unknown_method_and_a_body_without_end_are_refused(connection: http.c
     assert (status, json.loads(body)["code"]) == (405, "method_not_allowed")
     connection.request("POST", "/api/v1/client", b"x" * (11 * 2**20))
     assert connection.getresponse().status == 413
+
+
+@pytest.mark.parametrize("header", ["Token x", "Token mlg_1_" + "a" * 43, "Bearer mlg_1_" + "a" * 43, ""])
+def test_a_wrong_token_is_a_401_wherever_it_is_refused(stack: Stack, header: str) -> None:
+    """By the gateway's expression, by the authorizer that denies, or by the API itself where an endpoint calls no authorizer."""
+    answer = requests.get(f"{stack.url}/api/v1/client", headers={"Authorization": header} if header else {}, timeout=30)
+    assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
+    assert answer.headers["WWW-Authenticate"] == "Token"

@@ -2,11 +2,17 @@
 
 import json
 import re
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import create_engine
+from sqlalchemy.exc import DBAPIError
 
 from chalicelib.api.errors import ProblemCode
+from chalicelib.auth.tokens import authenticate
 from chalicelib.observability import NAMESPACE, UNITS
 from local.conditions import decided
 from local.template import transformed as sam
@@ -59,6 +65,9 @@ def test_the_api_has_one_stage_and_its_deployment_holds_the_gateway_responses(tr
     assert api["Properties"]["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
     responses = api["Properties"]["Body"]["x-amazon-apigateway-gateway-responses"]
     assert {"UNAUTHORIZED", "ACCESS_DENIED", "MISSING_AUTHENTICATION_TOKEN", "DEFAULT_4XX", "DEFAULT_5XX"} <= responses.keys()
+    # The authorizer denies instead of raising, which Lambda would count as an error of the function.
+    assert responses["ACCESS_DENIED"] == responses["UNAUTHORIZED"]
+    assert responses["UNAUTHORIZED"]["statusCode"] == "401"
     assert responses["UNAUTHORIZED"]["responseParameters"]["gatewayresponse.header.WWW-Authenticate"] == "'Token'"
     for response in responses.values():
         headers = response["responseParameters"]
@@ -69,6 +78,9 @@ def test_the_api_has_one_stage_and_its_deployment_holds_the_gateway_responses(tr
         assert allowed == {"Fn::If": ["HasCors", "'*'", {"Ref": "AWS::NoValue"}]}, "as the functions: only where it is asked for"
         body = json.loads(response["responseTemplates"]["application/json"])
         assert body["code"] in {str(code) for code in ProblemCode}
+    # The authorizer denies instead of raising, which Lambda would count as an error of the function.
+    assert responses["ACCESS_DENIED"] == responses["UNAUTHORIZED"]
+    assert responses["UNAUTHORIZED"]["statusCode"] == "401"
     assert responses["UNAUTHORIZED"]["responseParameters"]["gatewayresponse.header.WWW-Authenticate"] == "'Token'"
     assert not _of_type(transformed, "AWS::ApiGateway::GatewayResponse")
 
@@ -157,6 +169,37 @@ def test_the_database_is_private_encrypted_and_kept(template: dict[str, Any]) ->
     instances = _of_type(resources, "AWS::RDS::DBInstance")
     assert len(instances) == 2
     assert all(item["Properties"]["PubliclyAccessible"] is False for item in instances.values())
+
+
+_HEADERS = st.one_of(
+    st.text(max_size=90),
+    st.builds(
+        "{}{}{}mlg_{}_{}{}".format,
+        st.sampled_from(["", " ", "\t"]),
+        st.sampled_from(["Token", "token", "TOKEN", "Bearer", "Tokens", ""]),
+        st.sampled_from([" ", "  ", " \t", "\t"]),
+        st.one_of(st.integers(1, 10**6).map(str), st.integers(-1, 10**19).map(str), st.text(max_size=3)),
+        st.text("abcXYZ019_-", min_size=42, max_size=44),
+        st.sampled_from(["", "", "", " ", "=", "ы"]),
+    ),
+)
+
+
+def test_what_cannot_be_a_token_never_reaches_the_database_and_what_can_be_does(template: dict[str, Any]) -> None:
+    definition = template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["securityDefinitions"]["authorize"]
+    expression = definition["x-amazon-apigateway-authorizer"]["identityValidationExpression"]
+    engine = create_engine("postgresql+pg8000://nobody:x@127.0.0.1:1/nothing")
+
+    @given(_HEADERS)
+    @settings(max_examples=300, derandomize=True)
+    def holds(header: str) -> None:
+        reached = True
+        with suppress(DBAPIError):  # nothing listens there
+            reached = authenticate(engine, header) is not None
+        assert bool(re.fullmatch(expression, header)) == reached
+
+    holds()
+    engine.dispose()
 
 
 _NETWORK = ("AWS::EC2::",)
