@@ -62,7 +62,7 @@ class PreparedPg8000Dialect(PGDialect_pg8000):
         have no effect in it, and CREATE INDEX CONCURRENTLY would be refused. SQLAlchemy allows no change within a transaction anyway.
         """
         dbapi_connection.rollback()  # no round trip when there is none
-        super().set_isolation_level(dbapi_connection, level)  # type: ignore[no-untyped-call]
+        super().set_isolation_level(dbapi_connection, level)  # type: ignore[no-untyped-call]  # SQLAlchemy has no types there
 
     def reset_isolation_level(self, dbapi_conn: Any) -> None:
         """Switch an autocommitting connection back to transactions when it returns to the pool.

@@ -418,7 +418,7 @@ def test_account_and_region_are_shown_before_anybody_confirms() -> None:
     from rich.console import Console
 
     console = Console(record=True, width=150, file=io.StringIO())
-    console.input = lambda _prompt: "no"  # type: ignore[method-assign, assignment, misc]
+    console.input = lambda _prompt: "no"  # type: ignore[method-assign, assignment, misc]  # answers in place of a person
     assert release._ask(console, Stubbed(), NAME, []) is False
     shown = console.export_text()
     assert "account 123456789012, region eu-central-1" in " ".join(shown.split())
