@@ -140,9 +140,7 @@ def test_a_migration_gives_way_at_a_lock_and_comes_again(
                 transaction.rollback()
 
         monkeypatch.setattr(manage, "warn", let_go_at_the_second)
-        other = build_engine(
-            read_settings({"DATABASE_URL": str(own_engine.url.render_as_string(hide_password=False))}), patient=True
-        )
+        other = _another(own_engine)
         assert _migrate(other) == "0002"
         assert waits == [5, 4]
 
@@ -163,7 +161,7 @@ def test_a_statement_whose_client_is_gone_ends(own_engine: Engine, revisions: An
     sockets: list[socket.socket] = []
     thread = threading.Thread(target=_migrate_until_cut, args=(own_engine, sockets))
     thread.start()
-    with build_engine(read_settings({"DATABASE_URL": own_engine.url.render_as_string(hide_password=False)})).connect() as watcher:
+    with _another(own_engine).connect() as watcher:
         _until(lambda: watcher.execute(text(running)).scalar_one() == 1, watcher)
         sockets[0].shutdown(socket.SHUT_RDWR)
         _until(lambda: watcher.execute(text(running)).scalar_one() == 0, watcher)
@@ -177,6 +175,11 @@ def _migrate_until_cut(engine: Engine, sockets: list[socket.socket]) -> None:
         sockets.append(driver._usock)
     with pytest.raises((DBAPIError, OSError)):
         _migrate(engine)
+
+
+def _another(engine: Engine) -> Engine:
+    url = engine.url.set(drivername="postgresql+pg8000").render_as_string(hide_password=False)
+    return build_engine(read_settings({"DATABASE_URL": url}), patient=True)
 
 
 def _until(condition: Any, connection: Any) -> None:
