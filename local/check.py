@@ -55,9 +55,7 @@ def _template(stage: str) -> str:
             package(stage, Path(folder), bare=True)
         except LocalError as error:
             return str(error)
-        return complaints(Path(folder) / "template.json") or _run(
-            "python", "-c", _VALIDATE, stage, cwd=project_folder(stage, bare=True)
-        )
+        return complaints(Path(folder) / "template.json") or _run("python", "-c", _VALIDATE, stage, cwd=project_folder(stage))
 
 
 _VALIDATE = """

@@ -24,6 +24,18 @@ def decided(template: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[
     return resolved
 
 
+def contradictions(template: Mapping[str, Any], parameters: Mapping[str, str]) -> list[str]:
+    """What the template's section Rules refuses in these parameters, in its own words."""
+    chosen = _Conditions(template, parameters)
+    return [
+        assertion["AssertDescription"]
+        for rule in template.get("Rules", {}).values()
+        if chosen.holds(rule.get("RuleCondition"))
+        for assertion in rule["Assertions"]
+        if not chosen.holds(assertion["Assert"])
+    ]
+
+
 class _Conditions:
     def __init__(self, template: Mapping[str, Any], parameters: Mapping[str, str]) -> None:
         self._conditions = template.get("Conditions", {})
@@ -53,8 +65,8 @@ class _Conditions:
         raise ValueError(f"{function} is not understood in a condition")
 
     def _text(self, value: Any) -> str:
-        if isinstance(value, str):
-            return value
+        if isinstance(value, str | int):
+            return str(value)
         ((function, argument),) = value.items()
         if function == "Ref":
             return self._values[argument]

@@ -211,6 +211,35 @@ def secrets(clients: Clients, plan: Plan) -> Iterator[str]:
             yield f"The secret {name} ({parameter}) must be a JSON object with {' and '.join(sorted(keys))}."
 
 
+def access_log_role(clients: Clients, plan: Plan) -> Iterator[str]:
+    """API Gateway may write logs at all: a setting of the account."""
+    if plan.of("AccessLog") == "true" and not clients("apigateway").get_account().get("cloudwatchRoleArn"):
+        yield (
+            f"AccessLog needs a role for CloudWatch Logs in the settings of API Gateway in {plan.region}: `aws apigateway update-account "
+            "--patch-operations op=replace,path=/cloudwatchRoleArn,value=ARN`."
+        )
+
+
+def capacity(_clients: Clients, plan: Plan) -> Iterator[str]:
+    """The database's smallest size is not above its largest: no rule of a template can compare numbers."""
+    low, high = float(plan.of("DatabaseMinCapacity")), float(plan.of("DatabaseMaxCapacity"))
+    if low > high:
+        yield f"DatabaseMinCapacity is {low:g}, above DatabaseMaxCapacity, {high:g}."
+    if (low * 2) % 1 or (high * 2) % 1:
+        yield "DatabaseMinCapacity and DatabaseMaxCapacity must be multiples of 0.5."
+
+
+def network(_clients: Clients, plan: Plan) -> Iterator[str]:
+    """What belongs together is given together: no rule of a template can look into a list."""
+    subnets, groups = plan.of("SubnetIds"), plan.of("SecurityGroupIds")
+    if bool(subnets) != bool(groups):
+        yield "SubnetIds and SecurityGroupIds must be given together."
+    if subnets and not plan.of("SecretId") and not plan.of("VpcId"):
+        yield "SubnetIds without SecretId needs VpcId: the database is made in that network."
+    if plan.of("RequestsPerAddress") not in ("0", "") and int(plan.of("RequestsPerAddress")) < 10:
+        yield "RequestsPerAddress must be 0 or at least 10."
+
+
 def leftover_logs(clients: Clients, plan: Plan) -> Iterator[str]:
     """No log group of an earlier stack has a name that this one needs."""
     if plan.exists:
@@ -235,6 +264,9 @@ CHECKS: tuple[Callable[[Clients, Plan], Iterator[str]], ...] = (
     certificate,
     hosted_zone,
     secrets,
+    access_log_role,
+    capacity,
+    network,
     leftover_logs,
 )
 

@@ -30,10 +30,11 @@ from rich.table import Table
 
 from local import aws, preconditions
 from local.cloudformation import AWS, LOCAL, Change, ChangeSet, Stack
+from local.conditions import contradictions
 from local.console import guarded, step_printer
 from local.deploy import for_local_endpoints
 from local.errors import LocalError
-from local.package import STAGES, Package, package, this_machines
+from local.package import STAGES, Package, package, this_machines, this_python
 from local.preconditions import Plan
 from local.settings import ROOT
 from local.template import complaints, with_code
@@ -42,7 +43,9 @@ SMOKE_SECONDS = 90
 MIGRATION_SECONDS = 900
 """How long a Lambda function may run."""
 _POLL_SECONDS = 5
-_UNPROTECTED = {"DatabaseProtected": "false"}
+_FIRST = {"DatabaseProtected": "false", "Started": "false"}
+_AFTER_SUCCESS = {"DatabaseProtected": "", "Started": "true"}
+"""Parameters of a first deployment, and what they become once it has succeeded."""
 
 
 class Account:
@@ -132,8 +135,8 @@ def release(
         timer.done("migrate")
         smoke(api_url)
         timer.done("smoke test")
-    if deployment.protect():
-        timer.done("protect")
+    if deployment.start():
+        timer.done("start and protect")
     return Released(api_url, revision, outputs, proposed.changes)
 
 
@@ -164,6 +167,15 @@ class _Deployment:
         """Raises LocalError with everything that is missing; returns what could not be checked."""
         known = self._wanted.made.template["Parameters"]
         self._parameters()
+        # Of hidden parameters CloudFormation shows asterisks, also where they are empty.
+        visible = {
+            name: value
+            for name, value in self._values().items()
+            if not known[name].get("NoEcho") or name in self._wanted.parameters
+        }
+        refused = contradictions(self._wanted.made.template, visible)
+        if refused:
+            raise LocalError(f"Nothing was changed. These parameters contradict each other: {'; '.join(refused)}.")
         if self._account.endpoint:
             return []
         values = {name: str(one.get("Default", "")) for name, one in known.items()} | self._values()
@@ -208,8 +220,8 @@ class _Deployment:
         return {**self._first(), **self._wanted.parameters, "Stage": self._wanted.stage}
 
     def _first(self) -> dict[str, str]:
-        """A database that is protected from the start would survive the rollback of a first deployment that fails."""
-        return {} if self._exists or self._account.endpoint else _UNPROTECTED
+        """Until the schema is there nothing runs by itself, and a protected database would survive the rollback of a failure."""
+        return {} if self._exists or self._account.endpoint else _FIRST
 
     def propose(self, template_url: str) -> ChangeSet:
         """The changes that the template would make; none if the stack is like it already."""
@@ -256,15 +268,21 @@ class _Deployment:
             self.stack.change(visible, url, known=kept)
             raise LocalError(f"{error}\nThe stack went back to what was deployed before.") from None
 
-    def protect(self) -> bool:
-        """After a success, the database and the stack are protected as the stage wants it, unless this release was told otherwise."""
-        if self._account.endpoint or "DatabaseProtected" in self._wanted.parameters:
+    def start(self) -> bool:
+        """After a success: reconcile runs, database and stack are protected as the stage wants it. What was given stays as it is."""
+        if self._account.endpoint:
             return False
-        wanted = self._wanted.made.template["Mappings"]["Stages"][self._wanted.stage]["Protected"]
-        if not wanted or self.stack.parameters.get("DatabaseProtected") != "false":
+        now = self.stack.parameters
+        changed = {
+            name: value
+            for name, value in _AFTER_SUCCESS.items()
+            if name not in self._wanted.parameters and now.get(name) == _FIRST[name]
+        }
+        if not changed:
             return False
-        self.stack.change({"DatabaseProtected": ""})
-        self.stack.protect()
+        self.stack.change(changed)
+        if self._wanted.made.template["Mappings"]["Stages"][self._wanted.stage]["Protected"] and "DatabaseProtected" in changed:
+            self.stack.protect()
         return True
 
 
@@ -419,7 +437,8 @@ def _command(arguments: Sequence[str]) -> Callable[[Console], int]:
 
 def _package(stage: str, account: Account) -> Package:
     out: Path = ROOT / "build" / stage
-    made = package(stage, out, architecture=this_machines() if account.endpoint else None)
+    architecture, python = (this_machines(), this_python()) if account.endpoint else (None, None)
+    made = package(stage, out, architecture=architecture, python=python)
     complaint = complaints(out / "template.json")
     if complaint:
         raise LocalError(complaint)

@@ -49,7 +49,12 @@ class Place:
 
     def package(self) -> packaging.Package:
         return packaging.package(
-            STAGE, self.work, bare=self.bare, architecture=packaging.this_machines(), environment=ENVIRONMENT
+            STAGE,
+            self.work,
+            bare=self.bare,
+            architecture=packaging.this_machines(),
+            python=packaging.this_python(),
+            environment=ENVIRONMENT,
         )
 
     def release(self, parameters: Mapping[str, str] | None = None, *, confirm: bool = True) -> Released | None:
@@ -168,7 +173,7 @@ def test_the_whole_of_prod_can_be_made(stack: Stack, tmp_path: Path) -> None:
         "DomainName": "mailing.example.com",
         "CertificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/ours",
     }
-    made = packaging.package("prod", tmp_path, bare=True, architecture=packaging.this_machines())
+    made = packaging.package("prod", tmp_path, bare=True, architecture=packaging.this_machines(), python=packaging.this_python())
     whole = _Deployment(Account(stack.endpoint), Release("prod", made, parameters, "mailing-api-prod"))
     proposed = whole.propose(whole.upload())
     kinds = {change.kind for change in proposed.changes}

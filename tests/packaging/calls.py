@@ -254,6 +254,15 @@ CALLS: Mapping[str, list[tuple[str, str, Callable[[Properties], Parameters]]]] =
         )
     ],
     "AWS::SNS::Subscription": [("sns", "Subscribe", lambda p: _same(p))],
+    "AWS::WAFv2::WebACL": [("wafv2", "CreateWebACL", lambda p: _same(p))],
+    "AWS::WAFv2::WebACLAssociation": [("wafv2", "AssociateWebACL", lambda p: _same(p))],
+    "AWS::Budgets::Budget": [
+        (
+            "budgets",
+            "CreateBudget",
+            lambda p: _same(p, AccountId="123456789012", Budget={"BudgetName": "mailing-api-prod", **p["Budget"]}),
+        )
+    ],
     "AWS::CloudWatch::Alarm": [("cloudwatch", "PutMetricAlarm", lambda p: _same(p, AlarmName="mailing-api-prod-Alarm"))],
 }
 

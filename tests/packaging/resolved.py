@@ -31,7 +31,7 @@ _IDS = {
     "AWS::ApiGateway::Deployment": "f6g7h8",
     "AWS::SNS::Topic": f"arn:aws:sns:{REGION}:{ACCOUNT}:mailing-api-prod-AlarmTopic",
     "AWS::SecretsManager::Secret": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:ours-AbCdEf",
-    "AWS::IAM::ManagedPolicy": f"arn:aws:iam::{ACCOUNT}:policy/mailing-api-prod-NetworkInterfaces",
+    "AWS::IAM::ManagedPolicy": f"arn:aws:iam::{ACCOUNT}:policy/mailing-api-prod-0123456789abcdef0",
 }
 _NAMES = (
     "DBClusterIdentifier",
@@ -48,6 +48,7 @@ _ARNS = {
     "AWS::IAM::Role": "arn:aws:iam::{account}:role/{name}",
     "AWS::Scheduler::ScheduleGroup": "arn:aws:scheduler:{region}:{account}:schedule-group/{name}",
     "AWS::Events::Rule": "arn:aws:events:{region}:{account}:rule/{name}",
+    "AWS::WAFv2::WebACL": "arn:aws:wafv2:{region}:{account}:regional/webacl/{name}/0",
     "AWS::Logs::LogGroup": "arn:aws:logs:{region}:{account}:log-group:{name}:*",
 }
 _ATTRIBUTES = {

@@ -74,7 +74,7 @@ def test_with_a_database_that_is_there_already(template: dict[str, Any], functio
     """The secrets that were named are read, and without a network no interfaces are made."""
     given = {"ServiceSecret": "SecretId", "OwnerSecret": "OwnerSecretId" if owner else "SecretId"}
     allowed = {
-        f"{action} secretsmanager:secret:${{{given[resource]}}}-*" if resource in given else item
+        f"{action} secretsmanager:secret:${{{given[resource]}}}-??????" if resource in given else item
         for item in ALLOWED[function]
         for action, _, resource in [item.partition(" ")]
     }
@@ -97,7 +97,12 @@ def test_what_schedules_may_do(template: dict[str, Any]) -> None:
     assert _named(policy["PolicyDocument"]) == {"sqs:SendMessage MailingsQueue"}
     (trusted,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert trusted["Principal"] == {"Service": "scheduler.amazonaws.com"}
-    assert trusted["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    condition = trusted["Condition"]["StringEquals"]
+    assert condition.keys() == {"aws:SourceAccount", "aws:SourceArn"}
+    assert condition["aws:SourceAccount"] == {"Ref": "AWS::AccountId"}
+    group = template["Resources"]["ScheduleGroup"]["Properties"]["Name"]
+    assert group == {"Ref": "AWS::StackName"}
+    assert condition["aws:SourceArn"]["Fn::Sub"].endswith(":schedule-group/${AWS::StackName}")
 
 
 def test_who_may_call_functions(template: dict[str, Any]) -> None:

@@ -27,7 +27,16 @@ _DOMAIN = {
 }
 CHOICES: dict[str, dict[str, str]] = {
     "as little as possible": {},
-    "everything": {"Egress": "nat-per-zone", "DatabaseStandby": "true", "AlarmEmail": "oncall@example.com", **_DOMAIN},
+    "everything": {
+        "Egress": "nat-per-zone",
+        "DatabaseStandby": "true",
+        "AlarmEmail": "oncall@example.com",
+        "MonthlyBudget": "100",
+        "AccessLog": "true",
+        "Tracing": "true",
+        "RequestsPerAddress": "2000",
+        **_DOMAIN,
+    },
     "endpoints": {"Egress": "endpoints", "Senders": "1000", "CorsOrigins": "*"},
     "restored from a snapshot": {
         "DatabaseSnapshot": "arn:aws:rds:eu-central-1:123456789012:cluster-snapshot:before",
@@ -204,7 +213,7 @@ def test_every_action_is_one_that_the_service_knows(resources: Resources) -> Non
     assert unknown == []
 
 
-_PERMISSIONS_WITHOUT_A_CALL = {"iam:PassRole", "logs:PutLogEvents"}
+_PERMISSIONS_WITHOUT_A_CALL = {"iam:PassRole"}
 
 
 # ── CloudWatch, Logs, SNS, EventBridge ───────────────────────────────────────────────────────────────────────────────────────────

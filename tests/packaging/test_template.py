@@ -14,9 +14,10 @@ from sqlalchemy.exc import DBAPIError
 from chalicelib.api.errors import ProblemCode
 from chalicelib.auth.tokens import authenticate
 from chalicelib.observability import NAMESPACE, UNITS
-from local.conditions import decided
+from local.conditions import contradictions, decided
 from local.template import transformed as sam
 from tests.packaging.resolved import resources_of
+from tests.packaging.test_service_rules import CHOICES
 
 Resources = dict[str, dict[str, Any]]
 
@@ -42,7 +43,7 @@ def test_no_function_makes_a_log_group_of_its_own(transformed: Resources) -> Non
     groups = [
         item["Properties"]["LoggingConfig"]["LogGroup"]["Ref"] for item in _of_type(transformed, "AWS::Lambda::Function").values()
     ]
-    assert {*groups, "DatabaseLogs"} == _of_type(transformed, "AWS::Logs::LogGroup").keys()
+    assert {*groups, "DatabaseLogs", "AccessLogs"} == _of_type(transformed, "AWS::Logs::LogGroup").keys()
     assert len(set(groups)) == len(groups)
     assert all("RetentionInDays" in item["Properties"] for item in _of_type(transformed, "AWS::Logs::LogGroup").values())
 
@@ -244,6 +245,70 @@ def test_a_cluster_restored_by_hand_leaves_the_network_as_it_is(template: dict[s
     assert {name: after[name] for name in network} == {name: before[name] for name in network}
     functions = [item["Properties"]["VpcConfig"] for item in after.values() if item["Type"] == "AWS::Lambda::Function"]
     assert functions == [item["Properties"]["VpcConfig"] for item in before.values() if item["Type"] == "AWS::Lambda::Function"]
+
+
+_CONTRADICTIONS = [
+    ({"DomainName": "a.example"}, "DomainName needs CertificateArn"),
+    ({"CertificateArn": "arn"}, "CertificateArn and HostedZoneId need DomainName"),
+    ({"HostedZoneId": "Z1"}, "CertificateArn and HostedZoneId need DomainName"),
+    ({"OwnerSecretId": "owner"}, "OwnerSecretId needs SecretId"),
+    (
+        {"SecretId": "theirs", "ProviderToken": "x"},
+        "with SecretId the provider's token stands in that secret, not in ProviderToken",
+    ),
+    *(
+        ({"SecretId": "theirs", **more}, "with SecretId this stack makes no database, so there is none to restore and no standby")
+        for more in ({"DatabaseSnapshot": "x"}, {"DatabaseRestoreFrom": "x"}, {"DatabaseStandby": "true"})
+    ),
+    ({"KeepNetwork": "true"}, "KeepNetwork needs SecretId"),
+    ({"KeepNetwork": "true", "SecretId": "x", "VpcId": "vpc-1"}, "KeepNetwork and VpcId exclude each other"),
+    ({"DatabaseSnapshot": "x", "DatabaseRestoreFrom": "y"}, "DatabaseSnapshot and DatabaseRestoreFrom exclude each other"),
+    ({"DatabaseRestoreTo": "2030-05-01T09:00:00Z"}, "DatabaseRestoreTo needs DatabaseRestoreFrom"),
+    ({"MonthlyBudget": "100"}, "MonthlyBudget needs AlarmEmail"),
+]
+
+
+@pytest.mark.parametrize(("parameters", "refused"), _CONTRADICTIONS, ids=[str(one[0]) for one in _CONTRADICTIONS])
+def test_parameters_that_contradict_each_other(template: dict[str, Any], parameters: dict[str, str], refused: str) -> None:
+    assert contradictions(template, parameters) == [refused]
+
+
+def test_every_rule_is_tried_and_those_combinations_that_are_documented_are_allowed(template: dict[str, Any]) -> None:
+    written = {one["AssertDescription"] for rule in template["Rules"].values() for one in rule["Assertions"]}
+    assert written == {refused for _, refused in _CONTRADICTIONS}
+    for parameters in CHOICES.values():
+        assert contradictions(template, parameters) == []
+
+
+def test_reconcile_runs_once_the_schema_is_there(template: dict[str, Any]) -> None:
+    for started, state in (("true", "ENABLED"), ("false", "DISABLED")):
+        resources = resources_of(template, "prod", {"Started": started})
+        (rule,) = _of_type(resources, "AWS::Events::Rule").values()
+        assert rule["Properties"]["State"] == state
+        assert resources["ReconcileSilentAlarm"]["Properties"]["ActionsEnabled"] is (started == "true")
+
+
+def test_what_runs_by_itself_is_not_repeated_by_lambda(template: dict[str, Any]) -> None:
+    configured = _of_type(resources_of(template, "prod", {}), "AWS::Lambda::EventInvokeConfig").values()
+    assert {item["Properties"]["FunctionName"].rpartition("-")[2] for item in configured} == {"Reconcile", "Manage"}
+    assert {item["Properties"]["MaximumRetryAttempts"] for item in configured} == {0}
+
+
+def test_the_edge_of_the_api(template: dict[str, Any]) -> None:
+    plain = resources_of(template, "prod", {})
+    full = resources_of(template, "prod", CHOICES["everything"])
+    assert plain["RestAPI"]["Properties"]["MinimumCompressionSize"] == 1024
+    configured = [made["RestAPI"]["Properties"]["Body"]["x-amazon-apigateway-endpoint-configuration"] for made in (plain, full)]
+    assert configured == [{"disableExecuteApiEndpoint": False}, {"disableExecuteApiEndpoint": True}]
+    assert "Firewall" not in plain
+    (rule,) = full["Firewall"]["Properties"]["Rules"]
+    assert rule["Statement"]["RateBasedStatement"] == {"AggregateKeyType": "IP", "EvaluationWindowSec": 300, "Limit": "2000"}
+    (stage,) = _of_type(full, "AWS::ApiGateway::Stage").values()
+    log = json.loads(re.sub(r":\$context[\w.]+", ":0", stage["Properties"]["AccessLogSetting"]["Format"]))
+    assert log.keys() == {"requestId", "ip", "method", "resource", "status", "error", "latency", "bytes", "user"}
+    assert stage["Properties"]["TracingEnabled"] is True
+    functions = _of_type(full, "AWS::Lambda::Function").values()
+    assert {item["Properties"]["TracingConfig"]["Mode"] for item in functions} == {"Active"}
 
 
 @pytest.mark.parametrize(("given", "kept"), [({}, True), ({"DatabaseProtected": "false"}, False)])

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -15,8 +16,9 @@ from local import package as packaging
 from local.bootstrap import VENVS
 from local.errors import LocalError
 from local.functions import DRIVER, FIRST_IMPORTS
-from local.package import ARCHITECTURES, Package, package, sizes, this_machines
+from local.package import ARCHITECTURES, PYTHONS, Package, package, sizes, this_machines, this_python
 from local.postgres import PostgresServer
+from local.pythons import PROMISED, interpreters
 from local.settings import ROOT
 
 MACHINES = {"arm64": 0xB7, "x86_64": 0x3E}  # e_machine of an ELF header
@@ -26,9 +28,9 @@ Run = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Package]:
-    """prod, for each kind of processor."""
+    """prod, for each kind of processor, and for the Python that runs here and is to run it."""
     return {
-        architecture: package("prod", tmp_path_factory.mktemp(architecture), architecture=architecture)
+        architecture: package("prod", tmp_path_factory.mktemp(architecture), architecture=architecture, python=this_python())
         for architecture in ARCHITECTURES
     }
 
@@ -190,10 +192,42 @@ def test_every_function_answers_from_it(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_missing_wheel_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Chalice only prints it, and packages the rest."""
     requirements = tmp_path / "requirements.txt"
-    requirements.write_text("python-prctl==1.8.1\n")  # only a source, and one that has to be compiled
+    # Only a source, and one that has to be compiled.
+    requirements.write_text(f"python-prctl==1.8.1 --hash=sha256:{'0' * 64}\n")
     monkeypatch.setattr(packaging, "REQUIREMENTS", requirements)
-    monkeypatch.setattr(packaging, "project_folder", lambda *_, **__: tmp_path / "project")
     with pytest.raises(LocalError, match="prctl"):
-        package("prod", tmp_path / "out", architecture="arm64")
+        package("prod", tmp_path / "out", architecture="arm64", python=this_python())
+
+
+@pytest.mark.parametrize("stage", PYTHONS)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_stage_is_packaged_for_its_own_python_whatever_runs(stage: str, architecture: str, tmp_path: Path) -> None:
+    """Wheels, bytecode and runtime are of one version."""
+    python = PYTHONS[stage]
+    if python != this_python() and python not in dict(interpreters()):
+        pytest.skip(f"Python {python} is not here")
+    made = package(stage, tmp_path, architecture=architecture)
+    functions = [
+        item["Properties"] for item in made.template["Resources"].values() if item["Type"] == "AWS::Serverless::Function"
+    ]
+    assert {item["Runtime"] for item in functions} == {f"python{python}"}
+    tag = f"cpython-{python.replace('.', '')}"
+    with zipfile.ZipFile(made.zip_file) as packed:
+        names = packed.namelist()
+    bound = {found[0] for name in names if (found := re.search(r"cpython-\d+", name)) and name.endswith((".so", ".pyc"))}
+    assert bound == {tag}
+    assert f"chalicelib/__pycache__/config.{tag}.pyc" in names
+
+
+def test_a_stage_whose_python_is_not_here_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its bytecode each cold start would compile everything."""
+    monkeypatch.setattr(packaging, "interpreters", lambda: iter(()))
+    monkeypatch.setattr(packaging, "PYTHONS", {"prod": "3.99"})
+    with pytest.raises(LocalError, match=r"Python 3\.99"):
+        package("prod", tmp_path)
+
+
+def test_the_pinned_python_is_one_that_is_tested() -> None:
+    assert set(PYTHONS.values()) <= {".".join(map(str, version)) for version in PROMISED}
+    assert PYTHONS.keys() == {*packaging.STAGES} - {"local"}

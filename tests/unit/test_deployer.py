@@ -25,6 +25,7 @@ TEMPLATE: dict[str, Any] = {
         "Stage": {"Type": "String", "Default": "prod"},
         "ProviderUrl": {"Type": "String", "Description": "Where messages go"},
         "DatabaseProtected": {"Type": "String", "Default": ""},
+        "Started": {"Type": "String", "Default": "true"},
         "ProviderToken": {"Type": "String", "Default": "", "NoEcho": True},
     },
     "Mappings": {"Stages": {stage: {"Protected": stage == "prod", "Senders": 10} for stage in ("local", "dev", "prod")}},
@@ -275,8 +276,10 @@ def test_a_first_release_protects_the_database_after_its_success(wanted: Release
     done = release.release(account, wanted, confirm=lambda _changes: True)
     assert done is not None
     assert done.revision == "0031"
-    assert _given(service, "create_change_set")["DatabaseProtected"] == "false"
-    assert _given(service, "update_stack")["DatabaseProtected"] == ""
+    asked = _given(service, "create_change_set")
+    assert (asked["DatabaseProtected"], asked["Started"]) == ("false", "false")
+    asked = _given(service, "update_stack")
+    assert (asked["DatabaseProtected"], asked["Started"]) == ("", "true")
     assert service.operations.index("update_stack") > service.operations.index("execute_change_set")
     assert service.operations[-1] == "update_termination_protection"
 
@@ -608,6 +611,16 @@ CASES: list[tuple[Any, dict[str, str], dict[str, Service], str]] = [
         "delete-log-group",
     ),
     (preconditions.leftover_logs, {}, {"logs": Service(describe_log_groups={"logGroups": []})}, ""),
+    (preconditions.access_log_role, {"AccessLog": "true"}, {"apigateway": Service(get_account={})}, "update-account"),
+    (preconditions.access_log_role, {"AccessLog": "true"}, {"apigateway": Service(get_account={"cloudwatchRoleArn": "arn"})}, ""),
+    (preconditions.access_log_role, {}, {}, ""),
+    (preconditions.capacity, {"DatabaseMinCapacity": "9"}, {}, "above"),
+    (preconditions.capacity, {"DatabaseMinCapacity": "0.7"}, {}, "multiples"),
+    (preconditions.capacity, {}, {}, ""),
+    (preconditions.network, {"SubnetIds": "subnet-1", "SecretId": "theirs"}, {}, "together"),
+    (preconditions.network, {"SubnetIds": "subnet-1", "SecurityGroupIds": "sg-1"}, {}, "VpcId"),
+    (preconditions.network, {"RequestsPerAddress": "3"}, {}, "at least 10"),
+    (preconditions.network, {"SubnetIds": "subnet-1", "SecurityGroupIds": "sg-1", "SecretId": "theirs"}, {}, ""),
 ]
 
 
@@ -627,6 +640,29 @@ def test_what_a_stack_has_reserved_already_counts_as_free(template: dict[str, An
     held = _plan(template, {}, ["api", "admin"], exists=True)
     assert list(preconditions.concurrency({"lambda": _limits(181, 101)}.__getitem__, held)) == []
     assert list(preconditions.concurrency({"lambda": _limits(181, 100)}.__getitem__, held)) != []
+
+
+def test_parameters_that_contradict_each_other_are_refused_before_anything_is_uploaded(wanted: Release) -> None:
+    rule = {
+        "RuleCondition": {"Fn::Not": [{"Fn::Equals": [{"Ref": "ProviderToken"}, ""]}]},
+        "Assertions": [{"Assert": {"Fn::Equals": [{"Ref": "ProviderUrl"}, ""]}, "AssertDescription": "one of the two"}],
+    }
+    made = Package({**TEMPLATE, "Rules": {"One": rule}}, wanted.made.zip_file)
+    account = Stubbed(cloudformation=CloudFormation([ABSENT]))
+    asked = Release("prod", made, {**wanted.parameters, "ProviderToken": "secret value"})
+    with pytest.raises(LocalError, match="one of the two") as refused_:
+        release.release(account, asked, confirm=lambda _changes: True)
+    assert "secret value" not in str(refused_.value)
+    assert account.services["s3"].put == {}
+
+
+def test_a_hidden_parameter_that_is_kept_contradicts_nothing(wanted: Release) -> None:
+    """CloudFormation shows asterisks for an empty one, too."""
+    rule = {"Assertions": [{"Assert": {"Fn::Equals": [{"Ref": "ProviderToken"}, ""]}, "AssertDescription": "it must be empty"}]}
+    made = Package({**TEMPLATE, "Rules": {"One": rule}}, wanted.made.zip_file)
+    service = CloudFormation(["CREATE_COMPLETE"], change_set=("FAILED", "No updates"), parameters={"ProviderToken": "****"})
+    account = Stubbed(cloudformation=service, **{"lambda": Functions({"revision": "0031"})})
+    assert release.release(account, Release("prod", made, wanted.parameters), confirm=lambda _changes: True) is not None
 
 
 def test_all_that_is_missing_is_said_at_once_and_what_may_not_be_asked_too(
