@@ -1,6 +1,6 @@
 """Codes and their words and colours."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from babel.numbers import format_decimal
@@ -58,12 +58,14 @@ _KINDS = {
 }
 
 
+def _word(words: Mapping[Any, str], code: Any) -> str:
+    """Return the words for a code, or the code itself where it has none: a page must not fail for want of a word."""
+    return gettext(words[code]) if code in words else str(code)
+
+
 def call_kind(kind: str) -> str:
     """The words for what the answer to a call meant."""
-    try:
-        return gettext(_KINDS[OutcomeKind(kind)])
-    except (KeyError, ValueError):
-        return kind
+    return _word(_KINDS, kind)
 
 
 def mailing_statuses(_request: Request | None = None) -> list[tuple[str, str]]:
@@ -84,7 +86,7 @@ def mailing_status(status: str) -> str:
 
 def message_status(status: MessageStatus) -> str:
     """The word for a message's status."""
-    return gettext(_MESSAGES[status])
+    return _word(_MESSAGES, status)
 
 
 def part_title(part: str) -> str:
@@ -116,7 +118,7 @@ AUDIT_COLOURS = (
 
 def audit_events(_request: Request | None = None) -> list[tuple[str, str]]:
     """Codes and words of events of the audit log."""
-    return [(str(event), gettext(_EVENTS[event])) for event in Event]
+    return [(str(event), _word(_EVENTS, event)) for event in Event]
 
 
 def error_codes(_request: Request | None = None) -> list[tuple[str, str]]:
@@ -126,10 +128,7 @@ def error_codes(_request: Request | None = None) -> list[tuple[str, str]]:
 
 def error(code: str) -> str:
     """The words for what went wrong with a message."""
-    try:
-        return gettext(_ERRORS[ErrorCode(code)])
-    except ValueError:
-        return code
+    return _word(_ERRORS, code)
 
 
 def segment_table() -> dict[str, Any]:
@@ -161,7 +160,7 @@ _MOST_ZONES = 5  # in one sentence
 
 def blocked_zones(zones: Sequence[BlockedZone]) -> str:
     """To how many clients nothing can be sent, where they live, and why."""
-    names = ", ".join(f"{zone.time_zone} ({gettext(_OBSTACLES[zone.obstacle])})" for zone in zones[:_MOST_ZONES])
+    names = ", ".join(f"{zone.time_zone} ({_word(_OBSTACLES, zone.obstacle)})" for zone in zones[:_MOST_ZONES])
     return gettext("Selected clients to whom nothing can be sent: %(clients)s, in %(zones)s.") % {
         "clients": format_decimal(sum(zone.clients for zone in zones), locale=get_locale()),
         "zones": names + (" …" if len(zones) > _MOST_ZONES else ""),

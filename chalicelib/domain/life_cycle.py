@@ -11,6 +11,8 @@ from chalicelib.domain.zones import ZoneError, parse_time_zone
 
 BEFORE_THE_FIRST_RUN = frozenset({"filter_operator_codes", "filter_tags", "starts_at", "time_zone", "draft", "owner_id"})
 """Fields that decide who gets the mailing and from when: fixed once a run has planned anyone."""
+UNLESS_RUNNING = frozenset({"text", "ends_at", "send_from", "send_until", "rate_limit"})
+"""Fields that may change until the mailing is over, but not while its run is going on: it is paused first."""
 ALWAYS_EDITABLE = frozenset({"name"})
 YEARS = range(2000, 3000)
 """Years of wall times: near the ends of the calendar there is no telling what another zone's clocks show."""
@@ -36,7 +38,8 @@ def require_editable(status: MailingStatus, *, has_run: bool, fields: Collection
     """Raises ConflictError where one of `fields` may not change now, and says when it may."""
     if not set(fields) - ALWAYS_EDITABLE:
         return
-    if has_run and (fixed := sorted(set(fields) & BEFORE_THE_FIRST_RUN)):
+    unknown = set(fields) - BEFORE_THE_FIRST_RUN - UNLESS_RUNNING - ALWAYS_EDITABLE  # treated like those that are fixed
+    if has_run and (fixed := sorted(set(fields) & BEFORE_THE_FIRST_RUN | unknown)):
         raise ConflictError(f"{', '.join(fixed)} can change only before the mailing's first run")
     if "draft" in fields:
         require("drafted", status, STARTABLE)

@@ -19,6 +19,8 @@ class Candidate:
     """Is the mailing's end past where the client lives?"""
     zone_is_unknown: bool = False
     """Can local times not be computed where the client lives?"""
+    unknown: bool = False
+    """May a call for it have been accepted, whatever its reason says?"""
 
 
 def require_requeueable(message: Candidate, *, honours_key: bool) -> None:
@@ -38,7 +40,7 @@ def _why_not(message: Candidate, honours_key: bool) -> str:
         return "its time zone is not in the time zone data: correct the client's time zone first"
     if message.end_is_past:
         return "the mailing's end is past where the client lives"
-    if message.error_code is ErrorCode.UNKNOWN_OUTCOME and not honours_key:
+    if (message.unknown or message.error_code is ErrorCode.UNKNOWN_OUTCOME) and not honours_key:
         return "it may have been delivered, and this provider might deliver it again: a deliberate second text is a new mailing"
     if message.error_code is ErrorCode.DUPLICATE_PHONE:
         return "its phone has a message of this mailing already, as another client's"

@@ -130,6 +130,7 @@ def _requeue(connection: Connection, mailing: RunMailing, message: LockedMessage
     candidate = Candidate(
         status=MessageStatus(message.status),
         error_code=ErrorCode(message.error_code) if message.error_code else None,
+        unknown=message.unknown,
         client_deleted=message.client is None,
         do_not_contact=message.phone is not None and do_not_contact.listed(connection, message.owner, message.phone),
         phone_cleared=message.phone is None,

@@ -178,7 +178,7 @@ def _rendered(template: str, attributes: dict[str, object]) -> str:
         why = f"lacks the attribute {error.name}, which the text needs"
         raise InvalidInputError(FieldError("client", why, FieldCode.MISSING_VALUES)) from None
     except UnsendableTextError as error:
-        raise InvalidInputError(FieldError("client", _WHY[error.code])) from None
+        raise InvalidInputError(FieldError("client", _WHY.get(error.code, f"gets no message: {error.code}"))) from None
 
 
 _WHY = {

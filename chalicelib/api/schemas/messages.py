@@ -33,7 +33,7 @@ _WORDS = {
 }
 _ERROR_CODES = (
     "Why it was not sent, or is tried again: "
-    + "; ".join(f"`{code}`: {_WORDS[code]}" for code in ErrorCode)
+    + "; ".join(f"`{code}`: {_WORDS.get(code, code)}" for code in ErrorCode)
     + ". null before the first failure and once it is sent"
 )
 _KINDS = "What the answer meant: " + ", ".join(f"`{kind}`" for kind in OutcomeKind if kind not in UNASKED)
