@@ -125,6 +125,8 @@ MESSAGES: dict[str, str] = {
     ),
     "Not delivered": "Не доставлено",
     "Provider": "Провайдер",
+    "Accepted by an earlier call": "Принято при более раннем вызове",
+    "The recipient has opted out": "Получатель отказался от рассылки",
     "Refused, may be accepted later": "Отказано, позже может быть принято",
     "The provider refuses this message alone": "Провайдер отвергает только это сообщение",
     "Calls a second now: %(rate)s; it last objected at %(ceiling)s.": (

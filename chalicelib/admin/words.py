@@ -49,7 +49,9 @@ _ERRORS = {
 
 _KINDS = {
     OutcomeKind.ACCEPTED: "Accepted",
+    OutcomeKind.ALREADY_ACCEPTED: "Accepted by an earlier call",
     OutcomeKind.REFUSED: "Refused",
+    OutcomeKind.OPTED_OUT: "The recipient has opted out",
     OutcomeKind.NOT_DELIVERED: "Not delivered",
     OutcomeKind.UNEXPECTED_REFUSAL: "Refused, may be accepted later",
     OutcomeKind.THROTTLED: "Too many calls",

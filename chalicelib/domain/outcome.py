@@ -15,8 +15,12 @@ class OutcomeKind(StrEnum):
     """The classes of answers; each is treated alike."""
 
     ACCEPTED = "accepted"
+    ALREADY_ACCEPTED = "already_accepted"
+    """Refused as a duplicate of our own id: proof that an earlier call was accepted."""
     REFUSED = "refused"
     """The provider understood and will not deliver this message."""
+    OPTED_OUT = "opted_out"
+    """Refused because the recipient has opted out with the provider."""
     NOT_DELIVERED = "not_delivered"
     """Surely not delivered; another try may help."""
     UNEXPECTED_REFUSAL = "unexpected_refusal"
@@ -35,15 +39,21 @@ class OutcomeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one call. `detail` is for people and holds no phone and no text; `retry_after` is in seconds."""
+    """What became of one call. `detail` is for people and holds no phone and no text; `retry_after` is in seconds.
+
+    `reference` is the provider's own id of the message, `segments` the number of SMS that it counts, where its answer says so.
+    """
 
     kind: OutcomeKind
     detail: str = ""
     retry_after: float | None = None
     code: ErrorCode | None = None
+    reference: str | None = None
+    segments: int | None = None
 
 
-ALIVE = frozenset({OutcomeKind.ACCEPTED, OutcomeKind.REFUSED})
+ACCEPTING = frozenset({OutcomeKind.ACCEPTED, OutcomeKind.ALREADY_ACCEPTED})
+ALIVE = ACCEPTING | {OutcomeKind.REFUSED, OutcomeKind.OPTED_OUT}
 FAILING = frozenset({OutcomeKind.NOT_DELIVERED, OutcomeKind.UNEXPECTED_REFUSAL, OutcomeKind.UNKNOWN})
 """THROTTLED is in neither: a provider that asks for patience is not down, and has not shown that it accepts."""
 UNASKED = frozenset({OutcomeKind.NOT_CALLED, OutcomeKind.WITHHELD})
@@ -124,7 +134,7 @@ def decide(
     kind = outcome.kind
     if own:
         attempt = replace(attempt, own_refusals=attempt.own_refusals + 1)
-    if kind is OutcomeKind.ACCEPTED:
+    if kind in ACCEPTING:
         return Verdict(MessageStatus.SENT, attempt.attempts, attempt.unknown)
     if exhausted:
         return _failed(outcome, replace(attempt, attempts=attempt.attempts - 1), ErrorCode.REFUSED_FOR_MESSAGE)
@@ -132,7 +142,7 @@ def decide(
         return _later(outcome, attempt, now, delay, spent=False, code=_UNSPENT[kind])
     if kind is OutcomeKind.WITHHELD:
         return _failed(outcome, replace(attempt, attempts=attempt.attempts - 1), outcome.code or ErrorCode.REFUSED)
-    if kind is OutcomeKind.REFUSED:
+    if kind in (OutcomeKind.REFUSED, OutcomeKind.OPTED_OUT):
         return _failed(outcome, attempt, ErrorCode.REFUSED)
     if kind is OutcomeKind.UNKNOWN:
         seen = replace(attempt, unknown=True)

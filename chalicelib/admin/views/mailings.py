@@ -38,7 +38,7 @@ from chalicelib.admin.views.base import AnySelect, ServiceView
 from chalicelib.admin.words import MAILING_COLOURS, blocked_zones, error, mailing_statuses
 from chalicelib.domain import life_cycle, limits
 from chalicelib.domain.access import Principal
-from chalicelib.domain.outcome import OutcomeKind
+from chalicelib.domain.outcome import ACCEPTING
 from chalicelib.domain.segments import Segments
 from chalicelib.domain.status import MailingStatus
 from chalicelib.domain.window import BlockedZone
@@ -416,7 +416,7 @@ class MailingView(ServiceView):
             sent = previews.send_test(
                 engine(), principal_of(request), int(pk), phone, configured(), country=default_country(request)
             )
-        if sent.outcome.kind is OutcomeKind.ACCEPTED:
+        if sent.outcome.kind in ACCEPTING:
             flash(request, gettext("The provider took the test message."), "success")
         else:
             why = f"{sent.outcome.kind} {sent.outcome.detail}".strip()

@@ -53,6 +53,16 @@ def test_a_throttled_message_always_waits(attempt: Attempt, chosen: RetryRules) 
     assert (verdict.status, verdict.attempts) == (MessageStatus.WAITING, attempt.attempts - 1)
 
 
+@given(attempts, rules)
+def test_a_duplicate_of_our_own_id_was_sent_and_an_opt_out_is_final(attempt: Attempt, chosen: RetryRules) -> None:
+    verdict = decide(Outcome(OutcomeKind.ALREADY_ACCEPTED), attempt, chosen, now=NOW, delay=1)
+    assert (verdict.status, verdict.error_code) == (MessageStatus.SENT, None)
+    verdict = decide(Outcome(OutcomeKind.OPTED_OUT), attempt, chosen, now=NOW, delay=1)
+    assert verdict.status is MessageStatus.FAILED
+    assert verdict.error_code is (ErrorCode.UNKNOWN_OUTCOME if attempt.unknown else ErrorCode.REFUSED)
+    assert health([Outcome(OutcomeKind.ALREADY_ACCEPTED), Outcome(OutcomeKind.OPTED_OUT)]).alive
+
+
 @given(rules)
 def test_an_unexpected_refusal_is_final_only_after_all_attempts(chosen: RetryRules) -> None:
     for attempt in range(1, chosen.max_attempts + 1):
