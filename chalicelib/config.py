@@ -34,7 +34,7 @@ class Settings(BaseModel):
     service_database_url: SecretStr | None = None
     """For `manage`, which owns the tables: as whom the other functions reach them. None: as their owner, too."""
     provider_token: SecretStr = SecretStr("")
-    """The provider's bearer token, in the same secret."""
+    """The provider's bearer token or other credential (docs/providers.md), in the same secret."""
 
     mailings_queue_url: str = ""
     """The queue that runs of mailings are asked for on."""
@@ -53,8 +53,14 @@ class Settings(BaseModel):
 
     provider_name: str = "default"
     """Under which name the provider's circuit breaker and rate limit are kept."""
+    provider_kind: str = "contract"
+    """Which API the provider speaks: contract, aws_sms, twilio, infobip, smsc or http (docs/providers.md)."""
     provider_url: str = ""
-    """The provider's base URL."""
+    """The provider's base URL; may be left out for aws_sms, twilio and smsc."""
+    provider_sender: str = ""
+    """The sender that recipients see: a number, a name, a messaging service or a pool, as the provider calls it."""
+    provider_options: str = ""
+    """For the kind http: the description of its API, as JSON (docs/providers.md)."""
     provider_honours_key: bool = False
     """Does the provider deliver once however often it is called with one key? Said of none until it is known."""
     provider_deadline_seconds: Seconds = 10

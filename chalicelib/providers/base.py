@@ -1,5 +1,6 @@
-"""What the service needs of a provider."""
+"""What the service needs of a provider, and what a provider's adapter is built from."""
 
+import ssl
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,6 +14,36 @@ class Outgoing:
     id: int
     phone: str
     text: str
+    sender: str | None = None
+    """The sender that the recipient sees; None: the account's."""
+    ttl_seconds: int | None = None
+    """For how long the provider may try to deliver it; None: for as long as the provider usually does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account with a provider. Which of the fields a kind of provider needs, its adapter says."""
+
+    url: str
+    credential: str
+    sender: str = ""
+    options: str = ""
+    """JSON, for kinds that are described by settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """How calls are made: connections that are kept, seconds for a whole call, and after how many idle ones none is used again."""
+
+    threads: int
+    deadline: float
+    idle_seconds: float = 4.0
+    tls: ssl.SSLContext | None = None
+    """None: the public certificate authorities are trusted."""
+
+
+class AccountError(ValueError):
+    """An account lacks what its kind of provider needs; the message names the setting, never its value."""
 
 
 class Provider(Protocol):

@@ -28,6 +28,7 @@ from requests.adapters import BaseAdapter
 from chalicelib.domain.backoff import MAX_RETRY_AFTER
 from chalicelib.domain.outcome import Outcome, OutcomeKind
 from chalicelib.observability import log_exception
+from chalicelib.providers.base import Connections
 
 MAX_BODY: Final = 64 * 1024
 _MAX_HEAD: Final = 64 * 1024
@@ -134,11 +135,17 @@ class Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Leave the Location unread, whatever it holds."""
 
-    def call(self, path: str, body: bytes) -> requests.Response:
-        """POST a body to a path below the address. Raises NoAnswerError, and nothing else for whatever comes back."""
+    def call(self, path: str, body: bytes, headers: Mapping[str, str] | None = None, method: str = "POST") -> requests.Response:
+        """Send a body to a path below the address, with these headers besides those of the session.
+
+        Raises NoAnswerError, and nothing else for whatever comes back.
+        """
         request = self._template.copy()
+        request.method = method
         request.url = self._base + path
         request.body = body
+        if headers:
+            request.headers.update(headers)
         request.headers["Content-Length"] = str(len(body))
         return self.send(request, allow_redirects=False, stream=True, proxies={})
 
@@ -146,26 +153,17 @@ class Session(requests.Session):
 class SocketAdapter(BaseAdapter):
     """Carries requests to one address over sockets of its own. Threads may share it."""
 
-    def __init__(
-        self,
-        base_url: str,
-        *,
-        threads: int,
-        deadline: float,
-        idle_seconds: float,
-        tls: ssl.SSLContext | None = None,
-    ) -> None:
-        """`deadline` (seconds) is that of a whole call. A connection that was idle for longer than `idle_seconds` is not used again."""
+    def __init__(self, base_url: str, connections: Connections) -> None:
         super().__init__()
         parts = urlsplit(base_url)
         self._authority = parts.netloc
         self._host = parts.hostname or ""
-        self._tls = (tls or _trusting_public_roots()) if parts.scheme == "https" else None
+        self._tls = (connections.tls or _trusting_public_roots()) if parts.scheme == "https" else None
         self._port = parts.port or (443 if self._tls else 80)
-        self._deadline = deadline
-        self._idle_seconds = idle_seconds
+        self._deadline = connections.deadline
+        self._idle_seconds = connections.idle_seconds
         self._idle: deque[_Connection] = deque()
-        self._most_idle = threads
+        self._most_idle = connections.threads
         self._distrusted_until = 0.0
 
     def send(self, request: requests.PreparedRequest, *_: Any, **_options: Any) -> requests.Response:

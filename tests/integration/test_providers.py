@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 import pytest
 
 from chalicelib.domain.outcome import OutcomeKind
-from chalicelib.providers import HttpProvider, Outgoing
+from chalicelib.providers import Outgoing
+from chalicelib.providers.base import Account, Connections
+from chalicelib.providers.contract import ContractProvider
 from chalicelib.providers.transport import retry_after
 from tests.integration.raw_server import Server, whole
 
@@ -21,8 +23,8 @@ def server() -> Iterator[Server]:
     made.close()
 
 
-def provider(server: Server, deadline: float = 5) -> HttpProvider:
-    return HttpProvider(server.url + "/", "jwt", threads=2, deadline=deadline)
+def provider(server: Server, deadline: float = 5) -> ContractProvider:
+    return ContractProvider(Account(server.url + "/", "jwt"), Connections(2, deadline))
 
 
 def test_the_contract_on_the_wire(server: Server) -> None:
@@ -63,12 +65,12 @@ def test_answers_good_and_broken(server: Server, raw: bytes, kind: OutcomeKind) 
 def test_nobody_there_is_surely_not_delivered() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))  # bound and not listening: refused
-        sender = HttpProvider(f"http://127.0.0.1:{free.getsockname()[1]}", "jwt", threads=1, deadline=5)
+        sender = ContractProvider(Account(f"http://127.0.0.1:{free.getsockname()[1]}", "jwt"), Connections(1, 5))
         assert sender.send(Outgoing(1, "+79101234567", "hello")).kind is OutcomeKind.NOT_DELIVERED
 
 
 def test_a_name_that_does_not_resolve_is_surely_not_delivered() -> None:
-    sender = HttpProvider("http://provider.invalid", "jwt", threads=1, deadline=5)
+    sender = ContractProvider(Account("http://provider.invalid", "jwt"), Connections(1, 5))
     assert sender.send(Outgoing(1, "+79101234567", "hello")).kind is OutcomeKind.NOT_DELIVERED
 
 

@@ -21,7 +21,9 @@ from hypothesis import strategies as st
 
 from chalicelib import aws
 from chalicelib.domain.outcome import Outcome, OutcomeKind
-from chalicelib.providers import HttpProvider, Outgoing, transport
+from chalicelib.providers import Outgoing, transport
+from chalicelib.providers.base import Account, Connections
+from chalicelib.providers.contract import ContractProvider
 from tests.integration.raw_server import OK, Server, certified, reset, whole
 
 REFUSAL = whole("400 Bad Request", b'{"code": 2, "message": "no"}')
@@ -35,18 +37,18 @@ def server() -> Iterator[Server]:
 
 
 @contextmanager
-def calling(server: Server, **settings: Any) -> Iterator[HttpProvider]:
+def calling(server: Server, **settings: Any) -> Iterator[ContractProvider]:
     settings = {"threads": 4, "deadline": 2, "idle_seconds": 4, **settings}
-    made = HttpProvider(server.url, "jwt", **settings)
+    made = ContractProvider(Account(server.url, "jwt"), Connections(**settings))
     yield made
     made.close()
 
 
-def send(provider: HttpProvider, message_id: int = 1) -> Outcome:
+def send(provider: ContractProvider, message_id: int = 1) -> Outcome:
     return provider.send(Outgoing(message_id, "+79101234567", "hello"))
 
 
-def wait_until_broken(provider: HttpProvider) -> None:
+def wait_until_broken(provider: ContractProvider) -> None:
     [connection] = provider._adapter._idle
     while not connection.readable():
         time.sleep(0.005)
@@ -354,7 +356,7 @@ def test_a_failed_tls_handshake_sends_nothing(server: Server, accept: Any) -> No
 def test_without_a_connection_nothing_was_sent(url: str) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))  # bound and not listening: refused
-        provider = HttpProvider(url.format(port=free.getsockname()[1]), "jwt", threads=1, deadline=2, idle_seconds=4)
+        provider = ContractProvider(Account(url.format(port=free.getsockname()[1]), "jwt"), Connections(1, 2))
         outcome = send(provider)
     assert outcome.kind is OutcomeKind.NOT_DELIVERED
     assert outcome.detail.startswith("nothing was sent: ")

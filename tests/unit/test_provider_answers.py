@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from chalicelib.domain.http_status import RANGES, STATUSES, StatusRule, rule_of
-from chalicelib.domain.outcome import OutcomeKind
-from chalicelib.providers.contract import classify
+from chalicelib.domain.outcome import Outcome, OutcomeKind
+from chalicelib.providers.base import Account, Connections
+from chalicelib.providers.calls import Answer
+from chalicelib.providers.contract import ContractProvider
 
 OK = {"code": 0, "message": "OK"}
 DOCUMENT = Path(__file__).parents[2] / "docs" / "provider.md"
@@ -18,6 +20,10 @@ NOT_ACCEPTED = {
     OutcomeKind.MISCONFIGURED,
     OutcomeKind.UNEXPECTED_REFUSAL,
 }
+
+
+def classify(status: int, body: object, retry_after: float | None = None) -> Outcome:
+    return ContractProvider(Account("https://provider", "jwt"), Connections(1, 1)).classify(Answer(status, body, retry_after))
 
 
 @pytest.mark.parametrize(
