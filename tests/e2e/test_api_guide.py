@@ -32,5 +32,6 @@ def test_the_guide_runs_from_log_in_to_log_out(stack: Stack, tmp_path: Path) -> 
     assert {phone: (message["status"], message["error_code"]) for phone, message in messages.items()} == {
         "+79161234567": (2, None),
         "+12025550143": (2, None),
+        "+819012345678": (2, None),
         "+4915112345678": (4, "do_not_contact"),
     }
