@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from local import cold_imports
 from local.errors import LocalError
 from local.package import STAGES, package, project_folder
 from local.settings import ROOT
@@ -23,6 +24,7 @@ def main() -> int:
         "mypy --strict": lambda: _run("mypy"),
         "import-linter": lambda: _run("lint-imports"),
         "vulture (dead code)": lambda: _run("vulture"),
+        "cold imports": cold_imports.complaints,
         "compose file": lambda: _run(
             "check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.localstack.yml"
         ),

@@ -11,3 +11,21 @@ FIRST_IMPORTS = {
 }
 DRIVER = "pg8000"
 """SQLAlchemy imports it with the first connection."""
+
+_DATABASE = {"sqlalchemy", "pg8000", "scramp", "asn1crypto"}
+_SETTINGS = {"pydantic", "pydantic_core"}
+_AWS = {"boto3", "botocore", "urllib3", "jmespath", "dateutil"}
+_PROVIDER = {"requests", "urllib3", "h11"}
+_PANEL = {"starlette", "starlette_admin", "mangum", "jinja2", "babel"}
+_PASSWORDS = {"argon2"}
+HEAVY = _DATABASE | _SETTINGS | _AWS | _PROVIDER | _PANEL | _PASSWORDS | {"alembic", "mako", "phonenumbers", "cffi", "anyio"}
+"""Packages that cost a cold start something."""
+LOADS = {
+    "api_handler": _DATABASE | _SETTINGS,
+    "authorize": _DATABASE | _SETTINGS,
+    "advance_mailing": _DATABASE | _SETTINGS | _AWS,
+    "send_messages": _DATABASE | _SETTINGS | _AWS | _PROVIDER,
+    "reconcile": _DATABASE | _SETTINGS | _AWS,
+    "manage": _DATABASE | _SETTINGS | _PASSWORDS,
+}
+"""What each function has loaded before its first answer: no more of the heavy packages than it works with."""

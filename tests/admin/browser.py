@@ -1,10 +1,12 @@
 """A browser without a screen: events of API Gateway in, answers out, cookies kept."""
 
 import json
+import logging
 import re
+import traceback
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -22,6 +24,15 @@ class Answer:
     headers: Mapping[str, str]
     cookies: list[str]
     text: str
+    logged: tuple[str, ...] = ()
+    """Tracebacks of the errors that were logged meanwhile."""
+
+    @property
+    def explained(self) -> str:
+        """Why a test did not get the answer it expected: what was logged, what the page says, no markup."""
+        said = [f"{name}: {message}" for name, message in self.errors.items()] + self.alerts
+        words = re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", " ", self.text, flags=re.DOTALL)
+        return "\n".join([f"status {self.status}", *self.logged, *(said or [" ".join(unescape(words).split())[:500]])])
 
     @property
     def json(self) -> Any:
@@ -40,6 +51,28 @@ class Answer:
     @property
     def alerts(self) -> list[str]:
         return [unescape(each.strip()) for each in re.findall(r'class="alert-description">(.*?)</div>', self.text, re.DOTALL)]
+
+
+class _LoggedErrors(logging.Handler):
+    """Keeps the tracebacks of what the panel logs as failed, while it answers one request."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.tracebacks: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info and record.exc_info[1]
+        self.tracebacks.append("".join(traceback.format_exception(error)[-12:]) if error else record.getMessage())
+
+    def __enter__(self) -> "_LoggedErrors":
+        EVENTS.addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        EVENTS.removeHandler(self)
+
+
+EVENTS = logging.getLogger("mailing-api.events")
 
 
 @dataclass
@@ -81,8 +114,9 @@ class Browser:
             "body": body,
             "isBase64Encoded": encoded,
         }
-        raw = handler.handle(event, None)
-        answer = _answer(raw)
+        with _LoggedErrors() as logged:
+            raw = handler.handle(event, None)
+        answer = replace(_answer(raw), logged=tuple(logged.tracebacks))
         for cookie in answer.cookies:
             name, _, rest = cookie.partition("=")
             self.cookies[name] = rest.partition(";")[0]
@@ -94,13 +128,13 @@ class Browser:
 
     def get(self, path: str, expect: int = 200) -> Answer:
         answer = self.ask("GET", f"/admin{path}")
-        assert answer.status == expect, answer.text[:2000]
+        assert answer.status == expect, answer.explained
         return answer
 
     def post(self, path: str, fields: Mapping[str, Any] | None = None, expect: int = 303) -> Answer:
         body = urlencode({"csrftoken": self.csrf, **(fields or {})}, doseq=True)
         answer = self.ask("POST", f"/admin{path}", body, {"Content-Type": "application/x-www-form-urlencoded"})
-        assert answer.status == expect, (answer.errors, answer.alerts, answer.text[:500])
+        assert answer.status == expect, answer.explained
         return answer
 
     def act(self, key: str, action: str, pk: int, fields: Mapping[str, Any] | None = None, expect: int = 200) -> Answer:
@@ -109,7 +143,7 @@ class Browser:
     def send(self, path: str, value: object, expect: int = 200) -> Any:
         headers = {"Content-Type": "application/json", "X-CSRFToken": self.csrf}
         answer = self.ask("POST", f"/admin{path}", json.dumps(value), headers)
-        assert answer.status == expect, answer.text[:500]
+        assert answer.status == expect, answer.explained
         return answer.json
 
     @property

@@ -15,7 +15,7 @@ import pytest
 from local import package as packaging
 from local.bootstrap import VENVS
 from local.errors import LocalError
-from local.functions import DRIVER, FIRST_IMPORTS
+from local.functions import DRIVER, FIRST_IMPORTS, HEAVY, LOADS
 from local.package import ARCHITECTURES, PYTHONS, Package, package, sizes, this_machines, this_python
 from local.postgres import PostgresServer
 from local.pythons import PROMISED, interpreters
@@ -109,29 +109,13 @@ for name in sys.argv[2:]:
 first = {name.partition(".")[0] for name in sys.modules}
 print(json.dumps([sorted(first), sorted(name for name in sys.modules if name.startswith("chalicelib."))]))
 """
-_DATABASE = {"sqlalchemy", "pg8000", "scramp", "asn1crypto"}
-_SETTINGS = {"pydantic", "pydantic_core"}
-_AWS = {"boto3", "botocore", "urllib3", "jmespath", "dateutil"}
-_PROVIDER = {"requests", "urllib3", "h11"}
-_PANEL = {"starlette", "starlette_admin", "mangum", "jinja2", "babel"}
-_PASSWORDS = {"argon2"}
-_HEAVY = _DATABASE | _SETTINGS | _AWS | _PROVIDER | _PANEL | _PASSWORDS | {"alembic", "mako", "phonenumbers", "cffi", "anyio"}
-# What each function has loaded before its first answer: no more of the heavy packages than it works with.
-LOADS = {
-    "api_handler": _DATABASE | _SETTINGS,
-    "authorize": _DATABASE | _SETTINGS,
-    "advance_mailing": _DATABASE | _SETTINGS | _AWS,
-    "send_messages": _DATABASE | _SETTINGS | _AWS | _PROVIDER,
-    "reconcile": _DATABASE | _SETTINGS | _AWS,
-    "manage": _DATABASE | _SETTINGS | _PASSWORDS,
-}
 
 
 @pytest.mark.parametrize("function", LOADS)
 def test_a_function_loads_what_it_uses(run: Run, function: str) -> None:
     packages_loaded, _ = run(_MODULES, *FIRST_IMPORTS[function], DRIVER)
     # date arithmetic comes with the database's driver, too
-    assert set(packages_loaded) & _HEAVY - {"dateutil"} == LOADS[function] - {"dateutil"}
+    assert set(packages_loaded) & HEAVY - {"dateutil"} == LOADS[function] - {"dateutil"}
 
 
 def test_the_parts_do_not_load_each_other(run: Run) -> None:

@@ -1,0 +1,39 @@
+"""Which files of the service a request or an event passes through."""
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from local.settings import ROOT
+
+_OURS = (str(ROOT / "chalicelib"), str(ROOT / "app.py"))
+
+
+@contextmanager
+def files_passed() -> Iterator[list[str]]:
+    """Collect the files whose functions are called meanwhile, in the order of their first calls, in every thread that starts here.
+
+    What is imported meanwhile is not passed through: let the flow run once before.
+    """
+    passed: list[str] = []
+
+    def profile(frame: FrameType, event: str, _argument: object) -> None:
+        if event == "call" and frame.f_code.co_name != "<module>" and frame.f_code.co_filename.startswith(_OURS):
+            name = frame.f_code.co_filename.removeprefix(f"{ROOT}/")
+            if name not in passed:
+                passed.append(name)
+
+    before = sys.getprofile()
+    threading.setprofile(profile)
+    sys.setprofile(profile)
+    try:
+        yield passed
+    finally:
+        sys.setprofile(before)
+        threading.setprofile(None)
+
+
+def show(flow: str, passed: list[str]) -> None:
+    print(f"\n{flow}: {len(passed)} files", *passed, sep="\n  ")
