@@ -35,6 +35,11 @@ PLURALS: dict[tuple[str, str], tuple[str, str, str]] = {
         "Удалены %(n)s клиента.",
         "Удалено %(n)s клиентов.",
     ),
+    ("%(n)s more client is being deleted.", "%(n)s more clients are being deleted."): (
+        "Ещё %(n)s клиент удаляется.",
+        "Ещё %(n)s клиента удаляются.",
+        "Ещё %(n)s клиентов удаляются.",
+    ),
     ("%(n)s is not to be contacted", "%(n)s are not to be contacted"): (
         "из них %(n)s в списке «не беспокоить»",
         "из них %(n)s в списке «не беспокоить»",

@@ -17,7 +17,7 @@ from chalicelib.domain.status import StartSource
 from chalicelib.observability import log
 from chalicelib.scheduling.isolation import Isolation
 from chalicelib.scheduling.run import RunTools
-from chalicelib.services import schedules
+from chalicelib.services import demo_clients, schedules
 from chalicelib.services.idempotency import KEPT_HOURS
 from chalicelib.storage import (
     audit,
@@ -38,6 +38,8 @@ _LOCK_SECONDS = 1
 _AWS_FAILURES = 3
 """Failed calls in a row after which AWS is left alone until the next pass: each costs seconds of a function that has 55."""
 _RETENTION_CANDIDATES = 10
+_DELETION_SECONDS = 20.0
+"""How long one pass deletes clients, of the function's 55 s."""
 
 
 @dataclass(slots=True)
@@ -90,7 +92,7 @@ class _Pass:
             with self._isolation.item(step.__name__):
                 step()
         metrics["Repaired"] = sum(asdict(self.repairs).values())
-        for cleaning in (self.clear_phones, self.drop_old):
+        for cleaning in (self.delete_clients, self.clear_phones, self.drop_old):
             with self._isolation.item(cleaning.__name__):
                 cleaning()
         metrics["ItemsFailed"] = self._isolation.failures
@@ -218,6 +220,12 @@ class _Pass:
                     log("repaired", kind="schedule_remade", mailing_id=mailing_id)
             if self._aws_is_away():
                 return
+
+    def delete_clients(self) -> None:
+        """Goes on with a deletion of all clients that somebody asked for."""
+        deleted = demo_clients.go_on_removing(self._tools.engine, _DELETION_SECONDS, self._tools.monotonic)
+        if deleted:
+            log("clients_deleted", clients=deleted)
 
     def clear_phones(self) -> None:
         """Messages of mailings finished long ago lose their phones and the calls kept of them: a slice a minute.

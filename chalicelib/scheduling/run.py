@@ -165,7 +165,13 @@ class Run:
                 now, size = self._tools.clock(connection), self._settings.plan_slice
                 honours_key = self._settings.provider_honours_key
                 done, left = message_edits.requeue_failed(
-                    connection, mailing.id, mailing.retry, now, honours_key=honours_key, size=size
+                    connection,
+                    mailing.id,
+                    mailing.retry,
+                    now,
+                    honours_key=honours_key,
+                    size=size,
+                    unknown_zones=zones.unknown(connection, mailing.id, mailing.times),
                 )
             mailing_reads.keep_retry(connection, mailing.id, left)
             self.figures.requeued += done
@@ -272,7 +278,8 @@ class Run:
     def settle(self) -> tuple[RunTimes, datetime]:
         """Ends the run: when the next is wanted, or that the mailing is finished; and the moment at which that was decided.
 
-        Decided under the mailing's row lock, after a last look over all zones for clients that have no row.
+        Decided under the mailing's row lock, after a last look over all zones for clients that have no row: a slice of them gets
+        rows, and another run looks again.
         """
         with self._tools.engine.begin() as connection:
             mailing = mailings.lock(connection, self._mailing.id)
@@ -282,12 +289,14 @@ class Run:
             unfinished = mailing.deleting or mailing.retry is not None
             moment = now if unfinished else self._next_run(connection, mailing.status, now)
             if moment is None and mailing.status is not MailingStatus.CANCELLED:
-                names = [zone.time_zone for zone in zones.read(connection, mailing.id)]
-                unknown = [name for name in names if not mailing.times.computable(name)]
+                unknown, size = zones.unknown(connection, mailing.id, mailing.times), self._settings.plan_slice
                 self.figures.caught_up = planning.catch_up(
-                    connection, mailing.id, mailing.owner_id, mailing.selection, now, unknown
+                    connection, mailing.id, mailing.owner_id, mailing.selection, now, unknown, size=size
                 )
-                moment = self._next_run(connection, mailing.status, now) if self.figures.caught_up else None
+                if self.figures.caught_up >= size:
+                    moment = now
+                elif self.figures.caught_up:
+                    moment = self._next_run(connection, mailing.status, now)
             if moment is None:
                 return mailings.finish(connection, mailing.id, message_counts.of_messages(connection, mailing.id), now), now
             return mailings.settle(connection, mailing.id, moment), now

@@ -1,5 +1,7 @@
 """The 2,160 test clients."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
@@ -11,8 +13,12 @@ from chalicelib.domain.errors import ForbiddenError
 from chalicelib.services import history
 from chalicelib.services.history import Change, Kind
 from chalicelib.storage import clients
+from chalicelib.storage.engine import autocommit
 
-_SLICE = 5_000
+_SLICE = 1_000
+"""Clients of one transaction: their waiting messages are closed, and all their messages are unlinked with them."""
+_SECONDS_AT_ONCE = 8.0
+"""How long a request deletes clients before it leaves the rest to reconcile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +40,52 @@ def add(source: Engine, principal: Principal, *, enabled: bool) -> Added:
     return Added(created, demo_clients.TOTAL)
 
 
-def remove_all(source: Engine, principal: Principal, *, enabled: bool) -> int:
-    """Deletes every client of everyone, and returns how many there were. Raises ForbiddenError like `add`."""
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """How many clients were deleted by now, and how many are still to be deleted, by reconcile."""
+
+    deleted: int
+    remaining: int
+
+
+def remove_all(
+    source: Engine,
+    principal: Principal,
+    *,
+    enabled: bool,
+    seconds: float = _SECONDS_AT_ONCE,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Removed:
+    """Delete every client of every owner, for `seconds` at once and the rest in the background. Raises ForbiddenError like `add`."""
     refuse_unless_allowed(principal, enabled=enabled)
-    removed = 0
+    with source.begin() as connection:
+        through = clients.begin_deletion(connection) or 0
+        history.note(connection, principal, _change(principal, "delete_all_clients", clients.count_through(connection, through)))
+    deleted = go_on_removing(source, seconds, monotonic)
+    with autocommit(source) as connection:
+        return Removed(deleted, clients.count_through(connection, through))
+
+
+def go_on_removing(source: Engine, seconds: float, monotonic: Callable[[], float] = time.monotonic) -> int:
+    """Delete slices of the clients whose deletion is pending until the time is over; how many clients were deleted.
+
+    Each slice is a transaction of its own. Clients that somebody else has locked are left to the next call.
+    """
+    ends, removed, after = monotonic() + seconds, 0, 0
     while True:
         with source.begin() as connection:
-            some = clients.lock_some(connection, _SLICE)
-            if not some:
-                history.note(connection, principal, _change(principal, "delete_all_clients", removed))
+            through = clients.pending_deletion(connection)
+            if through is None:
                 return removed
-            removed += clients.remove(connection, some, settings().provider_name)
+            some = clients.lock_some(connection, _SLICE, after, through)
+            removed += clients.remove(connection, some, settings().provider_name) if some else 0
+            if not some:
+                if clients.count_through(connection, through) == 0:
+                    clients.end_deletion(connection, through)
+                return removed
+            after = some[-1]
+        if monotonic() >= ends:
+            return removed
 
 
 def _change(principal: Principal, action: str, count: int) -> Change:

@@ -340,11 +340,16 @@ def retry_failed(source: Engine, principal: Principal, mailing_id: int, *, clock
         life_cycle.require("tried again", MailingStatus(row.status), life_cycle.RETRYABLE)
         now = clock(connection)
         if row.retrying_since is None:
-            if message_edits.follow_time_zones(connection, mailing_id):
-                zones.add_missing(connection, mailing_id, row.owner_id, times_of({**row._mapping}), now)
-            honours_key, beginning = settings().provider_honours_key, Retry(now, 0)
+            times = times_of({**row._mapping})
+            zones.add_missing(connection, mailing_id, row.owner_id, times, now)
             requeued, left = message_edits.requeue_failed(
-                connection, mailing_id, beginning, now, honours_key=honours_key, size=AT_ONCE
+                connection,
+                mailing_id,
+                Retry(now, 0),
+                now,
+                honours_key=settings().provider_honours_key,
+                size=AT_ONCE,
+                unknown_zones=zones.unknown(connection, mailing_id, times),
             )
             mailing_reads.keep_retry(connection, mailing_id, left)
             if requeued or left is not None:

@@ -123,7 +123,7 @@ def _requeue(connection: Connection, mailing: RunMailing, message: LockedMessage
     if message.client is None and message_edits.relink(connection, message.id):
         message = message_edits.lock(connection, message.id) or message
     if message.error_code == ErrorCode.UNKNOWN_TIME_ZONE:
-        message_edits.follow_time_zones(connection, mailing.id, message.id)
+        message_edits.follow_time_zone(connection, message.id)
         zones.add_missing(connection, mailing.id, mailing.owner_id, mailing.times, now)
         message = message_edits.lock(connection, message.id) or message
     zone = _zone(connection, mailing.id, message.time_zone)

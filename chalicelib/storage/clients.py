@@ -8,11 +8,11 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnCollection, ColumnElement, Connection, delete, exists, func, literal, select, text, update
-from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, TEXT
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, TEXT, insert
 
 from chalicelib.domain.paging import Slice
 from chalicelib.storage.message_calls import LOST_COLUMNS, LOST_DETAIL, insert_lost
-from chalicelib.storage.models import Client, Message, User
+from chalicelib.storage.models import Client, ClientsDeletion, Message, User
 from chalicelib.storage.paging import AnySelect, rows_among, rows_of, rows_under
 
 
@@ -114,9 +114,35 @@ def remove(connection: Connection, client_ids: Sequence[int], provider: str) -> 
     return connection.execute(delete(Client).where(Client.id == func.any(literal(list(client_ids), ARRAY(BIGINT))))).rowcount
 
 
-def lock_some(connection: Connection, limit: int) -> list[int]:
-    """Ids of up to `limit` clients of whomever, locked."""
-    return list(connection.execute(select(Client.id).order_by(Client.id).limit(limit).with_for_update()).scalars())
+def lock_some(connection: Connection, limit: int, after: int, through: int) -> list[int]:
+    """Lock up to `limit` clients of any owner, beyond the id `after` and up to `through`; their ids. Passes over those that are locked."""
+    some = select(Client.id).where(Client.id > after, Client.id <= through).order_by(Client.id).limit(limit)
+    return list(connection.execute(some.with_for_update(skip_locked=True)).scalars())
+
+
+def count_through(connection: Connection, through: int) -> int:
+    """Count the clients of all owners up to an id."""
+    return connection.execute(select(func.count()).select_from(Client).where(Client.id <= through)).scalar_one()
+
+
+def begin_deletion(connection: Connection) -> int | None:
+    """Keep in mind that all clients of now are to be deleted; the newest one's id, None if there are none."""
+    newest = connection.execute(select(func.max(Client.id))).scalar_one()
+    if newest is not None:
+        new = insert(ClientsDeletion).values(id=1, through_id=newest)
+        through = func.greatest(ClientsDeletion.through_id, new.excluded.through_id)
+        connection.execute(new.on_conflict_do_update(index_elements=[ClientsDeletion.id], set_={"through_id": through}))
+    return newest
+
+
+def pending_deletion(connection: Connection) -> int | None:
+    """Up to which id clients are to be deleted; None: no such deletion is pending."""
+    return connection.execute(select(ClientsDeletion.through_id)).scalar_one_or_none()
+
+
+def end_deletion(connection: Connection, through: int) -> None:
+    """The clients up to this id are deleted."""
+    connection.execute(delete(ClientsDeletion).where(ClientsDeletion.through_id == through))
 
 
 # What is at the provider now (a live lease) is left to finish. A lease that ran out belonged to a worker that died, and what became of

@@ -1,6 +1,6 @@
 """What people do to single messages: add by hand, try again, hide. The mailing's row is locked before."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -210,29 +210,49 @@ def clients_named(connection: Connection, owner_id: int | None, phone: str | Non
     return [(row[0], row[1], row[2]) for row in connection.execute(mine.where(chosen))]
 
 
-# domain.requeue says of one message what this says of all: not what may have been delivered by a provider that would deliver again,
-# not what would expire or be withheld at once. Windows that are closed now open later: not_before leaves that to them.
-_REQUEUE_FAILED = text(
-    """
-    WITH failed AS (
-      SELECT f.id FROM message f
+# domain.requeue says of one message what these two say of all. The next failed messages of a mailing:
+_NEXT_FAILED = """
+      SELECT f.id, f.owner_id, f.client_id, f.phone, f.error_code FROM message f
       WHERE f.mailing_id = :mailing AND (f.status, f.id) > (4, CAST(:after AS bigint)) AND f.status <= 4 AND f.deleted_at IS NULL
         AND (f.attempted_at IS NULL OR f.attempted_at <= :since)
       ORDER BY f.status, f.id LIMIT :size
-    ), requeued AS (
-      UPDATE message m SET status = 1, attempts = 0, own_refusals = 0,
-        not_before = greatest(z.opens_at, :now), dispatched_at = NULL, lease_until = NULL,
+"""
+_HEIR = """(SELECT c.id FROM client c WHERE c.owner_id = m.owner_id AND c.phone = m.phone COLLATE "C")"""
+# First, messages whose client was deleted go to the client who has the phone now, and those that failed for an unknown time zone to their
+# client's present one. FOR KEY SHARE keeps that client from being deleted meanwhile.
+_RELINK_FAILED = text(
+    f"""
+    WITH failed AS ({_NEXT_FAILED}), relinked AS MATERIALIZED (
+      SELECT f.id FROM failed f CROSS JOIN LATERAL (
+        SELECT c.id FROM client c WHERE c.owner_id = f.owner_id AND c.phone = f.phone COLLATE "C" LIMIT 1 FOR KEY SHARE) c
+      WHERE f.client_id IS NULL AND f.phone IS NOT NULL
+        AND (SELECT own.id FROM message own WHERE own.mailing_id = :mailing AND own.client_id = c.id) IS NULL
+    )
+    UPDATE message m SET client_id = coalesce(m.client_id, {_HEIR}),
+      time_zone = CASE WHEN m.error_code = 'unknown_time_zone'
+        THEN coalesce((SELECT c.time_zone FROM client c WHERE c.id = coalesce(m.client_id, {_HEIR})), m.time_zone) ELSE m.time_zone END
+    WHERE m.id = ANY(ARRAY(SELECT id FROM relinked
+      UNION ALL SELECT id FROM failed WHERE error_code = 'unknown_time_zone' AND client_id IS NOT NULL))
+    """  # noqa: S608
+)
+# Then: not what may have been delivered by a provider that would deliver again, not what would expire, fail or be withheld at once. They
+# wait from now on; a window that opens later holds them back by itself, and an edit of it has no rows of these to rewrite.
+_REQUEUE_FAILED = text(
+    f"""
+    WITH failed AS ({_NEXT_FAILED}), requeued AS (
+      UPDATE message m SET status = 1, attempts = 0, own_refusals = 0, not_before = :now, dispatched_at = NULL, lease_until = NULL,
         error_code = CASE WHEN m.unknown THEN m.error_code END, error_detail = CASE WHEN m.unknown THEN m.error_detail END
       FROM mailing_zone z
       WHERE m.id = ANY(ARRAY(SELECT id FROM failed))
-        AND m.status + 0 = 4 AND m.client_id IS NOT NULL AND m.phone IS NOT NULL
+        AND m.status + 0 = 4 AND m.client_id IS NOT NULL AND m.phone IS NOT NULL AND m.error_code IS DISTINCT FROM 'duplicate_phone'
         AND z.mailing_id = :mailing AND z.time_zone = m.time_zone AND z.expires_at > :now
+        AND z.time_zone <> ALL(CAST(:unknown AS text[]))
         AND (:honours_key OR NOT (m.unknown OR m.error_code = 'unknown_outcome'))
         AND (SELECT d.id FROM do_not_contact d WHERE d.owner_id = m.owner_id AND d.phone = m.phone) IS NULL
       RETURNING 1
     )
     SELECT (SELECT count(*) FROM failed), (SELECT max(id) FROM failed), (SELECT count(*) FROM requeued)
-    """
+    """  # noqa: S608
 )
 # In the order of an index that has every row.
 _REMOVE = text(
@@ -241,14 +261,24 @@ _REMOVE = text(
 
 
 def requeue_failed(
-    connection: Connection, mailing_id: int, retry: Retry, now: datetime, *, honours_key: bool, size: int
+    connection: Connection,
+    mailing_id: int,
+    retry: Retry,
+    now: datetime,
+    *,
+    honours_key: bool,
+    size: int,
+    unknown_zones: Sequence[str] = (),
 ) -> tuple[int, Retry | None]:
-    """Lets the next failed messages of a mailing wait again, but for those that must not: looks at up to `size`.
+    """Let the next failed messages of a mailing wait again, except those that must not: looks at up to `size`.
 
     Returns how many, and where to go on; None once all are done. The mailing's row is locked by the caller, who keeps that.
+    `unknown_zones` are time zones of the mailing whose local times cannot be computed.
     """
-    parameters = {"mailing": mailing_id, "after": retry.cursor, "since": retry.since, "now": now, "honours_key": honours_key}
-    looked_at, last, requeued = connection.execute(_REQUEUE_FAILED, parameters | {"size": size}).one()
+    part = {"mailing": mailing_id, "after": retry.cursor, "since": retry.since, "size": size}
+    connection.execute(_RELINK_FAILED, part)
+    rules = {"now": now, "honours_key": honours_key, "unknown": list(unknown_zones)}
+    looked_at, last, requeued = connection.execute(_REQUEUE_FAILED, part | rules).one()
     return requeued, Retry(retry.since, last) if looked_at == size else None
 
 
@@ -258,22 +288,17 @@ def remove(connection: Connection, mailing_id: int, size: int) -> bool:
     return max(calls, connection.execute(_REMOVE, {"mailing": mailing_id, "size": size}).rowcount) == size
 
 
-_FOLLOW_TIME_ZONES = text(
+_FOLLOW_TIME_ZONE = text(
     """
-    WITH moved AS MATERIALIZED (
-      SELECT m.id, (SELECT c.time_zone FROM client c WHERE c.id = m.client_id) AS time_zone FROM message m
-      WHERE m.mailing_id = :mailing AND m.status BETWEEN 4 AND 4 AND m.deleted_at IS NULL AND m.error_code = 'unknown_time_zone'
-        AND (CAST(:message AS bigint) IS NULL OR m.id = :message)
-    )
-    UPDATE message m SET time_zone = moved.time_zone FROM moved
-    WHERE m.id = ANY(ARRAY(SELECT id FROM moved)) AND m.id = moved.id AND moved.time_zone <> m.time_zone
+    UPDATE message m SET time_zone = coalesce((SELECT c.time_zone FROM client c WHERE c.id = m.client_id), m.time_zone)
+    WHERE m.id = :message AND m.error_code = 'unknown_time_zone'
     """
 )
 
 
-def follow_time_zones(connection: Connection, mailing_id: int, message_id: int | None = None) -> int:
-    """Move messages (of a mailing: all, or one) that failed for an unknown zone to their clients' present zones; how many."""
-    return connection.execute(_FOLLOW_TIME_ZONES, {"mailing": mailing_id, "message": message_id}).rowcount
+def follow_time_zone(connection: Connection, message_id: int) -> None:
+    """Move a message that failed for an unknown time zone to its client's present one."""
+    connection.execute(_FOLLOW_TIME_ZONE, {"message": message_id})
 
 
 def hide(connection: Connection, message_id: int, status: MessageStatus, now: datetime) -> None:

@@ -116,6 +116,17 @@ class Client(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+class ClientsDeletion(Base):
+    """A deletion of all clients up to `through_id` that is not done yet. At most one row."""
+
+    __tablename__ = "clients_deletion"
+    __table_args__ = (CheckConstraint("id = 1", name="one"),)
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    through_id: Mapped[int] = mapped_column(BigInteger)
+    asked_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class Mailing(Base):
     """A text, the clients it is for, and when it may go out."""
 

@@ -72,10 +72,10 @@ _PLAN_MISSING = text(
 )
 
 _BEGINS_AS = """
-    CASE WHEN c.time_zone = ANY(CAST(:unknown AS text[])) THEN 4 WHEN z.expires_at <= :now THEN 3 WHEN c.barred THEN 4 ELSE 1 END"""
+    CASE WHEN c.time_zone = ANY(CAST(:unknown AS text[])) THEN 4 WHEN c.expires_at <= :now THEN 3 WHEN c.barred THEN 4 ELSE 1 END"""
 _BEGINS_WITH = """
     CASE WHEN c.time_zone = ANY(CAST(:unknown AS text[])) THEN 'unknown_time_zone'
-      WHEN z.expires_at > :now AND c.barred THEN 'do_not_contact' END"""
+      WHEN c.expires_at > :now AND c.barred THEN 'do_not_contact' END"""
 # Over all zones, what a slice does with rows that deleted clients left behind.
 _ADOPT = text(
     f"""
@@ -83,20 +83,19 @@ _ADOPT = text(
       SELECT m.id, m.phone, {NEVER_CALLED} AND m.deleted_at IS NULL AND m.error_code = 'client_deleted' AS revived
       FROM message m WHERE m.mailing_id = :mailing AND m.client_id IS NULL AND m.phone IS NOT NULL
     ), heir AS MATERIALIZED (
-      SELECT l.id AS message, l.revived, c.id, c.time_zone, {LISTED} AS barred
+      SELECT l.id AS message, l.revived, c.id, c.time_zone, z.expires_at, {LISTED} AS barred
       FROM left_behind l JOIN client c ON c.owner_id = :owner AND c.phone = l.phone COLLATE "C"
+      JOIN mailing_zone z ON z.mailing_id = :mailing AND z.time_zone = c.time_zone
       WHERE {SELECTED} AND (SELECT m.id FROM message m WHERE m.mailing_id = :mailing AND m.client_id = c.id) IS NULL
-      ORDER BY c.id FOR KEY SHARE OF c
+      ORDER BY c.id LIMIT :size FOR KEY SHARE OF c
     ), found AS MATERIALIZED (
-      SELECT c.message, c.revived, c.id, c.time_zone, greatest(z.opens_at, :now) AS not_before, {_BEGINS_AS} AS status,
-        {_BEGINS_WITH} AS error_code
-      FROM heir c JOIN mailing_zone z ON z.mailing_id = :mailing AND z.time_zone = c.time_zone
+      SELECT c.message, c.revived, c.id, c.time_zone, {_BEGINS_AS} AS status, {_BEGINS_WITH} AS error_code FROM heir c
     )
     UPDATE message m SET client_id = f.id,
       time_zone = CASE WHEN f.revived OR m.status = 1 THEN f.time_zone ELSE m.time_zone END,
       status = CASE WHEN f.revived THEN f.status ELSE m.status END,
       error_code = CASE WHEN f.revived THEN f.error_code ELSE m.error_code END,
-      not_before = CASE WHEN f.revived THEN f.not_before ELSE m.not_before END,
+      not_before = CASE WHEN f.revived THEN :now ELSE m.not_before END,
       dispatched_at = CASE WHEN f.revived THEN NULL ELSE m.dispatched_at END
     FROM found f WHERE m.id = f.message AND m.client_id IS NULL
     """  # noqa: S608 - constants only
@@ -105,22 +104,22 @@ _ADOPT = text(
 # All zones at once and no cursor: whoever came into the selection, or moved to a zone that was already planned, and has no row. Each
 # client is looked up in both unique keys: as a join, planned without statistics of the new rows, it would read all rows a client. A phone
 # is called for once a mailing: a client who has it now, while the message is another client's, gets a row that says so, without the phone.
+_TAKEN = """
+        (SELECT m.client_id IS NOT NULL FROM message m WHERE m.mailing_id = :mailing AND m.phone = c.phone COLLATE "default")"""
 _CATCH_UP = text(
     f"""
     WITH missing AS MATERIALIZED (
-      SELECT c.id, c.owner_id, c.phone, c.time_zone,
-        {LISTED} AS barred,
-        (SELECT m.client_id IS NOT NULL FROM message m WHERE m.mailing_id = :mailing AND m.phone = c.phone COLLATE "default") AS taken
-      FROM client c
+      SELECT c.id, c.owner_id, c.phone, c.time_zone, z.expires_at, {LISTED} AS barred, {_TAKEN} AS taken
+      FROM client c JOIN mailing_zone z ON z.mailing_id = :mailing AND z.time_zone = c.time_zone
       WHERE c.owner_id = :owner AND {SELECTED}
         AND (SELECT m.id FROM message m WHERE m.mailing_id = :mailing AND m.client_id = c.id) IS NULL
-      ORDER BY c.id FOR KEY SHARE OF c
+        AND {_TAKEN} IS NOT FALSE
+      ORDER BY c.id LIMIT :size FOR KEY SHARE OF c
     )
     INSERT INTO message (mailing_id, owner_id, client_id, phone, time_zone, not_before, status, error_code)
-    SELECT z.mailing_id, c.owner_id, c.id, CASE WHEN c.taken THEN NULL ELSE c.phone END, c.time_zone, greatest(z.opens_at, :now),
+    SELECT :mailing, c.owner_id, c.id, CASE WHEN c.taken THEN NULL ELSE c.phone END, c.time_zone, :now,
       CASE WHEN c.taken THEN 4 ELSE {_BEGINS_AS} END, CASE WHEN c.taken THEN 'duplicate_phone' ELSE {_BEGINS_WITH} END
-    FROM missing c JOIN mailing_zone z ON z.mailing_id = :mailing AND z.time_zone = c.time_zone
-    WHERE c.taken IS NOT FALSE
+    FROM missing c
     ORDER BY c.id
     ON CONFLICT DO NOTHING
     """  # noqa: S608 - constants only
@@ -170,11 +169,24 @@ def plan_slice(
 
 
 def catch_up(
-    connection: Connection, mailing_id: int, owner_id: int, selection: Selection, now: datetime, unknown: Sequence[str] = ()
+    connection: Connection,
+    mailing_id: int,
+    owner_id: int,
+    selection: Selection,
+    now: datetime,
+    unknown: Sequence[str] = (),
+    *,
+    size: int,
 ) -> int:
-    """Rows for selected clients that have none, over all zones of the mailing; how many were made or adopted.
+    """Make or adopt rows for selected clients that have none, over all zones of the mailing; how many.
 
-    Those of clients in `unknown` zones are 4 `unknown_time_zone`.
+    There may be more unless it is less than `size`. Those of clients in `unknown` zones are 4 `unknown_time_zone`.
     """
-    parameters = selected(selection) | {"mailing": mailing_id, "owner": owner_id, "now": now, "unknown": list(unknown)}
+    parameters = selected(selection) | {
+        "mailing": mailing_id,
+        "owner": owner_id,
+        "now": now,
+        "unknown": list(unknown),
+        "size": size,
+    }
     return sum(connection.execute(statement, parameters).rowcount for statement in (_ADOPT, _CATCH_UP))

@@ -49,7 +49,8 @@ _INSERT = text(
 )
 
 # A zone whose end was past and is not any more is planned anew: its rows that expired without a call begin again.
-# Rows that wait for nothing but their zone's opening (added by hand, or tried again) go with it; those of a retry keep their moment.
+# Rows that wait for nothing but their zone's opening go with it: single ones, added or tried again by hand. What is written in bulk never
+# waits for it by its own moment, so that an edit has few rows to rewrite.
 _REOPENED = "(z.expires_at <= :now AND d.expires_at > :now)"
 _REWRITE = text(
     f"""
@@ -130,6 +131,11 @@ def _windows(mailing_id: int, zones: Sequence[str], times: SendingTimes, now: da
 def read(connection: Connection, mailing_id: int) -> list[Zone]:
     """The zones of a mailing, in the order in which they open."""
     return [Zone(*row) for row in connection.execute(_ALL, {"mailing": mailing_id})]
+
+
+def unknown(connection: Connection, mailing_id: int, times: SendingTimes) -> list[str]:
+    """The zones of a mailing whose local times cannot be computed."""
+    return [zone.time_zone for zone in read(connection, mailing_id) if not times.computable(zone.time_zone)]
 
 
 def states(connection: Connection, mailing_id: int) -> tuple[list[ZoneState], bool]:

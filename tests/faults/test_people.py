@@ -141,7 +141,7 @@ def test_test_clients_deleted_in_mid_sending(rig: Rig) -> None:
     # Deleting looks at the database's own clock, by which this rig's leases are long over.
     rig.world.sql("UPDATE message SET lease_until = clock_timestamp() + interval '1 hour' WHERE lease_until IS NOT NULL")
     root = Principal(rig.world.owner.user_id, "olga", is_superuser=True)
-    assert demo_clients.remove_all(rig.world.engine, root, enabled=True) == 20
+    assert demo_clients.remove_all(rig.world.engine, root, enabled=True) == demo_clients.Removed(20, 0)
     worker.thaw()
     worker.result()
     rig.send(chunks)

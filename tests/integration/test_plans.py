@@ -249,7 +249,7 @@ class Steps:
         assert (again.clients, again.rows) == (SIZE, 0)
         self.database.load("DELETE FROM message WHERE mailing_id = :mailing", mailing=new.mailing_id)
         self.database.load("DELETE FROM mailing WHERE id = :mailing", mailing=new.mailing_id)
-        self.run(engine, "catch up", lambda c: planning.catch_up(c, mailing, OWNER, ALL, NOW), ROWS)
+        self.run(engine, "catch up", lambda c: planning.catch_up(c, mailing, OWNER, ALL, NOW, size=SIZE), ROWS)
         all_mailings = self.database.load("SELECT count(*) FROM mailing")[0][0]
         self.run(engine, "lease", lambda c: mailings.take_lease(c, mailing, StartSource.API, NOW, NOW + HOUR))
         self.run(engine, "settle", lambda c: [mailings.lock(c, mailing), mailings.settle(c, mailing, NOW)])
@@ -335,14 +335,16 @@ class Steps:
         one = next(self.chunks)[0]
         (client_id,) = self.database.load("SELECT client_id FROM message WHERE id = :one", one=one)[0]
         self.run(engine, "client's zones", lambda c: zones.of_owner(c, OWNER), ZONES)
-        self.run(engine, "follow zone", lambda c: message_edits.follow_time_zones(c, mailing, one), ROWS // 10)
+        self.run(engine, "follow zone", lambda c: message_edits.follow_time_zone(c, one))
         self.run(engine, "follow phone", lambda c: message_edits.follow_phone(c, client_id, "+79990000001"))
         client = self.run(engine, "a client", lambda c: clients.find(c, OWNER, client_id))
         self.run(engine, "adopt", lambda c: message_edits.adopt(c, mailing, client, MessageStatus.WAITING, NOW))
         self.run(engine, "relink", lambda c: message_edits.relink(c, one))
         self.run(engine, "test clients", lambda c: clients.add_test_clients(c, OWNER, ["UTC"], 100, 101))
         ids = [row.id for row in self.database.load("SELECT id FROM client WHERE phone LIKE '+71%'")]
-        self.run(engine, "delete clients", lambda c: [clients.lock_some(c, 3), clients.remove(c, ids, "default")], 10)
+        self.run(
+            engine, "delete clients", lambda c: [clients.lock_some(c, 3, 0, max(ids)), clients.remove(c, ids, "default")], 10
+        )
 
 
 def _messages(chosen: MessageFilter, part: Slice, connection: Connection) -> object:

@@ -57,8 +57,13 @@ class Dashboard(Page):
         try:
             with shown_as_alert():
                 if form.get("action") == "delete":
-                    number = demo_clients.remove_all(engine(), principal, enabled=enabled)
-                    message = count_of(number, "%(n)s client was deleted.", "%(n)s clients were deleted.")
+                    removed = demo_clients.remove_all(engine(), principal, enabled=enabled)
+                    message = count_of(removed.deleted, "%(n)s client was deleted.", "%(n)s clients were deleted.")
+                    if removed.remaining:
+                        rest = count_of(
+                            removed.remaining, "%(n)s more client is being deleted.", "%(n)s more clients are being deleted."
+                        )
+                        message = f"{message} {rest}"
                 else:
                     number = demo_clients.add(engine(), principal, enabled=enabled).created
                     message = count_of(number, "%(n)s test client was made.", "%(n)s test clients were made.")

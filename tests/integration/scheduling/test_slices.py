@@ -1,15 +1,17 @@
 """What is asked of a large mailing: answered at once, done in slices by its runs, whatever dies or is asked meanwhile."""
 
 from collections.abc import Callable
+from datetime import time
 
 import pytest
+from sqlalchemy import text
 
 from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import ConflictError, NotFoundError
 from chalicelib.domain.outcome import Outcome, OutcomeKind
 from chalicelib.domain.paging import Slice
 from chalicelib.domain.status import MailingStatus, MessageStatus
-from chalicelib.services import mailings, messages, progress
+from chalicelib.services import demo_clients, mailings, messages, progress
 from chalicelib.storage import message_reads
 from chalicelib.storage.message_reads import MessageFilter
 from tests.world import ACCEPTED, World
@@ -237,3 +239,137 @@ def test_a_large_cancellation_shows_how_far_it_is(large: World) -> None:
         large.clock.advance(seconds=2)
     assert shown[:5] == [2, 4, 6, 8, 10]
     assert large.mailing(mailing.id).finished_at is not None
+
+
+def test_a_retry_finds_the_clients_of_today(large: World) -> None:
+    """What one message's retry does for it, the retry of all does for all: a new client of the phone gets it, under its old key."""
+    mailing = failed_mailing(large)
+    large.sql("DELETE FROM client")
+    large.add_clients(NUMBER - 3)
+    single, *others = [row.id for row in large.sql("SELECT id FROM message ORDER BY id")]
+    messages.requeue(large.engine, large.owner, single, honours_key=False, clock=large.clock)
+    retry(large, mailing)
+    record = large.finish(mailing)
+    assert (record.counts["sent"], record.counts["failed"]) == (NUMBER - 3, 3), "three have no client any more"
+    linked = large.sql(
+        "SELECT m.status, c.phone = m.phone AS own FROM message m LEFT JOIN client c ON c.id = m.client_id ORDER BY m.id"
+    )
+    assert [tuple(row) for row in linked] == [(2, True)] * (NUMBER - 3) + [(4, None)] * 3
+    for message_id in others[-3:]:
+        with pytest.raises(ConflictError, match="its client was deleted"):
+            messages.requeue(large.engine, large.owner, message_id, honours_key=False, clock=large.clock)
+
+
+@pytest.mark.parametrize(
+    "obstacle", ["do not contact", "duplicate phone", "unknown outcome", "unknown zone", "other owner", "own row"]
+)
+def test_a_retry_of_all_refuses_what_a_retry_of_one_refuses(world: World, obstacle: str) -> None:
+    world.provider.answer = lambda _id: REFUSED
+    world.add_clients(1)
+    mailing = world.write(time_zone=None)
+    world.finish(mailing.id)
+    world.provider.answer = lambda _id: ACCEPTED
+    (message,) = [row.id for row in world.sql("SELECT id FROM message")]
+    match obstacle:
+        case "do not contact":
+            world.sql("INSERT INTO do_not_contact (owner_id, phone) SELECT owner_id, phone FROM client")
+        case "duplicate phone":
+            world.sql("UPDATE message SET error_code = 'duplicate_phone'")
+        case "unknown outcome":
+            world.sql("UPDATE message SET unknown = true, error_code = 'unknown_outcome'")
+        case "unknown zone":
+            world.sql("UPDATE client SET time_zone = 'Mars/Base'")
+            world.sql("UPDATE message SET time_zone = 'Mars/Base', error_code = 'unknown_time_zone'")
+            world.sql("UPDATE mailing_zone SET time_zone = 'Mars/Base'")
+        case "other owner":
+            world.sql("INSERT INTO \"user\" (username, password_hash) VALUES ('other', '-')")
+            world.sql("DELETE FROM client")
+            world.sql(
+                "INSERT INTO client (owner_id, phone, operator_code, time_zone)"
+                " SELECT (SELECT id FROM \"user\" WHERE username = 'other'), phone, '910', 'UTC' FROM message"
+            )
+        case "own row":  # the client who has the phone has a message of the mailing already
+            world.sql("UPDATE client SET phone = '+79990000000'")
+            world.sql("UPDATE message SET client_id = NULL")
+            world.sql(
+                "INSERT INTO message (mailing_id, owner_id, client_id, time_zone, not_before, status)"
+                " SELECT m.mailing_id, m.owner_id, c.id, 'UTC', now(), 2 FROM message m, client c"
+            )
+            world.sql("UPDATE client SET phone = (SELECT phone FROM message WHERE phone IS NOT NULL)")
+    before = [tuple(row) for row in world.sql("SELECT id, status, client_id FROM message ORDER BY id")]
+    with pytest.raises(ConflictError):
+        messages.requeue(world.engine, world.owner, message, honours_key=False, clock=world.clock)
+    retry(world, mailing.id)
+    assert [tuple(row) for row in world.sql("SELECT id, status, client_id FROM message ORDER BY id")] == before
+
+
+def test_who_has_no_row_yet_gets_one_in_slices(large: World) -> None:
+    """Those without a row in front of them who get none (their zone is not the mailing's yet) do not keep it from the others."""
+    large.add_clients(1, tags=["old"])
+    mailing = large.write(filter_tags=("old",))
+    large.run(mailing.id)
+    large.work()
+    large.add_clients(5, first=50, zone="Asia/Tokyo", tags=["old"])
+    large.add_clients(NUMBER, first=100, tags=["old"])
+    large.sql("UPDATE mailing_zone SET planned_at = now(), cursor = (SELECT max(id) FROM client)")
+    large.sql("DELETE FROM client WHERE phone = '+79100000000'")
+    large.sql("UPDATE client SET phone = '+79100000000' WHERE phone = '+79100000103'")  # adopts what was sent
+    one_slice_a_run(large)
+    made = []
+    for _ in range(40):
+        figures = large.run(mailing.id)
+        made.append(figures.caught_up if figures else 0)
+        large.work()
+        large.clock.advance(seconds=2)
+        if large.mailing(mailing.id).status == "finished":
+            break
+    assert max(made) <= 4, "of two statements, two each"
+    assert large.mailing(mailing.id).counts["sent"] == NUMBER + 5, "the other zone's clients, too"
+
+
+def test_hours_of_a_paused_mailing_are_moved_without_rewriting_its_messages(large: World) -> None:
+    """What waits in bulk waits for the window, and not for a moment of its own that an edit would have to move."""
+    mailing = failed_mailing(large)
+    retry(large, mailing)
+    mailings.pause(large.engine, large.owner, mailing, clock=large.clock)
+    large.run(mailing)
+    rows_before = [tuple(row) for row in large.sql("SELECT id, xmin::text FROM message ORDER BY id")]
+    later = {"send_from": time(20), "send_until": time(21)}
+    mailings.edit(large.engine, large.owner, mailing, later, clock=large.clock)
+    earlier = {"send_from": time(18), "send_until": time(19)}
+    mailings.edit(large.engine, large.owner, mailing, earlier, clock=large.clock)
+    mailings.resume(large.engine, large.owner, mailing, clock=large.clock)
+    assert [tuple(row) for row in large.sql("SELECT id, xmin::text FROM message ORDER BY id")] == rows_before
+    calls = len(large.provider.calls)
+    large.run(mailing)
+    large.work()
+    assert len(large.provider.calls) == calls, "the window is closed"
+    assert large.mailing(mailing).next_run_at == large.clock.now.replace(hour=18, minute=0, second=0, microsecond=0)
+    assert large.finish(mailing).counts["sent"] == NUMBER
+
+
+def test_all_clients_are_deleted_in_slices(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request deletes for some seconds, reconcile goes on; clients added meanwhile stay, and locked ones are only passed over."""
+    monkeypatch.setattr(demo_clients, "_SLICE", 2)
+    root = Principal(world.owner.user_id, "olga", is_superuser=True)
+    world.add_clients(NUMBER)
+    mailing = world.write()
+    world.run(mailing.id)
+    asked = demo_clients.remove_all(world.engine, root, enabled=True, seconds=-1)
+    assert asked == demo_clients.Removed(2, NUMBER - 2)
+    assert world.sql("SELECT changes FROM history WHERE action = 'delete_all_clients'") == [({"clients": [None, NUMBER]},)]
+    world.add_clients(1, first=100)
+    held = world.sql("SELECT min(id) FROM client")[0][0]
+    with world.owner_engine.begin() as connection:
+        connection.execute(text("SELECT 1 FROM client WHERE id = :held FOR UPDATE"), {"held": held})
+        world.reconcile()
+    assert [row.id == held for row in world.sql("SELECT id FROM client ORDER BY id")] == [True, False]
+    world.reconcile()
+    world.reconcile()
+    assert [row.phone for row in world.sql("SELECT phone FROM client")] == ["+79100000100"]
+    assert world.sql("SELECT 1 FROM clients_deletion") == []
+    world.work()
+    record = world.finish(mailing.id)
+    assert (record.counts["failed"], record.counts["sent"]) == (NUMBER, 1), "whoever came later is sent to"
+    assert demo_clients.remove_all(world.engine, root, enabled=True) == demo_clients.Removed(1, 0)
+    assert demo_clients.remove_all(world.engine, root, enabled=True) == demo_clients.Removed(0, 0)
