@@ -26,6 +26,7 @@ from chalicelib.storage import (
     login_attempts,
     mailings,
     message_calls,
+    message_edits,
     messages,
     retention,
     uploads,
@@ -267,6 +268,8 @@ class _Pass:
                 attempts = login_attempts.sweep(connection, self._now - window)
             with self._isolation.item("drop_old_files"):
                 files = uploads.sweep(connection)
+            with self._isolation.item("drop_old_periods"):
+                message_edits.forget_old_periods(connection, self._now)
         if answers or attempts or places or events or files:
             log("old_data_dropped", answers=answers, attempts=attempts, places=places, events=events, files=files)
 

@@ -137,7 +137,8 @@ class Run:
         with self._tools.engine.begin() as connection:
             if mailings.lock(connection, self._mailing.id) is None:
                 return False
-            more = message_edits.remove(connection, self._mailing.id, self._settings.plan_slice)
+            now = self._tools.clock(connection)
+            more = message_edits.remove(connection, self._mailing.id, self._settings.plan_slice, now)
             if not more:
                 mailing_reads.remove(connection, self._mailing.id)
         return more

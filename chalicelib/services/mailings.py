@@ -390,9 +390,9 @@ def delete(source: Engine, principal: Principal, mailing_id: int, *, force: bool
             {"unknown": [unknown, None]} if unknown else {}
         )
         _note(connection, principal, mailing_id, row.owner_id, "delete", kept)
-        more = message_edits.remove(connection, mailing_id, AT_ONCE)
+        now = clock(connection)
+        more = message_edits.remove(connection, mailing_id, AT_ONCE, now)
         if more:  # a cancelled mailing plans and sends nothing, and its runs go on until it is gone
-            now = clock(connection)
             deleting = {"status": str(MailingStatus.CANCELLED), "deleting_since": now, "next_run_at": now}
             mailing_reads.change(connection, mailing_id, deleting)
         else:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, case, func, insert, select, text, update
 
@@ -233,7 +233,7 @@ _RELINK_FAILED = text(
         THEN coalesce((SELECT c.time_zone FROM client c WHERE c.id = coalesce(m.client_id, {_HEIR})), m.time_zone) ELSE m.time_zone END
     WHERE m.id = ANY(ARRAY(SELECT id FROM relinked
       UNION ALL SELECT id FROM failed WHERE error_code = 'unknown_time_zone' AND client_id IS NOT NULL))
-    """  # noqa: S608
+    """  # noqa: S608 - constants only
 )
 # Then: not what may have been delivered by a provider that would deliver again, not what would expire, fail or be withheld at once. They
 # wait from now on; a window that opens later holds them back by itself, and an edit of it has no rows of these to rewrite.
@@ -252,12 +252,28 @@ _REQUEUE_FAILED = text(
       RETURNING 1
     )
     SELECT (SELECT count(*) FROM failed), (SELECT max(id) FROM failed), (SELECT count(*) FROM requeued)
-    """  # noqa: S608
+    """  # noqa: S608 - constants only
 )
-# In the order of an index that has every row.
+# In the order of an index that has every row. What the dashboard's last days showed of them, they go on showing.
 _REMOVE = text(
-    "DELETE FROM message WHERE id = ANY(ARRAY(SELECT id FROM message WHERE mailing_id = :mailing ORDER BY phone LIMIT :size))"
+    """
+    WITH gone AS (
+      DELETE FROM message
+      WHERE id = ANY(ARRAY(SELECT id FROM message WHERE mailing_id = :mailing ORDER BY phone LIMIT :size))
+      RETURNING owner_id, coalesce(sent_at, created_at) AS at, status, deleted_at
+    ), kept AS (
+      INSERT INTO deleted_period AS p (owner_id, begins_at, status, messages)
+      SELECT owner_id, date_bin('15 minutes', at, '2000-01-01 00:00Z') AS begins_at, status, count(*) FROM gone
+      WHERE status > 1 AND deleted_at IS NULL AND at >= :since
+      GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+      ON CONFLICT (owner_id, begins_at, status) DO UPDATE SET messages = p.messages + excluded.messages
+    )
+    SELECT count(*) FROM gone
+    """
 )
+KEPT_DAYS = timedelta(days=16)
+"""How long `deleted_period` keeps its counts: the dashboard shows fourteen days."""
+_FORGET_OLD_PERIODS = text("DELETE FROM deleted_period WHERE begins_at < :before")
 
 
 def requeue_failed(
@@ -282,10 +298,16 @@ def requeue_failed(
     return requeued, Retry(retry.since, last) if looked_at == size else None
 
 
-def remove(connection: Connection, mailing_id: int, size: int) -> bool:
-    """Deletes up to `size` messages of a mailing with their kept calls; True if there may be more."""
+def remove(connection: Connection, mailing_id: int, size: int, now: datetime) -> bool:
+    """Delete up to `size` messages of a mailing with their kept calls; True if there may be more."""
     calls = message_calls.clear(connection, mailing_id, size)
-    return max(calls, connection.execute(_REMOVE, {"mailing": mailing_id, "size": size}).rowcount) == size
+    parameters = {"mailing": mailing_id, "size": size, "since": now - KEPT_DAYS}
+    return max(calls, int(connection.execute(_REMOVE, parameters).scalar_one())) == size
+
+
+def forget_old_periods(connection: Connection, now: datetime) -> int:
+    """Delete the counts of deleted mailings by day that no page shows any more; how many."""
+    return connection.execute(_FORGET_OLD_PERIODS, {"before": now - KEPT_DAYS}).rowcount
 
 
 _FOLLOW_TIME_ZONE = text(

@@ -124,7 +124,6 @@ class ClientsDeletion(Base):
 
     id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     through_id: Mapped[int] = mapped_column(BigInteger)
-    asked_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class Mailing(Base):
@@ -329,6 +328,17 @@ class DeletedTotal(Base):
     __tablename__ = "deleted_total"
 
     owner_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), primary_key=True)
+    status: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    messages: Mapped[int] = mapped_column(BigInteger)
+
+
+class DeletedPeriod(Base):
+    """When the messages of deleted mailings were sent or planned, by quarter of an hour: the dashboard's last days keep them."""
+
+    __tablename__ = "deleted_period"
+
+    owner_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), primary_key=True)
+    begins_at: Mapped[datetime] = mapped_column(primary_key=True)
     status: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     messages: Mapped[int] = mapped_column(BigInteger)
 

@@ -59,14 +59,20 @@ _ZONES = text(
     ORDER BY z.opens_at, z.time_zone
     """
 )
-# What was over before the first day has nothing to tell: only the messages of mailings that are not are looked at.
+# What was over before the first day has nothing to tell: only the messages of mailings that are not are looked at. Of deleted mailings,
+# the messages that are still there, and the counts of those that are not (quarters of an hour begin at whole ones in every zone).
 _DAYS = text(
     """
-    SELECT CAST(coalesce(sent_at, created_at) AT TIME ZONE :zone AS date) AS day, status, count(*) FROM message
-    WHERE mailing_id IN (SELECT id FROM mailing WHERE (CAST(:owner AS bigint) IS NULL OR owner_id = :owner)
-                         AND (finished_at IS NULL OR finished_at >= :since) AND deleting_since IS NULL)
-      AND coalesce(sent_at, created_at) >= :since AND deleted_at IS NULL
-    GROUP BY day, status
+    SELECT CAST(at AT TIME ZONE :zone AS date) AS day, status, CAST(sum(number) AS bigint) FROM (
+      SELECT coalesce(sent_at, created_at) AS at, status, 1 AS number FROM message
+      WHERE mailing_id IN (SELECT id FROM mailing WHERE (CAST(:owner AS bigint) IS NULL OR owner_id = :owner)
+                           AND (finished_at IS NULL OR finished_at >= :since))
+        AND coalesce(sent_at, created_at) >= :since AND deleted_at IS NULL
+        AND NOT (status = 1 AND mailing_id IN (SELECT id FROM mailing WHERE deleting_since IS NOT NULL))
+      UNION ALL
+      SELECT begins_at, status, messages FROM deleted_period
+      WHERE begins_at >= :since AND (CAST(:owner AS bigint) IS NULL OR owner_id = :owner)
+    ) counted GROUP BY day, status
     """
 )
 _TOTALS = text(

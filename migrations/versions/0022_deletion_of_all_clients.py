@@ -14,7 +14,6 @@ def upgrade() -> None:
         "clients_deletion",
         sa.Column("id", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.Column("through_id", sa.BigInteger(), nullable=False),
-        sa.Column("asked_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_clients_deletion"),
         sa.CheckConstraint("id = 1", name="ck_clients_deletion_one"),
     )

@@ -8,7 +8,7 @@ from chalicelib.domain.errors import ConflictError
 from chalicelib.domain.outcome import Outcome, OutcomeKind
 from chalicelib.domain.paging import Slice
 from chalicelib.domain.status import MessageStatus
-from chalicelib.services import history, mailings, messages
+from chalicelib.services import history, mailings, messages, progress
 from chalicelib.services.history import Kind
 from tests.world import START, World
 
@@ -35,6 +35,36 @@ def test_the_final_counts_of_deleted_mailings_stay_in_the_statistics_and_in_hist
         newest = history.page(world.engine, world.owner, Kind.MAILING, mailing_id, Slice(limit=1, descending=True))[0]
         assert (newest.action, newest.changes) == ("delete", {"sent": [2, None], "failed": [1, None]})
         world.sql("DELETE FROM client")
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu", "Pacific/Chatham", "America/St_Johns"])
+def test_the_days_of_the_dashboard_keep_deleted_messages(world: World, monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
+    """In every time zone, after each slice of the deletion, to the end; what waited goes."""
+    monkeypatch.setattr(mailings, "AT_ONCE", 7)
+    world.settings = world.settings.model_copy(update={"plan_slice": 7, "run_budget_seconds": -1})
+    mailing_id = finished(world, *[OutcomeKind.ACCEPTED] * 20, *[OutcomeKind.REFUSED] * 10)
+    # Five hours and seven minutes apart, so that they meet the midnights of all zones: six days. One is older than the dashboard.
+    world.sql("UPDATE message SET sent_at = CAST(:now AS timestamptz) - id * interval '307 minutes'", now=world.clock.now)
+    world.sql("UPDATE message SET sent_at = sent_at - interval '40 days' WHERE id = (SELECT max(id) FROM message)")
+    world.sql("UPDATE message SET deleted_at = now() WHERE id = (SELECT min(id) FROM message)")
+    world.sql("UPDATE mailing SET final_counts = NULL, status = 'cancelled', next_run_at = NULL")
+    later = world.write(name="later", starts_at=START + timedelta(hours=6))
+    world.add_clients(1, first=1000)
+    client = world.sql("SELECT max(id) FROM client")[0][0]
+    shown = progress.overview(world.engine, world.owner, "default", zone, clock=world.clock).days
+    assert sum(number for day in shown.values() for number in day.values()) == 28
+    messages.add(world.engine, world.owner, later.id, client, clock=world.clock)
+    for number, each in enumerate((later.id, mailing_id)):
+        mailings.delete(world.engine, world.owner, each, force=True, clock=world.clock)
+        for _ in range(8 * number):
+            assert progress.overview(world.engine, world.owner, "default", zone, clock=world.clock).days == shown
+            world.run(each)
+            world.clock.advance(seconds=2)
+    assert world.sql("SELECT (SELECT count(*) FROM mailing), (SELECT count(*) FROM message)") == [(0, 0)]
+    assert progress.overview(world.engine, world.owner, "default", zone, clock=world.clock).days == shown
+    world.clock.advance(days=30)
+    world.reconcile()
+    assert world.sql("SELECT 1 FROM deleted_period") == []
 
 
 def test_messages_of_unknown_outcome_are_deleted_only_by_force(world: World) -> None:

@@ -273,7 +273,8 @@ class Steps:
         assert done
         done, left = self.run(engine, "retry failed, further on", lambda c: requeue(c, retry=left), SIZE)
         assert done
-        assert self.run(engine, "remove messages", lambda c: message_edits.remove(c, mailing, SIZE), SIZE)
+        assert self.run(engine, "remove messages", lambda c: message_edits.remove(c, mailing, SIZE, NOW), SIZE)
+        self.run(engine, "old periods", lambda c: message_edits.forget_old_periods(c, NOW + timedelta(days=60)))
         self.database.load(
             "UPDATE message SET status = 4, error_code = 'refused' WHERE mod(client_id, 20) = 0 AND mailing_id = :mailing",
             mailing=mailing,
