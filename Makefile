@@ -35,6 +35,10 @@ fuzz: setup ## try the API against its document with EXAMPLES=50 for each operat
 check: setup ## lint, types, imports, and the packaged template
 	@$(RUN) local.check
 
+.PHONY: audit
+audit: setup ## checkov over the template of prod; a finding that tests/packaging/triage.toml does not accept fails (half a minute)
+	@$(RUN) tests.packaging.audit
+
 .PHONY: openapi
 openapi: setup ## write openapi.json from the code
 	@$(RUN) chalicelib.api.openapi

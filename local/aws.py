@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 REGION = "us-east-1"
 ENDPOINT = "AWS_ENDPOINT_URL"
+OWN_EDITION = "light"
+"""How our own endpoint describes itself."""
 _CONFIG = Config(connect_timeout=5, read_timeout=120, retries={"total_max_attempts": 2}, s3={"addressing_style": "path"})
 
 
@@ -57,6 +59,20 @@ def health(endpoint: str, timeout: float = 3) -> dict[str, Any] | None:
             return found
     except (OSError, ValueError):
         return None
+
+
+def chosen_endpoint(port: int) -> str | None:
+    """The LocalStack-compatible endpoint to use in place of our own: the one that AWS_ENDPOINT_URL names, or a LocalStack on our port.
+
+    None where there is neither. Raises LocalError when the one that is named does not answer.
+    """
+    named = (os.environ.get(ENDPOINT) or "").rstrip("/")
+    if named:
+        require(named)
+        return named
+    found = f"http://127.0.0.1:{port}"
+    answer = health(found, timeout=1) if port else None
+    return found if answer is not None and answer.get("edition") != OWN_EDITION else None
 
 
 def require(endpoint: str) -> dict[str, Any]:

@@ -7,17 +7,17 @@ The environment says where everything is: AWS_ENDPOINT_URL, DATABASE_URL (as the
 """
 
 import os
-import signal
 import subprocess
 import sys
 import time
 
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from local import aws, main_job
 from local.api import Api
 from local.console import StoppedError, guarded, step_printer
-from local.deploy import Deployment, Target, deploy, deployed
+from local.deploy import Deployment, Target, deploy, deployed, forgotten
 from local.errors import LocalError
 from local.front_door import FrontDoor
 from local.ledger import ProviderClient
@@ -25,6 +25,7 @@ from local.settings import ROOT, Ports
 from local.stack import PASSWORD, PROVIDER_TOKEN, SUPERUSER
 
 STACK = "mailing-api-local"
+LOOK_SECONDS = 5.0
 WORK = ROOT / ".local" / "compose"
 
 
@@ -55,25 +56,34 @@ def deploy_all(console: Console) -> int:
 
 
 def door(console: Console) -> int:
-    """The front door, until it is stopped."""
-    there: list[Deployment] = []
-
-    def api_url() -> str | None:
-        if not there:
-            found = deployed(_needed(aws.ENDPOINT), STACK)
-            if found is None:
-                return None
-            there.append(found)
-        return there[0].api_url
-
-    front_door = FrontDoor(Ports.from_environment().api, api_url)
+    """The front door, until it is stopped. It looks after the deployment, which LocalStack forgets when it is restarted."""
+    endpoint = _needed(aws.ENDPOINT)
+    there: list[Deployment | None] = [deployed(endpoint, STACK)]
+    front_door = FrontDoor(Ports.from_environment().api, lambda: there[0].api_url if there[0] else None)
     front_door.start()
     console.print(f"the API is at {_public_url()}")
     try:
-        signal.pause()
+        while True:
+            time.sleep(LOOK_SECONDS)
+            there[0] = look_after(console, endpoint, there[0])
     except (KeyboardInterrupt, StoppedError):
         front_door.stop()
     return 0
+
+
+def look_after(console: Console, endpoint: str, known: Deployment | None) -> Deployment | None:
+    """The deployment as it is now; deployed again if the endpoint answers and has forgotten it."""
+    if aws.health(endpoint) is None:
+        return known
+    try:
+        if forgotten(endpoint, STACK):
+            console.print("[yellow]LocalStack was restarted[/]; deploying again")
+            deploy_all(console)
+        found = deployed(endpoint, STACK)
+    except (LocalError, BotoCoreError, ClientError) as error:
+        console.print(f"[red]not deployed:[/] {str(error)[:300]}", highlight=False)
+        return known
+    return found
 
 
 def first_mailing(console: Console) -> int:
@@ -81,7 +91,9 @@ def first_mailing(console: Console) -> int:
     started = time.monotonic()
     api, provider = Api(_public_url()), ProviderClient(_needed("PROVIDER_URL"))
     api.login(SUPERUSER, PASSWORD)
-    if not api.get("/api/v1/mailing", page_size=1)["results"]:
+    if not provider.is_our_own():
+        console.print("the provider is not our stand-in: no mailing is sent to it by itself")
+    elif not api.get("/api/v1/mailing", page_size=1)["results"]:
         main_job.first(console, api, provider)
     console.print(main_job.addresses(_public_url(), os.environ.get("INBOX_URL") or _needed("PROVIDER_URL"), started))
     return 0

@@ -10,6 +10,7 @@ from local import main_job
 from local.api import Api
 from local.console import guarded, step_printer
 from local.ledger import ProviderClient
+from local.run import other_endpoint
 from local.settings import STATE, Ports
 from local.stack import PASSWORD, SUPERUSER, Stack
 
@@ -17,7 +18,14 @@ from local.stack import PASSWORD, SUPERUSER, Stack
 def demo(console: Console) -> int:
     started = time.monotonic()
     # Ports that are free: it may run beside `make run`.
-    with Stack(STATE / "demo", Ports.free(), fresh=True, report=step_printer(console)) as stack:
+    endpoint = other_endpoint(console, 0)
+    with Stack(
+        *(STATE / "demo", Ports.free()),
+        endpoint=endpoint,
+        fresh=True,
+        stack_name="mailing-api-demo",
+        report=step_printer(console),
+    ) as stack:
         console.print(f"up after {time.monotonic() - started:.1f} s: {stack.url}")
         provider = ProviderClient(stack.provider.url)
         provider.configure(latency_ms=float(os.environ.get("PROVIDER_LATENCY_MS") or 50))
@@ -31,6 +39,7 @@ def demo(console: Console) -> int:
         main_job.show(console, outcome, ledger)
         api.close()
         provider.close()
+        stack.undeploy()
     missing = main_job.shortcomings(outcome, ledger, clients)
     for sentence in missing:
         console.print(f"[red]not as it must be:[/] {sentence}")

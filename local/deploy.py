@@ -71,14 +71,25 @@ def deploy_package(target: Target, made: Package) -> Deployment:
     _keep_secret(target)
     stack = _stack(target.endpoint, target.stack)
     template_url = _upload(target, made)
-    if stack.status != ABSENT:
-        try:
-            stack.update(template_url, target.parameters)
-        except (ClientError, LocalError):
-            stack.delete()  # LocalStack cannot update a REST API whose routes changed
-    if stack.status == ABSENT:
+    if stack.status == ABSENT or not _updated(stack, template_url, target.parameters):
         stack.create(template_url, target.parameters)
     return Deployment(target.endpoint, stack.outputs)
+
+
+def _updated(stack: Stack, template_url: str, parameters: Mapping[str, str]) -> bool:
+    """False when the stack was deleted and has to be made anew: LocalStack cannot update a REST API whose routes changed."""
+    try:
+        stack.update(template_url, parameters)
+    except (ClientError, LocalError):
+        with suppress(LocalError):
+            stack.delete()
+        return False
+    return True
+
+
+def forgotten(endpoint: str, stack: str) -> bool:
+    """Whether the endpoint knows nothing of the stack."""
+    return _stack(endpoint, stack).status == ABSENT
 
 
 def deployed(endpoint: str, stack: str) -> Deployment | None:

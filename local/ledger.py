@@ -16,6 +16,14 @@ class ProviderClient:
     def close(self) -> None:
         self._session.close()
 
+    def is_our_own(self) -> bool:
+        """Whether it is the stand-in, which has settings and a ledger, and no provider of somebody else."""
+        try:
+            answer = self._session.get(f"{self._url}/ledger", timeout=10)
+            return answer.ok and {"calls", "deliveries"} <= answer.json().keys()
+        except (requests.RequestException, ValueError, AttributeError):
+            return False
+
     def summary(self) -> dict[str, Any]:
         return self._call("GET", "/ledger")
 

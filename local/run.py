@@ -1,7 +1,9 @@
 """`make run`: everything up, the main job before your eyes, and then a quiet line of what happens until Ctrl-C."""
 
+import os
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,7 +13,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from local import main_job, state
+from local import aws, main_job, state
 from local.api import Api
 from local.console import StoppedError, guarded, step_printer
 from local.errors import LocalError
@@ -27,7 +29,9 @@ ROUND_THE_WORLD = "Good morning, wherever you are"
 def run(console: Console) -> int:
     started = time.monotonic()
     console.print("[bold]mailing-api[/], the local stack")
-    with Stack(state.RUN, Ports.from_environment(), report=step_printer(console)) as stack:
+    ports = Ports.from_environment()
+    endpoint = other_endpoint(console, ports.aws)
+    with Stack(state.RUN, ports, endpoint=endpoint, report=step_printer(console)) as stack:
         console.print(main_job.addresses(stack.url, stack.provider.url, started))
         api = Api(stack.url)
         provider = ProviderClient(stack.provider.url)
@@ -41,9 +45,25 @@ def run(console: Console) -> int:
             api.close()
             provider.close()
             with console.status("stopping"):
+                with suppress(LocalError, BotoCoreError, ClientError):  # it may have been stopped before us
+                    stack.undeploy()
                 stack.stop()
             console.print("everything is stopped")
     return 0
+
+
+def other_endpoint(console: Console, port: int) -> str | None:
+    """LocalStack, where it is to be used in place of our own endpoint; says so."""
+    endpoint = aws.chosen_endpoint(port)
+    if endpoint is not None:
+        version = aws.require(endpoint).get("version", "of an unknown version")
+        why = (
+            f"named by {aws.ENDPOINT}"
+            if os.environ.get(aws.ENDPOINT)
+            else "found there; AWS_PORT=0 starts an endpoint of our own"
+        )
+        console.print(f"LocalStack {version} at {endpoint} is the AWS endpoint ({why})", highlight=False)
+    return endpoint
 
 
 def _have_something_to_see(console: Console, api: Api, provider: ProviderClient) -> None:
@@ -114,7 +134,10 @@ def _named(mailing: dict[str, Any]) -> str:
 def _heal(console: Console, stack: Stack) -> None:
     for name in stack.dead():
         console.print(f"[yellow]{name} had ended[/]; starting it again")
-        stack.revive(name)
+        try:
+            stack.revive(name)
+        except (LocalError, BotoCoreError, ClientError) as error:  # the next look tries again
+            console.print(f"[red]{name} could not be started:[/] {str(error)[-800:]}", highlight=False)
 
 
 def _follow_edits(console: Console, stack: Stack, code: CodeWatch) -> None:

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import IO
 
 from local import aws, state
-from local.deploy import Deployment, Target, deploy, undeploy
+from local.deploy import Deployment, Target, deploy, forgotten, undeploy
 from local.errors import LocalError
 from local.front_door import FrontDoor
 from local.postgres import PostgresServer
@@ -26,6 +26,9 @@ PASSWORD = "mailing-locally"  # opens nothing but a stack on loopback
 PROVIDER_TOKEN = "local.provider.token"
 
 POSTGRES, PROVIDER, ENDPOINT = "PostgreSQL", "the provider", "the AWS endpoint"
+FORGOTTEN = "LocalStack's deployment"
+FORGOTTEN_SECONDS = 5.0
+"""How often another endpoint is asked whether it still has the deployment."""
 
 Report = Callable[[str, float], None]
 """Told of each step when it is done, with the seconds it took."""
@@ -66,6 +69,7 @@ class Stack:
         self._report = report
         self._front_door: FrontDoor | None = None
         self._lock: IO[str] | None = None
+        self._asked_at = 0.0
 
     def __enter__(self) -> "Stack":
         try:
@@ -178,7 +182,19 @@ class Stack:
         parts = {POSTGRES: self.postgres.running, PROVIDER: self.provider.running}
         if self.ministack is not None:
             parts[ENDPOINT] = self.ministack.running
+        else:
+            parts[FORGOTTEN] = self._is_deployed()
         return [name for name, running in parts.items() if not running]
+
+    def _is_deployed(self) -> bool:
+        """Whether another endpoint still has the deployment: LocalStack forgets everything when it is restarted.
+
+        While it does not answer, there is nothing to be done.
+        """
+        if time.monotonic() < self._asked_at + FORGOTTEN_SECONDS:
+            return True
+        self._asked_at = time.monotonic()
+        return aws.health(self.endpoint, timeout=1) is None or not forgotten(self.endpoint, self._stack_name)
 
     def revive(self, name: str) -> None:
         """Starts a part again that has ended. The endpoint has forgotten everything by then: what was in its queues and
@@ -187,6 +203,8 @@ class Stack:
             self.postgres.start()
         elif name == PROVIDER:
             self.provider.start()
+        elif name == FORGOTTEN:
+            self.deploy()
         elif self.ministack is not None:
             self.deployment = None
             self.ministack.start()

@@ -246,13 +246,6 @@ CALLS: Mapping[str, list[tuple[str, str, Callable[[Properties], Parameters]]]] =
     "AWS::SNS::Topic": [
         ("sns", "CreateTopic", lambda p: {"Name": "topic", "Attributes": {key: _text(value) for key, value in p.items()}})
     ],
-    "AWS::SNS::TopicPolicy": [
-        (
-            "sns",
-            "SetTopicAttributes",
-            lambda p: {"TopicArn": p["Topics"][0], "AttributeName": "Policy", "AttributeValue": compact(p["PolicyDocument"])},
-        )
-    ],
     "AWS::SNS::Subscription": [("sns", "Subscribe", lambda p: _same(p))],
     "AWS::WAFv2::WebACL": [("wafv2", "CreateWebACL", lambda p: _same(p))],
     "AWS::WAFv2::WebACLAssociation": [("wafv2", "AssociateWebACL", lambda p: _same(p))],
