@@ -228,7 +228,7 @@ class _Deployment:
         try:
             return self.stack.propose(template_url, self._parameters(), {"project": "mailing-api", "stage": self._wanted.stage})
         except ClientError as error:
-            if self._account.endpoint and error.response["Error"]["Code"] == "InternalFailure":
+            if self._account.endpoint and error.response["Error"]["Code"] == "InternalFailure":  # botocore has no class of it
                 raise LocalError(f"This endpoint cannot update {self.stack.name}: delete that stack there first.") from None
             raise
 

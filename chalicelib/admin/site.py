@@ -213,6 +213,8 @@ def icons_css() -> str:
     """The library's icons in one text file: the font inside, and of its fonts only the one that is used."""
     static = files("starlette_admin") / "static"
     css = (static / "css" / "vendor" / "fontawesome.min.css").read_text(encoding="utf-8")
+    if '"Font Awesome 7 Free"' not in css or "@font-face{" not in css:
+        raise TemplateChangedError(f"starlette-admin {version('starlette-admin')} has other icons: see icons_css")
     font = base64.b64encode((static / "webfonts" / "fa-solid-900.woff2").read_bytes()).decode()
     face = f'@font-face{{font-family:"Font Awesome 7 Free";font-weight:900;font-display:block;src:url(data:font/woff2;base64,{font})}}'
     return face + re.sub(r"@font-face\{[^}]*\}", "", css)

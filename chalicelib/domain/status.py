@@ -33,7 +33,7 @@ _TITLES: Final = {
     MessageStatus.WAITING: "waiting to be sent",
     MessageStatus.SENT: "sent",
     MessageStatus.EXPIRED: "not sent: the client's local time is past the mailing's end",
-    MessageStatus.FAILED: "not sent: provider error",
+    MessageStatus.FAILED: "not sent: error_code says why",
     MessageStatus.CANCELLED: "not sent: the mailing was cancelled",
 }
 

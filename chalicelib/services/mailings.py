@@ -330,10 +330,9 @@ def resume(source: Engine, principal: Principal, mailing_id: int, *, clock: Cloc
 def retry_failed(source: Engine, principal: Principal, mailing_id: int, *, clock: Clock = database_clock) -> MailingRecord:
     """Has every message that has failed by now tried again for which that is possible and cannot become a second delivery.
 
-    The rule is that of a single requeue (`domain.requeue`), less expired messages and those of a client who was deleted and added
-    again, which are retried one by one; a finished mailing runs again. The first slice is queued at once, what is
-    left by the mailing's runs; `retrying_since` says so. Asked again meanwhile it changes nothing. Raises NotFoundError, or
-    ConflictError for a mailing whose state allows no requeue.
+    The rule is that of a single requeue (`domain.requeue`), less expired messages, which are retried one by one; a finished mailing
+    runs again. The first slice is queued at once, what is left by the mailing's runs; `retrying_since` says so. Asked again meanwhile
+    it changes nothing. Raises NotFoundError, or ConflictError for a mailing whose state allows no requeue.
     """
     with source.begin() as connection:
         row = _locked(connection, principal, mailing_id)

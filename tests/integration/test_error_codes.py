@@ -97,8 +97,8 @@ SITUATIONS = [
     Situation("cancelled", _sql("UPDATE message SET status = 5 WHERE mailing_id = :id")),
     Situation("an earlier call may have been accepted", _sql("UPDATE message SET unknown = true WHERE mailing_id = :id")),
 ]
-ONLY_SINGLY = {"expired", "clients deleted and added again"}
-"""`retry-failed` is about failed messages of clients who exist: expired ones, and those that go to a new client, are retried singly."""
+ONLY_SINGLY = {"expired"}
+"""Expired messages are retried one by one: `retry-failed` is about failed ones."""
 
 
 def failed(world: World) -> int:
