@@ -24,7 +24,7 @@ from chalicelib.domain.errors import ServiceError
 from chalicelib.observability import warn
 from chalicelib.services.users import ensure_superuser
 from chalicelib.storage import service_role
-from chalicelib.storage.engine import LOCK_NOT_AVAILABLE, build_engine, sqlstate
+from chalicelib.storage.engine import LOCK_NOT_AVAILABLE, build_engine, follow_secret, sqlstate
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -115,7 +115,7 @@ def _alembic() -> "Config":
 @lru_cache(maxsize=1)
 def engine() -> Engine:
     """Waits for statements as long as they take."""
-    return build_engine(settings(), patient=True)
+    return follow_secret(build_engine(settings(), patient=True))
 
 
 # Ids only ever grow: a base below what was already given changes nothing.

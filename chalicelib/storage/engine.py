@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pg8000.exceptions import DatabaseError
-from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Dialect, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 
 from chalicelib.config import ConfigurationError, Settings, settings
@@ -100,7 +100,33 @@ def _read_by_index(connection: Any, _record: object) -> None:
 @lru_cache(maxsize=1)
 def engine() -> Engine:
     """The engine of this process."""
-    return build_engine(settings())
+    return follow_secret(build_engine(settings()))
+
+
+_LOGIN_REFUSED = frozenset({"28P01", "28000"})
+"""Wrong password, or no such role."""
+
+
+def follow_secret(made: Engine) -> Engine:
+    """Have the engine read the secret again when the database refuses its password: somebody may have rotated it. Returns the engine."""
+    current: dict[str, Any] = {}  # of a secret that was read again: SQLAlchemy keeps what the engine was made with
+
+    def connect(chosen: Dialect, _record: object, arguments: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
+        given = parameters | current
+        try:
+            return chosen.connect(*arguments, **given)
+        except DatabaseError as error:
+            details = error.args[0] if error.args else None
+            if not (isinstance(details, dict) and details.get("C") in _LOGIN_REFUSED):
+                raise
+            settings.cache_clear()
+            current.update(chosen.create_connect_args(_url(settings()))[1])
+            if given == parameters | current:
+                raise
+            return chosen.connect(*arguments, **parameters | current)
+
+    event.listen(made, "do_connect", connect)
+    return made
 
 
 @contextmanager

@@ -7,10 +7,11 @@ from sqlalchemy import Engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
+from chalicelib import config
 from chalicelib.config import read_settings
 from chalicelib.manage import migrate
 from chalicelib.storage import service_role
-from chalicelib.storage.engine import INSUFFICIENT_PRIVILEGE, build_engine, sqlstate
+from chalicelib.storage.engine import INSUFFICIENT_PRIVILEGE, build_engine, follow_secret, sqlstate
 from tests.databases import Migrated
 
 
@@ -96,3 +97,42 @@ def test_a_new_password_is_taken_over(migrated_database: Migrated, owner_engine:
     finally:
         chosen = read_settings({"DATABASE_URL": migrated_database.owner_url, "SERVICE_DATABASE_URL": migrated_database.url})
         migrate(owner_engine, chosen)
+
+
+def test_a_rotated_password_is_read_from_the_secret_again(
+    migrated_database: Migrated, owner_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that lives on takes the new password at its next connection; one that is still refused fails, and asks once."""
+    held, reads = {"database_url": migrated_database.url}, []
+
+    def secret(name: str) -> dict[str, str]:
+        reads.append(name)
+        return held
+
+    def rotate(url: str) -> None:
+        migrate(owner_engine, read_settings({"DATABASE_URL": migrated_database.owner_url, "SERVICE_DATABASE_URL": url}))
+
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.setenv("SECRET_ID", "ours")
+    monkeypatch.setattr(config, "_secret", secret)
+    rotated = make_url(migrated_database.url).set(password="rotated").render_as_string(hide_password=False)
+    config.settings.cache_clear()
+    made = follow_secret(build_engine(config.settings()))
+    try:
+        with made.connect() as connection:
+            assert connection.execute(text("SELECT current_user")).scalar_one() == "mailing_service"
+        rotate(rotated)
+        made.dispose()
+        with pytest.raises(DBAPIError):
+            made.connect()
+        assert len(reads) == 2
+        held["database_url"] = rotated
+        for _ in range(2):  # the second time the new password is known
+            with made.connect() as connection:
+                assert connection.execute(text("SELECT current_user")).scalar_one() == "mailing_service"
+            made.dispose()
+        assert len(reads) == 3
+    finally:
+        made.dispose()
+        rotate(migrated_database.url)
+        config.settings.cache_clear()
