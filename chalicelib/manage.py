@@ -214,23 +214,25 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _import_original(chosen: argparse.Namespace) -> list[str]:
+def _import_original(chosen: argparse.Namespace) -> None:
     from sqlalchemy import create_engine
 
     from chalicelib.services import original_import  # only here: numbering plans take a while to load
+    from chalicelib.services.original_import.clients import parse_zones
     from chalicelib.storage.original import OriginalTables
 
     options = original_import.ImportOptions(
         OriginalTables(chosen.app, chosen.users),
-        original_import.parse_zones(chosen.zone),
+        parse_zones(chosen.zone),
         apply=chosen.apply,
         original_is_stopped=chosen.original_is_stopped,
     )
     source = create_engine(chosen.source)
     try:
-        return original_import.run(source, engine(), options).lines()
+        report = original_import.run(source, engine(), options, print)
     finally:
         source.dispose()
+    print("\n".join(report.lines()))
 
 
 def _check_phones(*, apply: bool) -> "PhoneReport":
@@ -257,7 +259,7 @@ def main(arguments: list[str] | None = None) -> int:
         elif chosen.command == "after-restore":
             print(json.dumps(_after_restore(chosen.restored_to, chosen.park, chosen.id_jump), indent=1))
         elif chosen.command == "import-original":
-            print("\n".join(_import_original(chosen)))
+            _import_original(chosen)
         elif chosen.command in _PERSON_COMMANDS:
             print(json.dumps(_person(chosen.command, chosen.username, chosen.phone), ensure_ascii=False, indent=1))
         else:

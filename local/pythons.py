@@ -40,7 +40,8 @@ def run(more: list[str]) -> int:
         made = subprocess.run([python, str(ROOT / "local" / "bootstrap.py"), "here"], cwd=ROOT, stdin=subprocess.DEVNULL)
         command = [str(ROOT / ".local" / f"venv-{version}" / "bin" / "python"), "-m", "pytest", "-q"]
         tests = more or [f"tests/{layer}" for layer in QUICK]
-        code = code or made.returncode or subprocess.run([*command, *tests], cwd=ROOT, stdin=subprocess.DEVNULL).returncode
+        failed = made.returncode or subprocess.run([*command, *tests], cwd=ROOT, stdin=subprocess.DEVNULL).returncode
+        code = code or failed  # one that fails does not keep the next from being tried
     return code
 
 

@@ -2,7 +2,9 @@
 
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,8 @@ from chalicelib.domain.errors import ConflictError
 from chalicelib.domain.status import StartSource
 from chalicelib.scheduling.run import RunTools, advance_mailing
 from chalicelib.services import mailings, messages, original_import
-from chalicelib.services.original_import import ImportOptions, ImportReport, OriginalError, zone_of
+from chalicelib.services.original_import import ImportOptions, ImportReport, OriginalError
+from chalicelib.services.original_import.clients import zone_of
 from chalicelib.storage.clock import database_clock
 from local.postgres import PostgresServer
 from tests.conftest import AwsCalls
@@ -115,6 +118,23 @@ def original(original_database: Engine, engine: Engine, settings: Settings, aws_
     return original_database
 
 
+@dataclass
+class Imported:
+    """The report of an import, and the lines about single rows."""
+
+    report: ImportReport
+    notes: list[str]
+
+    @property
+    def counts(self) -> dict[str, Counter[str]]:
+        return self.report.counts
+
+
+def imported(original: Engine, target: Engine, options: ImportOptions) -> Imported:
+    notes: list[str] = []
+    return Imported(original_import.run(original, target, options, notes.append), notes)
+
+
 APPLY = ImportOptions(apply=True, original_is_stopped=True)
 
 
@@ -130,17 +150,17 @@ def everything(owner_engine: Engine) -> list[list[tuple[Any, ...]]]:
 
 def test_a_dry_run_reports_all_and_writes_nothing(original: Engine, owner_engine: Engine) -> None:
     before = everything(owner_engine)
-    report = original_import.run(original, owner_engine, ImportOptions())
+    report = imported(original, owner_engine, ImportOptions())
     assert everything(owner_engine) == before
-    assert report.lines()[0] == "dry run: nothing was written"
-    applied = original_import.run(original, owner_engine, APPLY)
+    assert report.report.lines()[0] == "dry run: nothing was written"
+    applied = imported(original, owner_engine, APPLY)
     assert applied.counts == report.counts
     assert len(applied.notes) == len(report.notes)
 
 
 def test_what_cannot_be_taken_as_it_is_stands_in_the_report(original: Engine, owner_engine: Engine) -> None:
-    report = original_import.run(original, owner_engine, ImportOptions())
-    print("\n".join(report.lines()))
+    report = imported(original, owner_engine, ImportOptions())
+    print("\n".join([*report.notes, *report.report.lines()]))
     assert report.counts == {
         "user": {"read": 4, "imported": 3, "left out": 1},
         "client": {"read": 8, "imported": 4, "the same phone is there": 1, "left out": 3},
@@ -159,7 +179,7 @@ def test_what_cannot_be_taken_as_it_is_stands_in_the_report(original: Engine, ow
     for words in (
         "user 3: left out: another user of the original has this name but for capital letters",
         "client 5: left out: ",
-        "time_zone 17: 1 clients left out",
+        "time_zone 17: 1 client left out, for no time zone is 17 hours ahead of UTC",
         "client 4: is our client",
         "client 8: left out: its user 3 is not imported",
         "mailing 5: left out: its filters have words that ours cannot have",
@@ -175,7 +195,7 @@ def test_what_cannot_be_taken_as_it_is_stands_in_the_report(original: Engine, ow
 
 
 def test_owners_statuses_zones_and_filters_are_kept(original: Engine, owner_engine: Engine) -> None:
-    original_import.run(original, owner_engine, APPLY)
+    imported(original, owner_engine, APPLY)
     clients = ours(
         owner_engine,
         'SELECT username, phone, operator_code, tags, time_zone FROM client c JOIN "user" u ON u.id = owner_id ORDER BY phone',
@@ -223,9 +243,9 @@ def test_owners_statuses_zones_and_filters_are_kept(original: Engine, owner_engi
 
 
 def test_running_twice_is_harmless(original: Engine, owner_engine: Engine) -> None:
-    original_import.run(original, owner_engine, APPLY)
+    imported(original, owner_engine, APPLY)
     before = everything(owner_engine)
-    again = original_import.run(original, owner_engine, APPLY)
+    again = imported(original, owner_engine, APPLY)
     assert everything(owner_engine) == before
     assert again.counts["client"]["there already"] == 5
     assert again.counts["message"]["there already"] == 9
@@ -233,17 +253,17 @@ def test_running_twice_is_harmless(original: Engine, owner_engine: Engine) -> No
 
 
 def test_what_the_original_sent_meanwhile_does_not_wait_any_more(original: Engine, owner_engine: Engine) -> None:
-    original_import.run(original, owner_engine, APPLY)
+    imported(original, owner_engine, APPLY)
     with original.begin() as connection:
         connection.execute(text("UPDATE management_message SET status = 1 WHERE id = 23"))
         connection.execute(text("UPDATE management_message SET status = 0 WHERE id = 21"))  # and nothing waits again
-    report = original_import.run(original, owner_engine, APPLY)
+    report = imported(original, owner_engine, APPLY)
     assert report.counts["message"]["sent or given up by the original since the last import"] == 1
     assert ours(owner_engine, "SELECT status, count(*) FROM message GROUP BY 1 ORDER BY 1") == [(2, 4), (3, 2), (4, 3)]
 
 
 def test_nothing_that_was_sent_or_may_have_been_is_sent_again(original: Engine, owner_engine: Engine, engine: Engine) -> None:
-    original_import.run(original, owner_engine, APPLY)
+    imported(original, owner_engine, APPLY)
     root = Principal(1, "admin", is_superuser=True)
     rows = ours(owner_engine, "SELECT original_id, row_id FROM original_row WHERE kind = 'message' ORDER BY 1")
     for original_id, message_id in rows:
@@ -269,7 +289,7 @@ def test_nothing_that_was_sent_or_may_have_been_is_sent_again(original: Engine, 
 def test_resuming_sends_what_waited_and_revives_nothing(original: Engine, owner_engine: Engine, engine: Engine) -> None:
     with original.begin() as connection:  # another client was too late by the original's clock
         connection.execute(text("UPDATE management_message SET status = 2, mailing_id = 2, client_id = 2 WHERE id = 22"))
-    original_import.run(original, owner_engine, APPLY)
+    imported(original, owner_engine, APPLY)
     (mailing,) = ours(owner_engine, "SELECT id, owner_id FROM mailing WHERE status = 'paused'")
     final = ours(owner_engine, f"SELECT * FROM message WHERE mailing_id = {mailing[0]} AND status <> 1 ORDER BY id")
     assert len(final) == 3
@@ -289,21 +309,21 @@ def test_resuming_sends_what_waited_and_revives_nothing(original: Engine, owner_
 def test_new_messages_have_ids_that_the_provider_has_not_seen(original: Engine, owner_engine: Engine) -> None:
     with original.begin() as connection:
         connection.execute(text("UPDATE management_message SET id = 5000000 WHERE id = 41"))
-    original_import.run(original, owner_engine, APPLY)
+    imported(original, owner_engine, APPLY)
     assert ours(owner_engine, "SELECT nextval(pg_get_serial_sequence('message', 'id'))")[0][0] > 5_000_000
 
 
 def test_a_mailing_under_way_asks_that_the_original_is_stopped(original: Engine, owner_engine: Engine) -> None:
     before = everything(owner_engine)
     with pytest.raises(OriginalError, match="--original-is-stopped"):
-        original_import.run(original, owner_engine, ImportOptions(apply=True))
+        imported(original, owner_engine, ImportOptions(apply=True))
     assert everything(owner_engine) == before
 
 
 def test_a_user_of_the_same_name_is_taken_for_the_same_and_keeps_rights(original: Engine, owner_engine: Engine) -> None:
     with owner_engine.begin() as connection:
         connection.execute(text("""INSERT INTO "user" (username, password_hash, is_superuser) VALUES ('ADMIN', 'x', false)"""))
-    report = original_import.run(original, owner_engine, APPLY)
+    report = imported(original, owner_engine, APPLY)
     assert ours(owner_engine, """SELECT username, is_superuser, password_hash FROM "user" WHERE lower(username) = 'admin'""") == [
         ("ADMIN", False, "x")
     ]
@@ -314,11 +334,11 @@ def test_another_app_and_missing_tables_are_told(original: Engine, owner_engine:
     from chalicelib.storage.original import OriginalTables
 
     with pytest.raises(OriginalError, match=r"sms_client\.id"):
-        original_import.run(original, owner_engine, ImportOptions(OriginalTables("sms")))
+        imported(original, owner_engine, ImportOptions(OriginalTables("sms")))
     with original.begin() as connection:
         for kind in ("client", "mailing", "message"):
             connection.execute(text(f"ALTER TABLE management_{kind} RENAME TO sms_{kind}"))
-    assert original_import.run(original, owner_engine, ImportOptions(OriginalTables("sms"))).counts["client"]["read"] == 8
+    assert imported(original, owner_engine, ImportOptions(OriginalTables("sms"))).counts["client"]["read"] == 8
 
 
 @pytest.mark.parametrize(
@@ -344,11 +364,22 @@ def test_hours_become_zones_whose_sign_is_turned_around(hours: int, zone: str | 
 
 def test_a_mapping_names_places(original: Engine, owner_engine: Engine) -> None:
     options = ImportOptions(zones={3: "Europe/Moscow", 17: "America/Los_Angeles"}, apply=True, original_is_stopped=True)
-    report: ImportReport = original_import.run(original, owner_engine, options)
+    report = imported(original, owner_engine, options)
     zones = {row[0] for row in ours(owner_engine, "SELECT time_zone FROM client")}
     assert {"Europe/Moscow", "America/Los_Angeles"} <= zones
     assert "Etc/GMT-3" not in zones
     assert not any("time_zone 17" in note for note in report.notes)
+
+
+def test_pages_do_not_show_in_what_is_imported(original: Engine, owner_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = imported(original, owner_engine, ImportOptions())
+    monkeypatch.setattr("chalicelib.storage.original.PAGE", 2)  # duplicates, owners and counts stand on other pages
+    by_two = imported(original, owner_engine, APPLY)
+    assert by_two.counts == whole.counts
+    assert sorted(note.split(": ")[0] for note in by_two.notes) == sorted(note.split(": ")[0] for note in whole.notes)
+    before = everything(owner_engine)
+    imported(original, owner_engine, APPLY)
+    assert everything(owner_engine) == before
 
 
 def test_the_command(
