@@ -9,7 +9,10 @@ Settings are one JSON object; `faults` is a list of rules, and the first that fi
     {"kind": "throttle", "rate": 5, "burst": 5, "retry_after": "1"}               what is beyond five calls a second is answered 429
     {"kind": "throttle", "rate": 5, "window_seconds": 1}                          the same, counted by the clock's seconds
 
-Kinds: status (any status, with `retry_after`, `location`, `code` and any other `headers`), hang, drip (a byte each `seconds`), half
+    {"kind": "status", "status": 400, "error": "21610", "faces": ["twilio"]}      Twilio's code for an opt-out, at its API only
+
+Kinds: status (any status, with `retry_after`, `location`, `code` and any other `headers`; each face says 400, 401 and 429 in its
+provider's way, and `error` is a code of that provider's), hang, drip (a byte each `seconds`), half
 (half an answer), nonsense (200, but not JSON), reset (the connection breaks), interim (a 1xx for each number of `interim` before the
 answer), leftover (a second answer, that of an acceptance, after the answer and `seconds`), bomb (`status` with a gzip body that is
 16 MB when decompressed), raw (the characters of `raw` as bytes, and then the end), throttle (429 beyond a rate: a token bucket, or
@@ -62,6 +65,10 @@ class Fault:
     ends_at: float | None = None
     status: int = 500
     code: int = 1
+    error: str | None = None
+    """The provider's own code, as its face writes it."""
+    faces: list[str] | None = None
+    """At which APIs; None: at all."""
     retry_after: str | None = None
     location: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
@@ -93,7 +100,9 @@ class Fault:
         except TypeError as error:
             raise SettingsError(f"a fault: {error}") from None
 
-    def fits(self, message_id: int, earlier_calls: int, now: float) -> bool:
+    def fits(self, face: str, message_id: int, earlier_calls: int, now: float) -> bool:
+        if self.faces is not None and face not in self.faces:
+            return False
         if self.ids is not None and message_id not in self.ids:
             return False
         if self.first_calls is not None and earlier_calls >= self.first_calls:
@@ -107,7 +116,7 @@ class Fault:
     @property
     def name(self) -> str:
         """As the ledger calls it."""
-        named = str(self.status) if self.kind == "status" else self.kind
+        named = f"{self.status} {self.error or ''}".strip() if self.kind == "status" else self.kind
         if self.kind == "bomb" or (self.kind in ("interim", "leftover") and not self.accepted):
             named += f" {self.status}"
         return named + (" after accepting" if self.accepted else "")
@@ -140,11 +149,11 @@ class Settings:
         """Seconds until the next answer."""
         return (self.latency_ms + random.uniform(0, self.jitter_ms)) / 1000 if self.latency_ms or self.jitter_ms else 0.0
 
-    def fault_for(self, message_id: int, earlier_calls: int) -> Fault | None:
+    def fault_for(self, face: str, message_id: int, earlier_calls: int) -> Fault | None:
         if not self.faults:
             return None
         now = time.time()
-        return next((fault for fault in self.faults if fault.fits(message_id, earlier_calls, now)), None)
+        return next((fault for fault in self.faults if fault.fits(face, message_id, earlier_calls, now)), None)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -31,6 +31,8 @@ class Call:
     """Over which it came: connections are counted from 1 with each start of the provider."""
     received: int = 0
     """Bytes of the request that arrived."""
+    face: str = "contract"
+    """Which API was called."""
 
 
 class Ledger:
