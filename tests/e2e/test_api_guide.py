@@ -4,7 +4,11 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
 
 from local.settings import ROOT
 from local.stack import Stack
@@ -19,6 +23,19 @@ def run_commands(document: Path, stack: Stack, folder: Path) -> str:
     done = subprocess.run(["timeout", "120", "bash", "-c", script], cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return done.stdout
+
+
+@pytest.fixture(autouse=True)
+def others_clients_only(stack: Stack) -> Iterator[None]:
+    """The clients of a document are gone after it: other tests count those that they send to."""
+    engine = create_engine(stack.database_url)
+    with engine.begin() as connection:
+        newest = connection.execute(text("SELECT coalesce(max(id), 0) FROM client")).scalar_one()
+    yield
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM client WHERE id > :newest"), {"newest": newest})
+        connection.execute(text("DELETE FROM do_not_contact"))
+    engine.dispose()
 
 
 def test_the_readme_sends_a_message(stack: Stack, tmp_path: Path) -> None:
