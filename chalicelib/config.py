@@ -135,6 +135,22 @@ class Settings(BaseModel):
     """How long an address or a browser stays known to a user after the last login there."""
     second_factor_for_superusers: bool = False
     """Must superusers log in with a one-time code? Who has none can do nothing but set it up."""
+    password_login: bool = True
+    """May people log in with a password, at the panel and at the API? `false` needs single sign-on (`OIDC_ISSUER`)."""
+    oidc_issuer: str = ""
+    """Issuer of the OpenID Connect provider for single sign-on at the panel, as its discovery document names it; empty: none."""
+    oidc_client_id: str = ""
+    """The client that this service is registered as at the OpenID Connect provider."""
+    oidc_client_secret: SecretStr = SecretStr("")
+    """Its secret, in the same secret as the database's URL; empty: a public client, with PKCE alone."""
+    oidc_claim: Literal["email", "preferred_username"] = "email"
+    """The claim that is compared with what a superuser prepared for a user. An e-mail address must be verified by the provider."""
+    oidc_create_users: bool = False
+    """Is an ordinary user created at the first single sign-on of a person whom nobody prepared?"""
+    oidc_groups_claim: str = "groups"
+    """The claim that lists a person's groups."""
+    oidc_superuser_group: str = ""
+    """Members of this group are superusers, all others are not: checked at each single sign-on. Empty: superusers are named here."""
     test_sends_per_hour: Count = 20
     """Test messages that one user may send within an hour, over all mailings."""
     audit_days: Annotated[int, Field(ge=30)] = 400
@@ -187,6 +203,26 @@ class Settings(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def single_sign_on_is_complete(self) -> Self:
+        """Refuse a half-configured single sign-on, and a service that nobody could log in to."""
+        if not self.oidc_issuer:
+            if not self.password_login:
+                raise ValueError("PASSWORD_LOGIN=false needs OIDC_ISSUER: nobody could log in")
+            return self
+        try:
+            parts = urlsplit(self.oidc_issuer)
+            complete = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            complete = False
+        if not complete or parts.username is not None or parts.query or parts.fragment or not _visible(self.oidc_issuer):
+            raise ValueError("OIDC_ISSUER must be https://host[:port][/path], without user name, query or fragment")
+        if parts.scheme == "http" and not self._stays_here(parts.hostname):
+            raise ValueError("OIDC_ISSUER must begin with https:// outside the stage local")
+        if not self.oidc_client_id or not _visible(self.oidc_client_id):
+            raise ValueError("OIDC_CLIENT_ID must be set where OIDC_ISSUER is: visible ASCII characters, without spaces")
+        return self
+
+    @model_validator(mode="after")
     def the_database_is_reached_over_tls(self) -> Self:
         """Outside the stage local, no data goes in clear."""
         try:
@@ -227,7 +263,11 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     values: dict[str, Any] = {name: environment[name.upper()] for name in Settings.model_fields if name.upper() in environment}
     if "database_url" not in values and environment.get("SECRET_ID"):
         secret = _secret(environment["SECRET_ID"])
-        values |= {name: secret[name] for name in ("database_url", "service_database_url", "provider_token") if name in secret}
+        values |= {
+            name: secret[name]
+            for name in ("database_url", "service_database_url", "provider_token", "oidc_client_secret")
+            if name in secret
+        }
     try:
         return Settings(**values)
     except ValidationError as error:

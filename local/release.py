@@ -2,7 +2,8 @@
 
     python -m local.release --stage prod [--yes] [ProviderUrl=https://… Name=value …]
 
-Parameters of the template keep the values that they had; the environment's PROVIDER_TOKEN is ProviderToken. The account is that of the
+Parameters of the template keep the values that they had; the environment's PROVIDER_TOKEN is ProviderToken, its
+OIDC_CLIENT_SECRET OidcClientSecret. The account is that of the
 environment (AWS_PROFILE, AWS_REGION …); with AWS_ENDPOINT_URL it is a LocalStack-compatible endpoint, which needs SecretId for a
 database that is there.
 """
@@ -413,8 +414,9 @@ def _command(arguments: Sequence[str]) -> Callable[[Console], int]:
     def run(console: Console) -> int:
         account = Account((os.environ.get(aws.ENDPOINT) or "").rstrip("/") or None)
         parameters = dict(_split(one) for one in chosen.parameters)
-        if "PROVIDER_TOKEN" in os.environ:  # not among the arguments, which other users of this machine can see
-            parameters["ProviderToken"] = os.environ["PROVIDER_TOKEN"]
+        for variable, name in (("PROVIDER_TOKEN", "ProviderToken"), ("OIDC_CLIENT_SECRET", "OidcClientSecret")):
+            if variable in os.environ:  # not among the arguments, which other users of this machine can see
+                parameters[name] = os.environ[variable]
         wanted_stack = f"mailing-api-{chosen.stage}"
         console.print(f"{wanted_stack}: {account.name}", highlight=False)
         timer = _Timer(step_printer(console))

@@ -21,10 +21,13 @@ from chalicelib.config import settings
 from chalicelib.domain.access import Principal
 from chalicelib.services import second_factor, sessions
 from chalicelib.services.logins import LoginError, LoginRules, limit_of
+from chalicelib.services.single_sign_on import SignOnError
 from chalicelib.storage.engine import engine
 
 _PRE_LOGIN_COOKIE = "mailing_login"
 _DEVICE_COOKIE = "mailing_device"
+SIGN_ON_FAILED = "single-sign-on"
+"""What the login page is asked to say of a single sign-on, in its query."""
 # What pages ask for by themselves while they are looked at.
 _POLLED = ("/dashboard.json", "/data/")
 
@@ -92,8 +95,9 @@ class Access(AuthProvider):
             if hasattr(request.state, "must_enrol"):
                 return RedirectResponse(str(request.url_for("admin:second-factor")), status_code=HTTPStatus.SEE_OTHER)
             if hasattr(request.state, "principal"):
-                return RedirectResponse(_target(request), status_code=HTTPStatus.SEE_OTHER)
-            return templates.TemplateResponse(request=request, name="login.html")
+                return RedirectResponse(target(request), status_code=HTTPStatus.SEE_OTHER)
+            problem = said(str(SignOnError(""))) if request.query_params.get("problem") == SIGN_ON_FAILED else ""
+            return templates.TemplateResponse(request=request, name="login.html", context={"error": problem})
         form = await request.form()
         username, password, code = (str(form.get(name) or "") for name in ("username", "password", "code"))
         try:
@@ -107,10 +111,8 @@ class Access(AuthProvider):
             answer = _refused(request, templates, HTTPStatus.TOO_MANY_REQUESTS, too_many(error))
             answer.headers["Retry-After"] = str(error.retry_after)
             return answer
-        answer = RedirectResponse(_target(request), status_code=HTTPStatus.SEE_OTHER)
-        self._keep(request, answer, browser_session.COOKIE, secret, settings().session_hours * 3600)
-        self._keep(request, answer, _DEVICE_COOKIE, device, settings().known_place_days * 86400)
-        PreLogin(request).forget(answer)
+        answer = _logged_in(request, secret, target(request))
+        set_cookie(request, answer, _DEVICE_COOKIE, device, settings().known_place_days * 86400)
         return answer
 
     async def logout(self, request: Request) -> Response | None:
@@ -120,19 +122,27 @@ class Access(AuthProvider):
         answer.delete_cookie(cookie_name(request), path="/", secure=is_https(request.scope), httponly=True, samesite="lax")
         return answer
 
-    def _keep(self, request: Request, answer: Response, name: str, value: str, seconds: int) -> None:
-        answer.set_cookie(
-            cookie_name(request, name),
-            value,
-            max_age=seconds,
-            path="/",
-            secure=is_https(request.scope),
-            httponly=True,
-            samesite="lax",
-        )
+
+def set_cookie(request: Request, answer: Response, name: str, value: str, seconds: int) -> None:
+    """Set a cookie that is bound to this host and that no script reads."""
+    https = is_https(request.scope)
+    answer.set_cookie(cookie_name(request, name), value, max_age=seconds, path="/", secure=https, httponly=True, samesite="lax")
 
 
-def _target(request: Request) -> str:
+def begin_session(request: Request, user_id: int, following: str) -> Response:
+    """Log in a user whom the caller has authenticated, and go on to `following`."""
+    browser = request.headers.get("user-agent", "")
+    return _logged_in(request, sessions.begin(engine(), user_id, address_of(request), _rules(), browser), following)
+
+
+def _logged_in(request: Request, secret: str, following: str) -> Response:
+    answer = RedirectResponse(following, status_code=HTTPStatus.SEE_OTHER)
+    set_cookie(request, answer, browser_session.COOKIE, secret, settings().session_hours * 3600)
+    PreLogin(request).forget(answer)
+    return answer
+
+
+def target(request: Request) -> str:
     """Where somebody who has logged in wanted to go, if that is here."""
     fallback = index_url(request)
     return safe_redirect_url(request.query_params.get("next") or fallback, request, fallback)

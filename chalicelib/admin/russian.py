@@ -565,6 +565,25 @@ MESSAGES: dict[str, str] = {
     "The second factor was removed.": "Второй фактор убран.",
     "second_factor_on": "второй фактор включён",
     "second_factor_off": "второй фактор выключен",
+    "Single sign-on": "Единый вход",
+    "The first person whom the provider names so logs in as this user from then on. Empty: nobody does. All sessions of this user end.": (
+        "Первый, кого провайдер назовёт так, с этого момента входит как этот пользователь. Пусто: никто. Сеансы пользователя завершатся."
+    ),
+    "E-mail address at the provider": "Адрес почты у провайдера",
+    "User name at the provider": "Имя пользователя у провайдера",
+    "Single sign-on was changed.": "Единый вход изменён.",
+    "sign_on_prepared": "единый вход разрешён",
+    "sign_on_removed": "единый вход убран",
+    "sign_on_linked": "единый вход связан",
+    "single sign-on failed: try again, or ask an administrator for access": (
+        "единый вход не удался: попробуйте ещё раз или попросите доступ у администратора"
+    ),
+    "password login is switched off here: log in with single sign-on in the admin panel": (
+        "вход по паролю здесь отключён: войдите через единый вход в панели"
+    ),
+    "single sign-on is not configured here": "единый вход здесь не настроен",
+    "this user has no single sign-on": "у этого пользователя нет единого входа",
+    "another user is prepared for this": "это уже разрешено другому пользователю",
     "the second factor is on already": "второй фактор уже включён",
     "this user has no second factor": "у этого пользователя нет второго фактора",
     "this is not the code that the app shows now": "это не тот код, который приложение показывает сейчас",

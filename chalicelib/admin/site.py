@@ -29,6 +29,7 @@ from chalicelib.admin.access import Access, principal_of
 from chalicelib.admin.csrf import SessionCsrf
 from chalicelib.admin.edge import BASE
 from chalicelib.admin.fields import moment, offset
+from chalicelib.admin.pages import single_sign_on
 from chalicelib.admin.pages.account import AccountPage
 from chalicelib.admin.pages.client_import import ImportPage
 from chalicelib.admin.pages.dashboard import Dashboard
@@ -161,7 +162,7 @@ def build_site() -> Starlette:
         static_dir=str(files("chalicelib.admin") / "static"),
         index_view=Dashboard(),
         theme=_Theme(),
-        auth_provider=Access(allow_routes=["icons", "second-factor"]),
+        auth_provider=Access(allow_routes=["icons", "second-factor", *(each.name for each in single_sign_on.ROUTES)]),
         secret_key=_secret_key(),
         i18n_config=I18nConfig(default_locale=LANGUAGES[0], language_switcher=list(LANGUAGES)),
         timezone_config=TimezoneConfig(use_user_locale_timezone=False),  # base.html does
@@ -170,6 +171,7 @@ def build_site() -> Starlette:
     lists = (MailingView, ClientView, MessageView, DoNotContactView)
     for view in (*lists, ImportPage, PersonsPage, UserView, AuditView, TokensPage, AccountPage, SecondFactorPage, DataPage):
         admin.add_view(view())
+    admin.routes[:0] = single_sign_on.ROUTES
     admin.routes.insert(0, Route("/static/icons.css", _icons, name="icons"))
     app = Starlette()
     admin.mount_to(app)

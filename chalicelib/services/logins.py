@@ -9,7 +9,7 @@ from chalicelib import caller
 from chalicelib.auth.passwords import verify_password
 from chalicelib.auth.throttle import Limit, TooManyAttemptsError, admit, succeeded
 from chalicelib.auth.tokens import fresh
-from chalicelib.config import Settings
+from chalicelib.config import Settings, settings
 from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
 from chalicelib.domain.characters import canonical
@@ -42,6 +42,13 @@ class EnrolmentNeededError(LoginError):
 
     def __init__(self) -> None:
         ServiceError.__init__(self, "superusers need a second factor here: set it up in the admin panel first")
+
+
+class PasswordLoginOffError(LoginError):
+    """The service takes no passwords."""
+
+    def __init__(self) -> None:
+        ServiceError.__init__(self, "password login is switched off here: log in with single sign-on in the admin panel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +127,8 @@ def checked(source: Engine, username: str, password: str, address: str, limit: L
 
     Raises LoginError, or TooManyAttemptsError.
     """
+    if not settings().password_login:
+        raise PasswordLoginOffError
     if not isinstance(username, str) or not isinstance(password, str):
         raise LoginError
     # One form of the name for the count of attempts and for the look-up: else each spelling had attempts of its own.

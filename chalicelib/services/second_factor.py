@@ -54,9 +54,14 @@ def state(source: Engine, principal: Principal) -> State:
         return State(on=True, codes_left=second_factor.codes_left(connection, principal.user_id))
 
 
+def required() -> bool:
+    """Is a second factor of ours asked of superusers? Where passwords are off, the OpenID Connect provider asks for its own."""
+    return settings().second_factor_for_superusers and settings().password_login
+
+
 def must_enrol(source: Engine, principal: Principal) -> bool:
     """Is this a superuser without the second factor that the service requires of superusers?"""
-    return settings().second_factor_for_superusers and principal.is_superuser and not state(source, principal).on
+    return required() and principal.is_superuser and not state(source, principal).on
 
 
 def begin(source: Engine, principal: Principal) -> Enrolment:

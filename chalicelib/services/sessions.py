@@ -32,6 +32,11 @@ def log_in(
 ) -> str:
     """Return the secret of a new session. Raises LoginError, or TooManyAttemptsError."""
     user_id = checked(source, username, password, address, rules.limit, device=device, code=code)
+    return begin(source, user_id, address, rules, user_agent)
+
+
+def begin(source: Engine, user_id: int, address: str, rules: LoginRules, user_agent: str) -> str:
+    """Return the secret of a new session of a user whom the caller has authenticated."""
     secret = secrets.token_urlsafe(32)
     browser = "".join(each for each in user_agent if each.isprintable())[:_USER_AGENT]
     new = NewSession(user_id, digest(secret), rules.token_lifetime, address[:_ADDRESS], browser)

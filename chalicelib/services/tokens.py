@@ -80,7 +80,7 @@ def create_for_documentation(source: Engine, secret: str) -> IssuedToken | None:
         found = sessions.find(connection, digest(secret), idle())
         if found is None or not users.lock(connection, found.user_id):
             return None
-        if settings().second_factor_for_superusers and found.is_superuser and not second_factor.is_on(connection, found.user_id):
+        if second_factor.required() and found.is_superuser and not second_factor.is_on(connection, found.user_id):
             return None
         session = (found.user_id, "documentation", lifetime)
         issued = issue(connection, *session, session_id=found.session_id)

@@ -429,6 +429,32 @@ class RecoveryCode(Base):
     code_sha256: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
 
 
+class SignOnIdentity(Base):
+    """A user's identity at the OpenID Connect provider: the claim that a superuser prepared, and the subject once it has logged in."""
+
+    __tablename__ = "sign_on_identity"
+    __table_args__ = (
+        UniqueConstraint("issuer", "claim"),
+        UniqueConstraint("issuer", "subject"),
+        CheckConstraint("claim IS NOT NULL OR subject IS NOT NULL", name="known_by_something"),
+    )
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+    issuer: Mapped[str]
+    claim: Mapped[str | None] = mapped_column(String(254))
+    subject: Mapped[str | None] = mapped_column(String(255))
+    linked_at: Mapped[datetime | None]
+
+
+class SignOnState(Base):
+    """The SHA-256 of a state that came back from the provider: none is taken twice. Dropped once its cookie would be too old."""
+
+    __tablename__ = "sign_on_state"
+
+    state_sha256: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    used_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class ErasedPhone(Base):
     """The keyed hash of a phone whose person was erased, while something of the owner's still has to recognise it."""
 

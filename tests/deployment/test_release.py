@@ -187,7 +187,7 @@ def test_the_whole_of_prod_can_be_made(stack: Stack, tmp_path: Path) -> None:
         found = functions.get_function_configuration(FunctionName=outputs["ManageName"])["Environment"]["Variables"]
         database = r'"postgresql\+pg8000://%s:(.{40})@[^"]+:5432/mailing"'
         service = re.fullmatch(
-            f'{{"database_url":{database % "mailing_service"},"provider_token":""}}',
+            f'{{"database_url":{database % "mailing_service"},"provider_token":"","oidc_client_secret":""}}',
             secrets.get_secret_value(SecretId=outputs["SecretName"])["SecretString"],
         )
         owner = re.fullmatch(

@@ -16,10 +16,11 @@ from chalicelib.admin.errors import shown_as_alert, shown_in_form
 from chalicelib.admin.fields import IdField, MomentField
 from chalicelib.admin.views.base import ServiceView
 from chalicelib.auth.passwords import MAX_LENGTH
+from chalicelib.config import settings
 from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
 from chalicelib.domain.paging import Slice
-from chalicelib.services import accounts, second_factor, tokens
+from chalicelib.services import accounts, second_factor, single_sign_on, tokens
 from chalicelib.services.accounts import Account
 from chalicelib.services.history import Kind
 from chalicelib.storage.engine import engine
@@ -34,6 +35,17 @@ def _password_form(request: Request, obj: Any) -> str:
         f'<form><label class="form-label" for="new-password">{label}</label>'
         '<input class="form-control" id="new-password" name="password" type="password" autocomplete="new-password" required>'
         f'<small class="form-hint">{rules}</small></form>'
+    )
+
+
+def _sign_on_form(request: Request, obj: Any) -> str:
+    del request, obj
+    label = (
+        gettext("E-mail address at the provider") if settings().oidc_claim == "email" else gettext("User name at the provider")
+    )
+    return (
+        f'<form><label class="form-label" for="sign-on-claim">{label}</label>'
+        '<input class="form-control" id="sign-on-claim" name="claim" maxlength="254" autocomplete="off" autocapitalize="none"></form>'
     )
 
 
@@ -139,6 +151,26 @@ class UserView(ServiceView):
         with shown_as_alert():
             second_factor.reset(engine(), principal_of(request), int(pk))
         flash(request, gettext("The second factor was removed."), "success")
+
+    @row_action(
+        name="single-sign-on",
+        text=_("Single sign-on"),
+        confirmation=_(
+            "The first person whom the provider names so logs in as this user from then on. Empty: nobody does. All sessions of this user "
+            "end."
+        ),
+        icon_class="fa-solid fa-right-to-bracket",
+        submit_btn_text=_("Save"),
+        form=_sign_on_form,
+        exclude_from_list=True,
+    )
+    async def prepare_sign_on(self, request: Request, pk: Any) -> None:
+        """Says who at the provider may log in as this user."""
+        form = await request.form()
+        with shown_as_alert():
+            claim = str(form.get("claim") or "")
+            single_sign_on.prepare(engine(), principal_of(request), int(pk), settings().oidc_issuer, claim)
+        flash(request, gettext("Single sign-on was changed."), "success")
 
     def heading(self, obj: Any) -> str:
         """The name."""

@@ -1,0 +1,262 @@
+"""An OpenID Connect provider as seen by a client: discovery, keys, the code flow with PKCE (S256), and ID tokens.
+
+Imported by the single sign-on page alone: its libraries are heavy. Everything that the provider sends is bounded and checked; whatever is
+wrong with it raises ProviderError, whose reason is one of our own words and goes into the audit log.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from threading import Lock
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from authlib.integrations.requests_client import OAuth2Session
+from authlib.oidc.core import CodeIDToken
+from joserfc import jws, jwt
+from joserfc.jwk import ECKey, RSAKey
+from requests.adapters import HTTPAdapter
+
+ALGORITHMS = ("RS256", "PS256", "ES256")
+"""Signatures that an ID token may have. Never `none`, and none with a shared secret: a public key would pass for one."""
+_LEEWAY_SECONDS = 60
+_OLDEST_SECONDS = 600
+_SIZE = 256 * 1024
+_DEADLINE_SECONDS = 8.0
+_KEPT_SECONDS = 3600.0
+_AGAIN_SECONDS = 60.0
+_KEYS = 50
+_SCOPE = "openid email profile"
+
+
+class ProviderError(Exception):
+    """The provider cannot be reached, or what it sent is not what it has to be. `reason` holds nothing that it sent."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """How this service is registered."""
+
+    issuer: str
+    client_id: str
+    client_secret: str
+    only_https: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What the browser has to bring back unchanged."""
+
+    state: str
+    nonce: str
+    verifier: str
+
+
+@dataclass(slots=True)
+class _Kept:
+    metadata: dict[str, Any] = field(default_factory=dict)
+    metadata_until: float = 0
+    keys: list[dict[str, Any]] = field(default_factory=list)
+    keys_from: float = float("-inf")
+
+
+class _Adapter(HTTPAdapter):
+    """Answers of a bounded size within a bounded time; no redirects, no encodings."""
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]
+        request.headers["Accept-Encoding"] = "identity"
+        answer = super().send(request, **{**options, "stream": True, "timeout": 4})
+        end, body = time.monotonic() + _DEADLINE_SECONDS, b""
+        if HTTPStatus.MULTIPLE_CHOICES <= answer.status_code < HTTPStatus.BAD_REQUEST or answer.headers.get("Content-Encoding"):
+            answer.close()
+            raise ProviderError("unexpected_answer")
+        while piece := answer.raw.read1(8192, decode_content=False):
+            body += piece
+            if len(body) > _SIZE or time.monotonic() > end:
+                answer.close()
+                raise ProviderError("answer_too_long")
+        answer._content, answer._content_consumed = body, True  # type: ignore[attr-defined] # the body was read here, with bounds
+        return answer
+
+
+class Provider:
+    """One provider. Its metadata and keys are kept for an hour; a token with an unknown key asks for keys once a minute at most."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._kept = _Kept()
+        self._lock = Lock()
+
+    def authorization_url(self, redirect_uri: str, begun: Begun) -> str:
+        """Return where the browser is sent to log in. Raises ProviderError."""
+        endpoint = self._endpoint("authorization_endpoint")
+        with self._session(redirect_uri) as session:
+            url, _ = session.create_authorization_url(
+                endpoint, state=begun.state, code_verifier=begun.verifier, nonce=begun.nonce
+            )
+        return str(url)
+
+    def claims(self, answer: Mapping[str, str], redirect_uri: str, begun: Begun) -> dict[str, Any]:
+        """Return the validated claims of the person with whom the browser came back. Raises ProviderError."""
+        metadata = self._metadata()
+        # RFC 9207: the answer of another provider is not exchanged at this one (mix-up).
+        sent_by = answer.get("iss")
+        required = metadata.get("authorization_response_iss_parameter_supported") is True
+        if (sent_by is None and required) or (sent_by is not None and sent_by != self._client.issuer):
+            raise ProviderError("wrong_issuer")
+        if answer.get("error"):
+            raise ProviderError("refused_by_provider")
+        if not answer.get("code"):
+            raise ProviderError("no_code")
+        with self._session(redirect_uri) as session:
+            try:
+                token = session.fetch_token(
+                    self._endpoint("token_endpoint"),
+                    code=answer["code"],
+                    code_verifier=begun.verifier,
+                    grant_type="authorization_code",
+                )
+            except ProviderError:
+                raise
+            except Exception as error:
+                raise ProviderError("code_not_accepted") from error
+        id_token = token.get("id_token")
+        if not isinstance(id_token, str):
+            raise ProviderError("no_id_token")
+        return self.validated(id_token, begun.nonce, str(token.get("access_token") or ""))
+
+    def validated(self, id_token: str, nonce: str, access_token: str = "") -> dict[str, Any]:
+        """Return the claims of an ID token that is ours, of this login and valid now. Raises ProviderError."""
+        try:
+            header = jws.extract_compact(id_token.encode("ascii")).headers()
+        except Exception as error:
+            raise ProviderError("malformed_token") from error
+        algorithm = header.get("alg")
+        if algorithm not in ALGORITHMS:
+            raise ProviderError("algorithm")
+        key = self._key(algorithm, header.get("kid"))
+        try:
+            token = jwt.decode(id_token, key, algorithms=[algorithm])
+        except Exception as error:
+            raise ProviderError("signature") from error
+        self._require_claims(token, nonce, access_token)
+        return dict(token.claims)
+
+    def _require_claims(self, token: jwt.Token, nonce: str, access_token: str) -> None:
+        options: Any = {
+            "iss": {"essential": True, "value": self._client.issuer},
+            "aud": {"essential": True, "value": self._client.client_id},
+            "nonce": {"essential": True, "value": nonce},
+        }
+        params = {"nonce": nonce, "client_id": self._client.client_id, "access_token": access_token}
+        claims = CodeIDToken(token.claims, token.header, options, params)
+        try:
+            now = int(time.time())
+            claims.validate(now=now, leeway=_LEEWAY_SECONDS)
+            # Beyond what the library checks: types, one audience unless it says who it was made for, and age.
+            subject, audience = claims["sub"], claims["aud"]
+            moments = [claims[name] for name in ("exp", "iat")]
+            fits = (
+                isinstance(subject, str)
+                and 0 < len(subject) <= 255
+                and "\0" not in subject
+                and claims["iss"] == self._client.issuer
+                and claims["nonce"] == nonce
+                and (audience == self._client.client_id or audience == [self._client.client_id] or claims.get("azp") is not None)
+                and all(isinstance(each, int | float) and not isinstance(each, bool) for each in moments)
+                and now - _OLDEST_SECONDS <= claims["iat"] <= now + _LEEWAY_SECONDS
+            )
+        except Exception as error:
+            raise ProviderError(_reason(error)) from error
+        if not fits:
+            raise ProviderError("claims")
+
+    def _key(self, algorithm: str, kid: Any) -> RSAKey | ECKey:
+        for again in (False, True):
+            fitting = [key for key in self._keys(again=again) if _fits(key, algorithm) and (kid is None or key.get("kid") == kid)]
+            if len(fitting) == 1:
+                try:
+                    kind = ECKey if algorithm == "ES256" else RSAKey
+                    return kind.import_key(fitting[0])
+                except Exception as error:
+                    raise ProviderError("keys") from error
+        raise ProviderError("unknown_key")
+
+    def _keys(self, *, again: bool) -> list[dict[str, Any]]:
+        with self._lock:
+            age = time.monotonic() - self._kept.keys_from
+            if age > (_AGAIN_SECONDS if again else _KEPT_SECONDS):
+                found = self._fetched(self._endpoint("jwks_uri")).get("keys")
+                if not isinstance(found, list) or len(found) > _KEYS:
+                    raise ProviderError("keys")
+                self._kept.keys = [key for key in found if isinstance(key, dict)]
+                self._kept.keys_from = time.monotonic()
+            return self._kept.keys
+
+    def _metadata(self) -> dict[str, Any]:
+        if time.monotonic() >= self._kept.metadata_until:
+            found = self._fetched(self._client.issuer.rstrip("/") + "/.well-known/openid-configuration")
+            if found.get("issuer") != self._client.issuer:
+                raise ProviderError("discovery")
+            self._kept.metadata, self._kept.metadata_until = found, time.monotonic() + _KEPT_SECONDS
+        return self._kept.metadata
+
+    def _endpoint(self, name: str) -> str:
+        address = self._metadata().get(name)
+        try:
+            parts = urlsplit(address if isinstance(address, str) else "")
+            right = parts.scheme == "https" or (parts.scheme == "http" and not self._client.only_https)
+        except ValueError:
+            right = False
+        if not right or not parts.hostname or parts.username is not None or parts.fragment:
+            raise ProviderError("discovery")
+        return str(address)
+
+    def _fetched(self, address: str) -> dict[str, Any]:
+        with self._session("") as session:
+            try:
+                answer = session.request("GET", address, withhold_token=True)
+                found = json.loads(answer.content) if answer.status_code == HTTPStatus.OK else None
+            except ProviderError:
+                raise
+            except Exception as error:  # deep JSON, connections, names
+                raise ProviderError("unreachable") from error
+        if not isinstance(found, dict):
+            raise ProviderError("discovery")
+        return found
+
+    def _session(self, redirect_uri: str) -> OAuth2Session:
+        secret = self._client.client_secret
+        methods = self._kept.metadata.get("token_endpoint_auth_methods_supported")
+        in_body = isinstance(methods, list) and "client_secret_basic" not in methods and "client_secret_post" in methods
+        session = OAuth2Session(
+            self._client.client_id,
+            secret or None,
+            token_endpoint_auth_method=("client_secret_post" if in_body else "client_secret_basic") if secret else "none",
+            scope=_SCOPE,
+            redirect_uri=redirect_uri,
+            code_challenge_method="S256",
+        )
+        session.trust_env = False  # no proxy, no .netrc
+        for scheme in ("https://", "http://"):
+            session.mount(scheme, _Adapter(max_retries=0))
+        return session
+
+
+def _fits(key: Mapping[str, Any], algorithm: str) -> bool:
+    kind = ("EC", "P-256") if algorithm == "ES256" else ("RSA", None)
+    return (key.get("kty"), key.get("crv")) == kind and key.get("use", "sig") == "sig" and key.get("alg", algorithm) == algorithm
+
+
+def _reason(error: Exception) -> str:
+    claim = getattr(error, "claim", None)
+    if type(error).__name__ == "ExpiredTokenError":
+        return "expired"
+    return f"claim_{claim}" if claim in ("iss", "sub", "aud", "exp", "iat", "nbf", "nonce", "azp", "at_hash", "amr") else "claims"
