@@ -34,6 +34,14 @@ _CLEAR_CALLS = text(
     WHERE m.id = ANY(CAST(:ids AS bigint[])) AND c.mailing_id = m.mailing_id AND c.message_id = m.id
     """
 )
+_CLEAR_PROVIDER = text(
+    """
+    UPDATE provider_state SET reason = NULL, held_reason = NULL
+    WHERE EXISTS (
+      SELECT 1 FROM unnest(CAST(:digits AS text[])) AS part WHERE position(part IN concat(reason, ' ', held_reason)) > 0
+    )
+    """
+)
 _LISTED = text(
     "SELECT * FROM do_not_contact WHERE phone = ANY(CAST(:phones AS text[])) AND (:all OR owner_id = :owner) ORDER BY id"
 )
@@ -148,8 +156,15 @@ def history(connection: Connection, person: Person, client_ids: Sequence[int]) -
 
 def hash_messages(connection: Connection, message_ids: Sequence[int]) -> int:
     """Puts the hash in the place of the phone; the provider's words, which may repeat it, go."""
+    # In this order: an answer that is recorded meanwhile either waits and sees the hash, or was recorded before, with a call to clear.
+    hashed = int(connection.execute(_HASH_MESSAGES, {"ids": list(message_ids)}).scalar_one())
     connection.execute(_CLEAR_CALLS, {"ids": list(message_ids)})
-    return int(connection.execute(_HASH_MESSAGES, {"ids": list(message_ids)}).scalar_one())
+    return hashed
+
+
+def clear_provider_words(connection: Connection, person: Person) -> None:
+    """The last reason of a provider's breaker or hold goes if it repeats the phone."""
+    connection.execute(_CLEAR_PROVIDER, {"digits": [phone.lstrip("+") for phone in person.phones]})
 
 
 def hash_listed(connection: Connection, person: Person) -> int:

@@ -34,13 +34,15 @@ _OVERWRITE = """
 
 INSERT_RECORDED = f"""
     INSERT INTO message_call {_COLUMNS}
-    SELECT :mailing, c.id, {slot("c.claim_no")}, c.claim_no, c.attempt, c.at, :provider, c.kind, c.error_code, c.detail, c.milliseconds
+    SELECT :mailing, c.id, {slot("c.claim_no")}, c.claim_no, c.attempt, c.at, :provider, c.kind, c.error_code,
+      CASE WHEN r.erased IS NOT TRUE THEN c.detail END, c.milliseconds
     FROM jsonb_to_recordset(CAST(:calls AS jsonb))
       AS c (id bigint, claim_no int, attempt int, at timestamptz, kind text, error_code text, detail text, milliseconds int)
     JOIN recorded r ON r.id = c.id
     {_OVERWRITE}
 """  # noqa: S608 - names of our own
-"""For the statement that records a chunk: `:calls` is a JSON list, `recorded` the rows that the fence let through."""
+"""For the statement that records a chunk: `:calls` is a JSON list, `recorded` the rows that the fence let through, and whether
+their person was erased meanwhile."""
 
 
 def insert_lost(source: str) -> str:

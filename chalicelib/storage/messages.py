@@ -105,7 +105,8 @@ _HOLD = text(
 
 # The fence: a claim number only grows, so that a worker which wakes up after its lease writes nothing. A row that waits again leaves
 # the queue's count, and its mailing wants a run at the earliest of their moments. A reason is only replaced by another; what was sent
-# has none. Calls are kept only of messages whose first call was not accepted: for the others nothing is written but their row.
+# has none. A person who was erased during the call (the phone is a hash by now) leaves none of the provider's words, which may repeat
+# the phone. Calls are kept only of messages whose first call was not accepted: for the others nothing is written but their row.
 _RECORD = prepared_text(
     f"""
     WITH verdict AS (
@@ -118,14 +119,14 @@ _RECORD = prepared_text(
       UPDATE message m SET status = v.status, attempts = v.attempts, unknown = v.unknown, lease_until = NULL,
         own_refusals = v.own_refusals,
         error_code = CASE WHEN v.status <> 2 THEN coalesce(v.error_code, m.error_code) END,
-        error_detail = CASE WHEN v.status = 2 THEN NULL WHEN v.error_detail IS NULL AND coalesce(v.error_code, m.error_code) = m.error_code
+        error_detail = CASE WHEN v.status = 2 OR m.phone LIKE '#%' THEN NULL WHEN v.error_detail IS NULL AND coalesce(v.error_code, m.error_code) = m.error_code
           THEN m.error_detail ELSE v.error_detail END,
         not_before = coalesce(v.not_before, m.not_before), attempted_at = coalesce(v.attempted_at, m.attempted_at),
         dispatched_at = CASE WHEN v.status = 1 THEN NULL ELSE m.dispatched_at END,
         sent_at = CASE WHEN v.status = 2 THEN CAST(:now AS timestamptz) END
       FROM verdict v
       WHERE m.id = ANY(CAST(:ids AS bigint[])) AND m.id = v.id AND m.claim_no = v.claim_no AND m.status + 0 = 1
-      RETURNING m.id
+      RETURNING m.id, m.phone LIKE '#%' AS erased
     ), called AS ({INSERT_RECORDED}), woken AS (
       UPDATE mailing g SET next_run_at = earliest.moment
       FROM (SELECT min(not_before) AS moment FROM verdict WHERE status = 1) earliest

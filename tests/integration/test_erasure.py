@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import ARRAY, Engine, LargeBinary, String, text
+from sqlalchemy.dialects.postgresql import JSONB
 
 from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import ConflictError
@@ -24,6 +25,88 @@ from tests.world import World
 PHONE, OTHER, EARLIER = "+79101234567", "+79107654321", "+79100000042"
 NAME, CITY = "Ermengarde", "Xanten-on-the-Rhine"
 TRACES = (PHONE[1:], PHONE[2:], EARLIER[1:], NAME, CITY, "asked by letter")
+
+
+CLEARED = frozenset(
+    [
+        "client.attributes",
+        "client.phone",
+        "client.tags",
+        "do_not_contact.phone",
+        "do_not_contact.reason",
+        "history.changes",
+        "idempotency_key.answer",
+        "idempotency_key.key",
+        "idempotency_key.path",
+        "message.error_detail",
+        "message.phone",
+        "message_call.detail",
+        "provider_state.held_reason",
+        "provider_state.reason",
+        "upload.header",
+        "upload.options",
+        "upload.sheet",
+        "upload_chunk.preview",
+        "upload_chunk.result",
+        "upload_chunk.rows",
+        "upload_part.body",
+        "upload_phone.phone",
+    ]
+)
+"""Columns that may hold something of a person, and hold none of it after an erasure."""
+IMPERSONAL = frozenset(
+    [
+        "api_token.name",
+        "api_token.prefix",
+        "api_token.secret_sha256",
+        "audit_event.address",
+        "audit_event.details",
+        "audit_event.event",
+        "audit_event.username",
+        "client.operator_code",
+        "client.time_zone",
+        "erased_phone.token",
+        "erasure_key.key",
+        "history.action",
+        "history.kind",
+        "history.username",
+        "idempotency_key.body_sha256",
+        "idempotency_key.method",
+        "known_place.name",
+        "known_place.place",
+        "login_attempt.subject",
+        "mailing.filter_operator_codes",
+        "mailing.filter_tags",
+        "mailing.final_counts",
+        "mailing.name",
+        "mailing.started_by",
+        "mailing.status",
+        "mailing.text",
+        "mailing.time_zone",
+        "mailing_zone.time_zone",
+        "message.error_code",
+        "message.time_zone",
+        "message_call.error_code",
+        "message_call.kind",
+        "message_call.provider",
+        "original_row.kind",
+        "provider_state.name",
+        "recovery_code.code_sha256",
+        "second_factor.secret",
+        "session.address",
+        "session.secret_sha256",
+        "session.user_agent",
+        "sign_on_identity.claim",
+        "sign_on_identity.issuer",
+        "sign_on_identity.subject",
+        "sign_on_state.state_sha256",
+        "user.default_country",
+        "user.import_columns",
+        "user.password_hash",
+        "user.username",
+    ]
+)
+"""Hashes, words of ours, the users' own data, and what people type about no client (docs/privacy.md)."""
 
 
 def dump(world: World) -> dict[str, str]:
@@ -76,6 +159,70 @@ def live(world: World, mailing_id: int) -> None:
     place = KeyPlace(world.owner.user_id, "POST", "/api/v1/mailing/1/test", f"to {PHONE}")
     idempotency.begin(world.engine, place, b"x" * 32)
     idempotency.finish(world.engine, place, KeptAnswer(200, json.dumps({"text": f"Dear {NAME}"})))
+
+
+def test_every_column_that_may_hold_text_is_cleared_or_impersonal(world: World) -> None:
+    """A new column is put into one of the two lists here, and into docs/privacy.md."""
+    kinds = (String, ARRAY, JSONB, LargeBinary)
+    columns = {
+        f"{table.name}.{each.name}"
+        for table in Base.metadata.sorted_tables
+        for each in table.columns
+        if isinstance(each.type, kinds)
+    }
+    assert columns == CLEARED | IMPERSONAL
+    assert set() == CLEARED & IMPERSONAL
+    assert columns == CLEARED | IMPERSONAL
+    live(world, world.write().id)
+    # What nothing above has written there, and might.
+    world.sql("UPDATE provider_state SET reason = :it, held_reason = :it", it=f"cannot reach {PHONE}")
+    world.sql("UPDATE idempotency_key SET path = :it WHERE key = 'key 0'", it=f"/api/v1/client/{PHONE}")
+    world.sql("UPDATE client SET tags = ARRAY[:name]", name=NAME)
+    document = json.dumps([NAME])
+    world.sql(
+        "UPDATE upload SET header = CAST(:it AS jsonb), options = CAST(:it AS jsonb), sheet = :name", it=document, name=NAME
+    )
+    world.sql("UPDATE upload_chunk SET result = CAST(:it AS jsonb)", it=document)
+    found = holding(world, columns)
+    assert found == CLEARED, "nothing else holds the person, and each of these does before"
+    persons.erase(world.engine, world.owner, PHONE)
+    assert holding(world, columns) == set()
+
+
+@pytest.mark.parametrize("first_call", [True, False])
+def test_an_answer_that_comes_after_the_erasure_leaves_none_of_the_providers_words(world: World, first_call: bool) -> None:
+    add(world)
+    mailing_id = world.write().id
+    if not first_call:
+        world.provider.answer = lambda key: Outcome(OutcomeKind.NOT_DELIVERED, f"cannot reach {world.provider.phones[key]}")
+        world.run(mailing_id)
+        world.work()
+        world.clock.advance(hours=1)
+
+    def erased_meanwhile(key: str) -> Outcome:
+        phone = world.provider.phones[key]
+        persons.erase(world.engine, world.owner, PHONE)
+        return Outcome(OutcomeKind.REFUSED, f"{phone} is no number of ours")
+
+    world.provider.answer = erased_meanwhile
+    world.run(mailing_id)
+    world.work()
+    assert [row[0] for row in world.sql("SELECT status FROM message")] == [4]
+    assert len(world.sql("SELECT kind FROM message_call")) == (1 if first_call else 2)
+    found = {(name, trace) for name, content in dump(world).items() for trace in TRACES if trace in content}
+    assert found == set()
+
+
+def holding(world: World, columns: set[str]) -> set[str]:
+    """The columns in which the person is found."""
+    found = set()
+    for name in columns:
+        table, column = name.split(".")
+        text_of = f"""encode("{column}", 'escape')""" if name == "upload_part.body" else f'"{column}"::text'
+        content = "\n".join(str(row[0]) for row in world.sql(f'SELECT {text_of} FROM "{table}"'))
+        if any(trace in content for trace in TRACES):
+            found.add(name)
+    return found
 
 
 def test_after_an_erasure_no_table_knows_the_person(world: World) -> None:
