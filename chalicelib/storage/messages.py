@@ -119,7 +119,8 @@ _RECORD = prepared_text(
       UPDATE message m SET status = v.status, attempts = v.attempts, unknown = v.unknown, lease_until = NULL,
         own_refusals = v.own_refusals,
         error_code = CASE WHEN v.status <> 2 THEN coalesce(v.error_code, m.error_code) END,
-        error_detail = CASE WHEN v.status = 2 OR m.phone LIKE '#%' THEN NULL WHEN v.error_detail IS NULL AND coalesce(v.error_code, m.error_code) = m.error_code
+        error_detail = CASE WHEN v.status = 2 OR m.phone LIKE '#%' THEN NULL
+          WHEN v.error_detail IS NULL AND coalesce(v.error_code, m.error_code) = m.error_code
           THEN m.error_detail ELSE v.error_detail END,
         not_before = coalesce(v.not_before, m.not_before), attempted_at = coalesce(v.attempted_at, m.attempted_at),
         dispatched_at = CASE WHEN v.status = 1 THEN NULL ELSE m.dispatched_at END,

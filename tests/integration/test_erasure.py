@@ -199,7 +199,7 @@ def test_an_answer_that_comes_after_the_erasure_leaves_none_of_the_providers_wor
         world.work()
         world.clock.advance(hours=1)
 
-    def erased_meanwhile(key: str) -> Outcome:
+    def erased_meanwhile(key: int) -> Outcome:
         phone = world.provider.phones[key]
         persons.erase(world.engine, world.owner, PHONE)
         return Outcome(OutcomeKind.REFUSED, f"{phone} is no number of ours")
