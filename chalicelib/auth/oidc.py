@@ -70,7 +70,7 @@ class _Kept:
 class _Adapter(HTTPAdapter):
     """Answers of a bounded size within a bounded time; no redirects, no encodings."""
 
-    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]  # options are passed on as they came
         request.headers["Accept-Encoding"] = "identity"
         answer = super().send(request, **{**options, "stream": True, "timeout": 4})
         end, body = time.monotonic() + _DEADLINE_SECONDS, b""
@@ -82,7 +82,7 @@ class _Adapter(HTTPAdapter):
             if len(body) > _SIZE or time.monotonic() > end:
                 answer.close()
                 raise ProviderError("answer_too_long")
-        answer._content, answer._content_consumed = body, True  # type: ignore[attr-defined] # the body was read here, with bounds
+        answer._content, answer._content_consumed = body, True  # type: ignore[attr-defined]  # the body was read here, with bounds
         return answer
 
 
