@@ -781,6 +781,8 @@ MESSAGES: dict[str, str] = {
         "книгу не удаётся прочитать: сохраните её как .xlsx ещё раз или как CSV UTF-8"
     ),
     "this archive is no .xlsx workbook": "этот архив — не книга .xlsx",
+    "the delimiter must be a comma, a semicolon or a tab": "разделитель должен быть запятой, точкой с запятой или табуляцией",
+    "the encoding must be one of utf-8, windows-1251, utf-16": "кодировка должна быть одной из: utf-8, windows-1251, utf-16",
     "a workbook with a document type declaration is not read": "книга с объявлением типа документа не читается",
     "this is an Excel file of the old kind (.xls): save it as .xlsx or as CSV UTF-8": (
         "это файл Excel старого вида (.xls): сохраните его как .xlsx или как CSV UTF-8"

@@ -76,6 +76,8 @@ def visible(text: str) -> str:
 
 def parse_csv(raw: bytes, *, encoding: str | None = None, delimiter: str | None = None) -> Table:
     """Read a CSV file. `encoding` is UTF-8 unless it is chosen or the file's first bytes say otherwise. Raises TableError."""
+    if delimiter and delimiter not in DELIMITERS:
+        raise TableError("the delimiter must be a comma, a semicolon or a tab")
     text = decoded(raw, encoding)
     named = _SEPARATOR.match(text)
     if named and (named[1] in DELIMITERS):

@@ -1,6 +1,7 @@
 """Requests to the panel that nobody means well: never a 500, never a traceback, nothing kept that was not readable."""
 
 import random
+from base64 import b64encode
 from collections.abc import Callable
 from urllib.parse import quote, urlencode
 
@@ -81,3 +82,52 @@ def test_settings_that_cannot_be_read_are_a_plain_500(browser: Browser, monkeypa
 def test_filters_are_bounded(root: Browser, make: Callable[[], str]) -> None:
     assert root.ask("GET", f"/admin/client/list?filter={quote(make())}").status == 400
     assert root.ask("GET", "/admin/client/list?filter=" + quote(" OR ".join(["tags__has=a"] * 50))).status == 200
+
+
+_ODD_VALUES = (
+    "1e999",
+    "-1e999",
+    "NaN",
+    "Infinity",
+    "1" * 400,
+    "1" * 10_000,
+    str(2**31),
+    "-1",
+    "1.5",
+    "true",
+    "null",
+    "[]",
+    "{}",
+    '""',
+)
+_STEPS = {
+    "begin": {"size": "9", "owner": "null"},
+    "part": {"id": "ID", "position": "0", "data": '"eA=="'},
+    "read": {"id": "ID", "again": "false", "encoding": '""', "delimiter": '""'},
+    "choose": {"id": "ID", "targets": '["phone", "time_zone"]', "country": '""', "duplicates": '"skip"'},
+    "take": {"id": "ID", "position": "0", "apply": "false"},
+    "report": {"id": "ID", "apply": "false"},
+}
+
+
+@pytest.mark.parametrize("step", _STEPS)
+def test_odd_json_in_a_step_of_the_import_is_refused_and_never_500(root: Browser, step: str) -> None:
+    raw = b"phone,time_zone\n+79101234567,UTC\n"
+    upload = root.send("/import/begin", {"size": len(raw)})
+    root.send("/import/part", {**upload, "position": 0, "data": b64encode(raw).decode()})
+    if step in ("take", "report"):
+        root.send("/import/read", upload)
+        root.send("/import/choose", {**upload, "targets": ["phone", "time_zone"], "country": "", "duplicates": "skip"})
+    usual = {name: value.replace("ID", str(upload["id"])) for name, value in _STEPS[step].items()}
+    headers = {"Content-Type": "application/json", "X-CSRFToken": root.csrf}
+    deep = "[" * 200_000
+    for name in usual:
+        for odd in (*_ODD_VALUES, deep, deep + "]" * 200_000, '"\\ud800"', '"\\u0000"'):
+            body = ", ".join(f'"{each}": {odd if each == name else value}' for each, value in usual.items())
+            answer = root.ask("POST", f"/admin/import/{step}", f"{{{body}}}", headers)
+            assert answer.status in (200, 422), (step, name, odd[:40], answer.explained)
+            if name in ("size", "position", "id") or odd.startswith(deep):
+                assert answer.status == 422, (step, name, odd[:40])
+                assert answer.json["message"]
+    for body in ("", "null", "[]", "1", "1e999", "{", deep):
+        assert root.ask("POST", f"/admin/import/{step}", body, headers).status == 422, body[:40]

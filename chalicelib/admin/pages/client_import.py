@@ -25,6 +25,7 @@ from chalicelib.services.clients import NewClient
 from chalicelib.services.uploads import Progress, Upload
 from chalicelib.storage.engine import engine
 
+_BIGGEST_NUMBER = 2**31 - 1
 _SAMPLE = """phone,time_zone,operator_code,tags,attributes.name
 +79101234567,Europe/Moscow,,vip;spring,Анна
 +79211234567,Asia/Yekaterinburg,921,,Борис
@@ -67,7 +68,7 @@ class ImportPage(Page):
 
         def done(body: dict[str, Any]) -> dict[str, Any]:
             owner = body.get("owner") or None
-            size, owner_id = int(body["size"]), whole(owner)
+            size, owner_id = _number(body, "size"), whole(owner)
             if owner is not None and owner_id is None:
                 raise ValueError(owner)
             return {"id": uploads.begin(engine(), principal_of(request), size, owner_id=owner_id)}
@@ -80,7 +81,7 @@ class ImportPage(Page):
 
         def done(body: dict[str, Any]) -> dict[str, Any]:
             raw = b64decode(str(body["data"]), validate=True)
-            uploads.put_part(engine(), principal_of(request), _id(body), int(body["position"]), raw)
+            uploads.put_part(engine(), principal_of(request), _id(body), _number(body, "position"), raw)
             return {}
 
         return await _answered(request, done)
@@ -115,7 +116,7 @@ class ImportPage(Page):
         """Previews or imports one chunk."""
 
         def done(body: dict[str, Any]) -> dict[str, Any]:
-            position, apply = int(body["position"]), body["apply"] is True
+            position, apply = _number(body, "position"), body["apply"] is True
             uploads.take(engine(), principal_of(request), _id(body), position, apply=apply)
             return {}
 
@@ -154,8 +155,16 @@ async def _answered(request: Request, done: Callable[[dict[str, Any]], dict[str,
         return JSONResponse({"message": " ".join(said(each.message) for each in error.errors)}, 422)
     except ServiceError as error:
         return JSONResponse({"message": said(str(error))}, 422)
-    except (ValueError, TypeError, AttributeError, KeyError):  # nothing that our page sends
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError):  # nothing that our page sends
         return JSONResponse({"message": gettext("This is not a step of an import.")}, 422)
+
+
+def _number(body: dict[str, Any], name: str) -> int:
+    """A whole number that an integer column holds. Python reads 1e999 as a float that no int() accepts, and true as 1."""
+    value = body[name]
+    if type(value) is not int or abs(value) > _BIGGEST_NUMBER:
+        raise ValueError(name)
+    return value
 
 
 def _id(body: dict[str, Any]) -> int:

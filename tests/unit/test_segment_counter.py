@@ -1,0 +1,68 @@
+"""The counter of the form, in JavaScript, and `domain.segments` count alike."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from chalicelib.admin.words import segment_table
+from chalicelib.domain.personal_text import fill
+from chalicelib.domain.segments import GSM, GSM_EXTENSION, segments
+
+SCRIPT = Path(__file__).parents[2] / "chalicelib/admin/static/mailing/segments.js"
+LENGTHS = (1, 66, 67, 68, 69, 70, 71, 76, 77, 79, 80, 81, 133, 134, 135, 152, 153, 154, 159, 160, 161, 305, 306, 307, 459, 460)
+TEXTS = [
+    *(filler * length + end for filler in ("a", "€", "я", "\U0001f600") for length in LENGTHS for end in ("", "€", "\U0001f600")),
+    *(each for character in GSM + GSM_EXTENSION for each in (character, character + "я")),
+    "я" * 66 + "\U0001f600" + "я" * 67,  # a surrogate pair at the boundary of two parts goes to the second whole
+    "a" * 152 + "[" + "a" * 153,  # so does an escape with its character
+    "\U0001f468\u200d\U0001f469\u200d\U0001f467" * 14,
+    "e\u0301" * 35,
+    "ç",
+    "`",
+    "\u00a0",
+    "\ufeff",
+    "a\nb\rc",
+    "",
+]
+VALUES = {"name": "Анна", "city": "Köln", "empty": ""}
+TEMPLATES = [
+    "${name}",
+    "${nick|friend}",
+    "$${name}",
+    "$$${city}",
+    "$$$${city}",
+    "${nick|}",
+    "100$ {x} ${city|a|b}",
+    "{{name}} ${name}",
+]
+_RUN = """
+const { fill, count } = require(process.argv[1]);
+const asked = JSON.parse(require("fs").readFileSync(0));
+console.log(JSON.stringify([asked.texts.map(each => count(each, asked.table)), asked.templates.map(each => fill(each, asked.values))]));
+"""
+
+
+def test_the_form_counts_segments_and_fills_texts_as_the_service_does() -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("there is no node here")
+    asked = {"texts": TEXTS, "table": segment_table(), "templates": TEMPLATES, "values": VALUES}
+    run = subprocess.run(
+        [node, "-e", _RUN, str(SCRIPT)], input=json.dumps(asked), capture_output=True, text=True, check=True, timeout=60
+    )
+    counts, filled = json.loads(run.stdout)
+    expected = [segments(each) for each in TEXTS]
+    assert counts == [
+        {
+            "encoding": each.encoding,
+            "characters": each.characters,
+            "units": each.units,
+            "segments": each.segments,
+            "odd": each.odd,
+        }
+        for each in expected
+    ]
+    assert filled == [fill(each, VALUES) for each in TEMPLATES]
