@@ -18,6 +18,8 @@ from local.stack import Stack
 
 DATABASE = "compose"
 SECONDS = 200
+FETCHING = ("UV_", "SSL_CERT_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+"""How the variables begin that tell uv how to reach the package index from this machine; a container has its image's."""
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +52,10 @@ def test_deploy_front_door_and_first_mailing(stack: Stack, services: dict[str, A
     }
     assert services["deploy"]["environment"].keys() == given.keys()
     environment = clean_environment() | given
+    fetching = {name: value for name, value in os.environ.items() if name.upper().startswith(FETCHING)}
     try:
         said = subprocess.run(
-            services["deploy"]["command"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS
+            services["deploy"]["command"], cwd=ROOT, env=environment | fetching, capture_output=True, text=True, timeout=SECONDS
         )
         assert said.returncode == 0, said.stderr
         with _running(services["api"]["command"], environment):

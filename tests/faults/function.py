@@ -33,7 +33,9 @@ from chalicelib.scheduling import handler as scheduling
 from chalicelib.sending import handler as sending
 from chalicelib.services import mailings
 from chalicelib.storage.clock import database_clock
+from chalicelib.storage.dialect import PreparedPg8000Dialect
 from chalicelib.storage.engine import engine
+from chalicelib.storage.prepared import PreparingConnection
 
 # A piece of each statement that a test may want to be before or after.
 STATEMENTS = {
@@ -122,7 +124,7 @@ class _Function:
         event.listen(engine(), "before_cursor_execute", self._before)
         event.listen(engine(), "after_cursor_execute", self._after)
         event.listen(engine(), "commit", lambda _connection: self.pass_by("before commit"))
-        event.listen(engine(), "do_connect", _impatient)
+        mock.patch.object(PreparedPg8000Dialect, "connect", _connect_impatiently).start()
         worker = sending._tools()
         worker = replace(worker, provider=_TrappedProvider(worker.provider, self.pass_by), clock=self._clock)
         runner = replace(scheduling._tools(), clock=self._clock)
@@ -171,8 +173,9 @@ class _Function:
             self._link.send((kind, what))
 
 
-def _impatient(_dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
-    parameters["timeout"] = 1  # seconds on a socket that nothing comes from; 30 in earnest
+def _connect_impatiently(_dialect: PreparedPg8000Dialect, *arguments: Any, **named: Any) -> PreparingConnection:
+    """Wait one second for a silent socket, not 30. Not an event of the engine: `follow_secret` connects in it, and ends it."""
+    return PreparingConnection(*arguments, **(named | {"timeout": 1}))
 
 
 class _TrappedProvider:
