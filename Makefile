@@ -31,9 +31,34 @@ test: setup ## run all tests; LAYERS="unit e2e" runs only those
 fuzz: setup ## try the API against its document with EXAMPLES=50 for each operation (some ten minutes)
 	@FUZZ_EXAMPLES=$(or $(EXAMPLES),50) $(RUN) local.layers fuzz
 
-.PHONY: check
-check: setup ## lint, types, imports, and the packaged template
-	@$(RUN) local.check
+STAGES := local dev prod
+CHECKS := lint format types imports dead-code cold-imports schemas $(STAGES:%=template-%)
+.PHONY: check $(CHECKS:%=check-%)
+check: setup ## lint, types, imports, dead code, and the packaged template of each stage; a failure does not stop the others
+	@PYTHONPATH= AWS_DEFAULT_REGION=us-east-1 $(MAKE) --keep-going $(CHECKS:%=check-%)
+
+check-lint:
+	$(BIN)/ruff check .
+check-format:
+	$(BIN)/ruff format --check .
+check-types:
+	$(BIN)/mypy
+check-imports:
+	$(BIN)/lint-imports
+check-dead-code:
+	$(BIN)/vulture
+check-cold-imports:
+	$(RUN) local.cold_imports
+check-schemas:
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.localstack.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
+
+# Chalice packages without looking: what it, SAM and CloudFormation would refuse when a stage is deployed is asked for here.
+VALIDATE := from chalice.deploy.validate import validate_configuration; from chalice.cli.factory import CLIFactory; \
+	validate_configuration(CLIFactory('.').create_config_obj(chalice_stage_name='$$stage'))
+$(STAGES:%=check-template-%): check-template-%:
+	$(RUN) local.package --stage $* --out .local/check/$* --bare
+	@cd .local/build/$* && stage=$* && $(CURDIR)/$(BIN)/python -c "$(VALIDATE)"
 
 .PHONY: audit
 audit: setup ## checkov over the template of prod; a finding that tests/packaging/triage.toml does not accept fails (half a minute)

@@ -318,13 +318,15 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     console = Console()
-    listed = sbom.write(made.zip_file, out / sbom.NAME)
-    _show_sizes(console, made)
     complaint = complaints(out / "template.json")
     if complaint:
         print(complaint, file=sys.stderr)
         return 1
     console.print(f"cfn-lint and the SAM transform take the template: {len(made.template['Resources'])} resources")
+    if chosen.bare:
+        return 0
+    _show_sizes(console, made)
+    listed = sbom.write(made.zip_file, out / sbom.NAME)
     console.print(f"{out / sbom.NAME}: {listed} Python packages", soft_wrap=True)
     console.print(f"{made.zip_file} and {out / 'template.json'}", soft_wrap=True)
     return 0
