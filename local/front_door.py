@@ -5,45 +5,34 @@ uvicorn reads the requests, with llhttp as its parser: what is no HTTP, or could
 
 import asyncio
 import contextlib
-import http.client
-import json
 import re
 import socket
 import threading
-from collections.abc import Awaitable, Callable, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import quote, urlsplit
+from collections.abc import Callable
+from urllib.parse import quote
 
+import httpcore
 import uvicorn
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from local.errors import LocalError
 from local.process import BIND, LOOPBACK, port_is_free, who_listens
 
-UPSTREAM_SECONDS = 60
+TIMEOUT = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), 60.0)}
+SIDE_BY_SIDE = 64
 IDLE_SECONDS = 75
 MAX_BODY = 10 * 2**20  # API Gateway's
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 HOP_BY_HOP = {
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
+    *(b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer", b"transfer-encoding"),
+    *(b"upgrade", b"content-length"),
 }
 _LINE = " !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 _LETTERS_IN_ADDRESS = re.compile(rb"[A-Z]{3,10} /[^\r\n]*[\x80-\xff][^\r\n]*")
 STATIC_FILES = ("/admin/static/", "/docs/")
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Headers = list[tuple[str, str]]
 
 
 class FrontDoor:
@@ -94,103 +83,74 @@ class _Protocol(HttpToolsProtocol):
         super().data_received(data)
 
 
-@dataclass(frozen=True)
-class _Request:
-    method: str
-    target: str
-    headers: Headers
-    body: bytes
-    client: str
-
-    def header(self, name: str) -> str:
-        return next((value for given, value in self.headers if given == name), "")
-
-
-@dataclass(frozen=True)
-class _Answer:
-    status: int
-    headers: Headers
-    body: bytes
-
-
 class _Proxy:
     def __init__(self, api_url: Callable[[], str | None]) -> None:
         self._api_url = api_url
-        self._pool = ThreadPoolExecutor(64, thread_name_prefix="front door")
+        # A connection for each request: the endpoint is restarted under the feet of this.
+        self._pool = httpcore.AsyncConnectionPool(max_connections=SIDE_BY_SIDE, max_keepalive_connections=0)
         # A page asks for its twenty files side by side, and the endpoint would start a process for each: six cold starts on two cores.
-        self._static_files = threading.Semaphore(1)
+        self._static_files = asyncio.Semaphore(1)
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        answer = await self._answer(scope, receive)
-        length = next((value for name, value in answer.headers if name.lower() == "content-length"), str(len(answer.body)))
-        kept = [(name, value) for name, value in answer.headers if name.lower() not in HOP_BY_HOP | {"content-length"}]
-        if answer.status not in (204, 304):
-            kept.append(("Content-Length", length if scope["method"] == "HEAD" else str(len(answer.body))))
-        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in kept]
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with contextlib.suppress(ClientDisconnect):
+            response = await self._answer(Request(scope, receive))
+            await response(scope, receive, send)
 
-    async def _answer(self, scope: Message, receive: Receive) -> _Answer:
-        if scope["method"] not in METHODS:
-            return _excuse(405, "method_not_allowed", f"{scope['method']} is not answered here", ("Allow", ", ".join(METHODS)))
-        body = await _body(receive)
+    async def _answer(self, request: Request) -> Response:
+        if request.method not in METHODS:
+            message = f"{request.method} is not answered here"
+            return _error(405, "method_not_allowed", message, {"Allow": ", ".join(METHODS)})
+        body = await _body(request)
         if body is None:
-            return _excuse(413, "too_large", f"at most {MAX_BODY:,} bytes")
-        query = b"?" + scope["query_string"] if scope["query_string"] else b""
-        request = _Request(
-            scope["method"],
-            (scope["raw_path"] + query).decode("latin-1"),
-            [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]],
-            body,
-            (scope.get("client") or ("",))[0],
-        )
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._pass_on, request)
-
-    def _pass_on(self, request: _Request) -> _Answer:
+            return _error(413, "too_large", f"at most {MAX_BODY:,} bytes")
         upstream = self._api_url()
         if upstream is None:
-            return _excuse(503, "unavailable", "The API is not deployed yet; try again in a moment.")
+            return _error(503, "unavailable", "The API is not deployed yet; try again in a moment.")
         try:
-            with self._static_files if request.target.startswith(STATIC_FILES) else contextlib.nullcontext():
-                return _ask(upstream, request)
-        except (OSError, http.client.HTTPException) as error:
+            async with self._static_files if request.url.path.startswith(STATIC_FILES) else contextlib.nullcontext():
+                return await self._forward(upstream, request, body)
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
             message = f"The API does not answer ({type(error).__name__}); is the local stack still running?"
-            return _excuse(502, "bad_gateway", message)
+            return _error(502, "bad_gateway", message)
+
+    async def _forward(self, upstream: str, request: Request, body: bytes) -> Response:
+        base, query = httpcore.URL(upstream), request.scope["query_string"]
+        target = base.target + request.scope["raw_path"] + (b"?" + query if query else b"")
+        url = httpcore.URL(scheme=base.scheme, host=base.host, port=base.port, target=target)
+        headers = [
+            (name.title(), value)
+            for name, value in request.headers.raw
+            if name not in HOP_BY_HOP and not name.startswith(b"x-forwarded-")
+        ]
+        if body or "content-length" in request.headers or "transfer-encoding" in request.headers:
+            headers.append((b"Content-Length", b"%d" % len(body)))
+        headers.append((b"X-Forwarded-For", (request.client.host if request.client else "").encode()))
+        headers.append((b"X-Forwarded-Host", request.headers.get("host", "").encode("latin-1")))
+        headers.append((b"X-Forwarded-Proto", b"http"))
+        found = await self._pool.request(request.method, url, headers=headers, content=body, extensions=TIMEOUT)
+        return _passed_back(found, head=request.method == "HEAD")
 
 
-def _ask(upstream: str, request: _Request) -> _Answer:
-    parts = urlsplit(upstream)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=UPSTREAM_SECONDS)
-    try:
-        connection.putrequest(request.method, parts.path + request.target, skip_host=True, skip_accept_encoding=True)
-        for name, value in request.headers:
-            if name not in HOP_BY_HOP | {"content-length"} and not name.startswith("x-forwarded-"):
-                connection.putheader(name.title(), value)
-        if request.body or request.header("content-length") or request.header("transfer-encoding"):
-            connection.putheader("Content-Length", str(len(request.body)))
-        connection.putheader("X-Forwarded-For", request.client)
-        connection.putheader("X-Forwarded-Host", request.header("host"))
-        connection.putheader("X-Forwarded-Proto", "http")
-        connection.endheaders(request.body)
-        response = connection.getresponse()
-        return _Answer(response.status, response.getheaders(), response.read())
-    finally:
-        connection.close()
+def _passed_back(found: httpcore.Response, *, head: bool) -> Response:
+    """The endpoint's answer; of the body that HEAD leaves out, the length is kept."""
+    response = Response(found.content, found.status)
+    for name, value in found.headers:
+        if name.lower() not in HOP_BY_HOP:
+            response.headers.append(name.decode("latin-1"), value.decode("latin-1"))
+        elif head and name.lower() == b"content-length":
+            response.headers["content-length"] = value.decode("latin-1")
+    return response
 
 
-async def _body(receive: Receive) -> bytes | None:
+async def _body(request: Request) -> bytes | None:
     """The whole body; None if it is larger than what is passed on."""
     parts, size = [], 0
-    while True:
-        message = await receive()
-        part = message.get("body", b"")
+    async for part in request.stream():
         size += len(part)
         if size <= MAX_BODY:
             parts.append(part)
-        if not message.get("more_body", False):
-            return b"".join(parts) if size <= MAX_BODY else None
+    return b"".join(parts) if size <= MAX_BODY else None
 
 
-def _excuse(status: int, code: str, message: str, *headers: tuple[str, str]) -> _Answer:
-    body = json.dumps({"code": code, "message": message}).encode()
-    return _Answer(status, [("Content-Type", "application/json"), *headers], body)
+def _error(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> Response:
+    return JSONResponse({"code": code, "message": message}, status, headers)
