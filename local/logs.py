@@ -37,15 +37,13 @@ def show(console: Console) -> int:
     parser.add_argument("--follow", action="store_true")
     chosen = parser.parse_args()
     logs = aws.client("logs", state.Addresses.of_running().aws)
-    since, measured = 0, Measured()
+    since = 0
     while True:
         for stamp, function, line in sorted(_lines(logs, since)):
             since = max(since, stamp + 1)
             if _wanted(line, chosen.mailing, chosen.message, chosen.client):
                 console.print(_readable(stamp, function, line), soft_wrap=True)
-                measured.add(line)
         if not chosen.follow:
-            measured.show(console)
             if chosen.message is not None:
                 _show_calls(console, chosen.message)
             return 0
@@ -111,33 +109,6 @@ def _within(message: int, ids: Any) -> bool:
 def _short(value: Any) -> Any:
     """A distribution by its ends."""
     return f"{min(value)}…{max(value)} ({len(value)})" if isinstance(value, list) and len(value) > 2 else value
-
-
-class Measured:
-    """The metrics in the lines, as CloudWatch would add them up."""
-
-    def __init__(self) -> None:
-        self._values: dict[str, list[float]] = {}
-
-    def add(self, line: str) -> None:
-        if '"_aws"' not in line:
-            return
-        fields = json.loads(line)
-        for metric in fields["_aws"]["CloudWatchMetrics"][0]["Metrics"]:
-            value = fields[metric["Name"]]
-            self._values.setdefault(f"{metric['Name']}, {metric['Unit'].lower()}", []).extend(
-                value if isinstance(value, list) else [value]
-            )
-
-    def show(self, console: Console) -> None:
-        if not self._values:
-            return
-        table = Table("metric", "sum", "average", "most", title="Metrics in these lines")
-        for column in table.columns[1:]:
-            column.justify = "right"
-        for name, values in sorted(self._values.items()):
-            table.add_row(name, f"{sum(values):,.0f}", f"{sum(values) / len(values):,.1f}", f"{max(values):,.1f}")
-        console.print(table)
 
 
 def _readable(stamp: int, function: str, line: str) -> Text:
