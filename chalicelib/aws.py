@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, cast
 
 import boto3
@@ -95,8 +95,8 @@ def schedule_name(mailing_id: int, moment: datetime) -> str:
     return f"mailing-{mailing_id}-{int(_whole_second(moment).timestamp())}"
 
 
-def create_schedule(target: ScheduleTarget, mailing_id: int, moment: datetime, body: dict[str, Any]) -> None:
-    """A one-shot schedule that puts `body` on the queue at `moment` (UTC). One that is there already is success.
+def create_schedule(target: ScheduleTarget, mailing_id: int, moment: datetime, body: dict[str, Any]) -> bool:
+    """Create a one-shot schedule that puts `body` on the queue at `moment` (UTC); False if it exists already.
 
     at() has whole seconds: rounded up, for a run that comes early finds nothing due. Raises one of AwsError.
     """
@@ -110,6 +110,8 @@ def create_schedule(target: ScheduleTarget, mailing_id: int, moment: datetime, b
             ActionAfterCompletion="DELETE",
             Target={"Arn": target.queue_arn, "RoleArn": target.role_arn, "Input": _compact(body)},
         )
+        return True
+    return False
 
 
 def delete_schedule(target: ScheduleTarget, mailing_id: int, moment: datetime) -> None:
@@ -123,10 +125,20 @@ def delete_schedule_named(target: ScheduleTarget, name: str) -> None:
         _scheduler().delete_schedule(Name=name, GroupName=target.group)
 
 
-def schedule_names(target: ScheduleTarget) -> list[str]:
-    """Names of all schedules in the group. Raises one of AwsError."""
-    pages = _scheduler().get_paginator("list_schedules").paginate(GroupName=target.group)
-    return [schedule["Name"] for page in pages for schedule in page["Schedules"]]
+def schedule_names(target: ScheduleTarget, pages: int, token: str | None = None) -> tuple[list[str], str | None]:
+    """List the group's schedules from `token` on, 100 a page; return their names, and the token of the rest if there is more.
+
+    Raises one of AwsError.
+    """
+    names: list[str] = []
+    read = partial(_scheduler().list_schedules, GroupName=target.group, MaxResults=100)
+    for _ in range(pages):
+        page = read(NextToken=token) if token else read()
+        names += [schedule["Name"] for schedule in page["Schedules"]]
+        token = page.get("NextToken")
+        if not token:
+            return names, None
+    return names, token
 
 
 def _whole_second(moment: datetime) -> datetime:

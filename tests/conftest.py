@@ -111,9 +111,10 @@ def aws_calls(monkeypatch: pytest.MonkeyPatch) -> AwsCalls:
     def send(queue_url: str, body: dict[str, Any], *, delay_seconds: int = 0) -> None:
         calls.sent.append((queue_url, body, delay_seconds))
 
-    def create_schedule(target: aws.ScheduleTarget, mailing_id: int, moment: datetime, body: dict[str, Any]) -> None:
+    def create_schedule(target: aws.ScheduleTarget, mailing_id: int, moment: datetime, body: dict[str, Any]) -> bool:
         del target, body
         calls.schedules.add(aws.schedule_name(mailing_id, moment))
+        return True
 
     def delete_schedule_named(target: aws.ScheduleTarget, name: str) -> None:
         del target

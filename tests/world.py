@@ -18,7 +18,7 @@ from chalicelib.domain.access import Principal
 from chalicelib.domain.outcome import Outcome, OutcomeKind
 from chalicelib.domain.status import StartSource
 from chalicelib.providers import Outgoing
-from chalicelib.scheduling.reconcile import Repairs, reconcile
+from chalicelib.scheduling.reconcile import Progress, Repairs, reconcile
 from chalicelib.scheduling.run import RunFigures, RunTools, advance_mailing
 from chalicelib.sending.worker import Chunk, ChunkFigures, WorkerTools, send_chunk
 from chalicelib.services import mailings
@@ -76,6 +76,8 @@ class FakeAws:
         self.refuse_schedules: set[str] = set()
         """Names of schedules that Scheduler will neither make nor delete."""
         self.calls = 0
+        self.listed: list[int] = []
+        """How many schedules each listing told."""
 
     def send(self, _queue_url: str, body: dict[str, Any], *, delay_seconds: int = 0) -> None:
         self._check()
@@ -86,10 +88,12 @@ class FakeAws:
         self.chunks += [body for position, body in enumerate(bodies) if position not in refused]
         return refused
 
-    def create_schedule(self, _target: aws.ScheduleTarget, mailing_id: int, moment: datetime, body: dict[str, Any]) -> None:
+    def create_schedule(self, _target: aws.ScheduleTarget, mailing_id: int, moment: datetime, body: dict[str, Any]) -> bool:
         name = aws.schedule_name(mailing_id, moment)
         self._check(name)
+        is_new = name not in self.schedules
         self.schedules.setdefault(name, body)
+        return is_new
 
     def delete_schedule(self, target: aws.ScheduleTarget, mailing_id: int, moment: datetime) -> None:
         self.delete_schedule_named(target, aws.schedule_name(mailing_id, moment))
@@ -98,9 +102,15 @@ class FakeAws:
         self._check(name)
         self.schedules.pop(name, None)
 
-    def schedule_names(self, _target: aws.ScheduleTarget) -> list[str]:
+    def schedule_names(self, _target: aws.ScheduleTarget, pages: int, token: str | None = None) -> tuple[list[str], str | None]:
+        """By name; the token is the last name that was told."""
         self._check()
-        return list(self.schedules)
+        if token == "expired":
+            raise ClientError({"Error": {"Code": "ValidationException"}}, "ListSchedules")
+        rest = sorted(name for name in self.schedules if token is None or name > token)
+        most = pages * 100
+        self.listed.append(len(rest[:most]))
+        return rest[:most], rest[most - 1] if len(rest) > most else None
 
     def _check(self, schedule: str = "") -> None:
         self.calls += 1
@@ -120,6 +130,7 @@ class World:
     aws: FakeAws
     owner: Principal
     clock: OwnClock = field(default_factory=OwnClock)
+    progress: Progress = field(default_factory=Progress)
     provider: Ledger = field(default_factory=Ledger)
     pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8))
 
@@ -177,7 +188,7 @@ class World:
             )
 
     def reconcile(self) -> Repairs:
-        return reconcile(self.run_tools)
+        return reconcile(self.run_tools, self.progress)
 
     def finish(self, mailing_id: int, *, turns: int = 200) -> MailingRecord:
         """Runs and works, moving the clock to the next run's moment, until the mailing is over."""

@@ -4,6 +4,7 @@ Each repair is logged and counted. What is found here is the exception: queue an
 Steps and the items of their loops are isolated (`Isolation`): one that fails is logged and counted, and the others go on.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -38,6 +39,10 @@ _LOCK_SECONDS = 1
 """How long one item may wait for another's lock: what is locked is being worked on, and the next pass comes in a minute."""
 _AWS_FAILURES = 3
 """Failed calls in a row after which AWS is left alone until the next pass: each costs seconds of a function that has 55."""
+_PAGES_OF_SCHEDULES = 20
+"""How many pages of 100 schedules one pass lists: some two seconds. Where there are more, the next pass goes on."""
+_SCHEDULES_TRIED = 50
+"""How many schedules one pass makes sure of by making them, where it does not list all."""
 _RETENTION_CANDIDATES = 10
 _DELETION_SECONDS = 20.0
 """How long one pass deletes clients, of the function's 55 s."""
@@ -58,11 +63,28 @@ class Repairs:
     """Not lost, but overdue: see `clear_phones`."""
 
 
-def reconcile(tools: RunTools) -> Repairs:
+@dataclass(slots=True)
+class Progress:
+    """How far a comparison of schedules has come that takes several passes.
+
+    Kept by the function's process, which lives for hours when it is called every minute; a new process begins anew. What is not
+    compared in time costs little: an overdue mailing is woken, whatever schedule it has.
+    """
+
+    token: str | None = None
+    """Of AWS, for the schedules that are not listed yet."""
+    mailing_id: int = 0
+    """The last one whose schedule was made sure of."""
+
+
+_PROGRESS = Progress()
+
+
+def reconcile(tools: RunTools, progress: Progress = _PROGRESS) -> Repairs:
     """One pass over everything; returns what it repaired. Raises DBAPIError if the database is away: the next minute tries again."""
     with autocommit(tools.engine) as connection:
         now = tools.clock(connection)
-    reconciler = _Pass(tools, now)
+    reconciler = _Pass(tools, now, progress)
     reconciler.work()
     return reconciler.repairs
 
@@ -70,9 +92,10 @@ def reconcile(tools: RunTools) -> Repairs:
 class _Pass:
     """One pass, and what it has repaired so far."""
 
-    def __init__(self, tools: RunTools, now: datetime) -> None:
+    def __init__(self, tools: RunTools, now: datetime, progress: Progress) -> None:
         self._tools = tools
         self._now = now
+        self._progress = progress
         self._isolation = Isolation()
         self._rescued: set[int] = set()
         self._aws_failures = 0
@@ -187,15 +210,32 @@ class _Pass:
                 return
 
     def compare_schedules(self) -> None:
-        """Schedules that no mailing knows are removed (its mailing was deleted, or left that moment), those that are gone made again."""
+        """Remove schedules of no mailing (it was deleted, or left that moment), and make those again that are gone.
+
+        Up to 2,000 are all compared in one pass. Beyond, each pass takes the next 2,000 for the first, and the next 50 mailings for the
+        second.
+        """
         where = schedules.target(self._tools.settings)
         # Listed before the database is asked, and what a mailing wants counts as known beside what it has confirmed: a schedule made
         # while this looks is never taken for an orphan.
-        names = set(aws.schedule_names(where))
+        begun, self._progress.token = self._progress.token, None  # a token that AWS refuses is not tried again
+        listed, self._progress.token = aws.schedule_names(where, _PAGES_OF_SCHEDULES, begun)
+        names = set(listed)
+        complete = begun is None and self._progress.token is None
         with autocommit(self._tools.engine) as connection:
-            wanted = mailings.all_run_times(connection)
+            if complete:
+                known = wanted = mailings.all_run_times(connection)
+            else:
+                known = mailings.run_times_of(connection, sorted(_mailings_of(names)))
+                wanted = mailings.next_scheduled(connection, self._progress.mailing_id, _SCHEDULES_TRIED)
+                self._progress.mailing_id = max(wanted, default=0)  # after the last mailing the first follows
+        self._remove_orphans(where, names, known)
+        if not self._aws_is_away():
+            self._remake_missing(where, wanted, names if complete else set())
+
+    def _remove_orphans(self, where: aws.ScheduleTarget, names: set[str], mailings_known: dict[int, mailings.RunTimes]) -> None:
         known: set[str] = set()
-        for mailing_id, times in wanted.items():
+        for mailing_id, times in mailings_known.items():
             with self._isolation.item("known_schedules", mailing_id=mailing_id):
                 known |= schedules_of(mailing_id, times)
                 continue
@@ -208,17 +248,20 @@ class _Pass:
                 log("repaired", kind="schedule_orphaned", schedule=name)
             if self._aws_is_away():
                 return
+
+    def _remake_missing(self, where: aws.ScheduleTarget, wanted: dict[int, mailings.RunTimes], names: set[str]) -> None:
         soon = self._now + timedelta(seconds=self._tools.settings.soon_seconds)
         for mailing_id, times in wanted.items():
             with self._isolation.item("missing_schedule", mailing_id=mailing_id):
                 if _is_gone(mailing_id, times, names, soon):
                     assert times.schedule_at is not None  # noqa: S101 - for the type checker: _is_gone() looked
                     with self._aws_call():
-                        aws.create_schedule(
+                        made = aws.create_schedule(
                             where, mailing_id, times.schedule_at, schedules.run_request(mailing_id, StartSource.SCHEDULE)
                         )
-                    self.repairs.schedules_remade += 1
-                    log("repaired", kind="schedule_remade", mailing_id=mailing_id)
+                    if made:
+                        self.repairs.schedules_remade += 1
+                        log("repaired", kind="schedule_remade", mailing_id=mailing_id)
             if self._aws_is_away():
                 return
 
@@ -298,6 +341,11 @@ def schedules_of(mailing_id: int, times: mailings.RunTimes) -> set[str]:
     """Names of the schedules that the mailing wants or has."""
     moments = (times.next_run_at, times.schedule_at)
     return {aws.schedule_name(mailing_id, moment) for moment in moments if moment is not None}
+
+
+def _mailings_of(names: set[str]) -> set[int]:
+    """Ids of the mailings to which schedules of these names belong; 18 digits fit into PostgreSQL's bigint."""
+    return {int(found[1]) for name in names if (found := re.fullmatch(r"mailing-([1-9][0-9]{0,17})-[0-9]+", name, re.ASCII))}
 
 
 def _is_gone(mailing_id: int, times: mailings.RunTimes, names: set[str], soon: datetime) -> bool:

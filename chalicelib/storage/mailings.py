@@ -1,7 +1,7 @@
 """Queries on mailings: leases of runs, locks, what is overdue."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -123,6 +123,10 @@ _UNSCHEDULED = text(
     """
 )
 _SCHEDULES = text("SELECT id, next_run_at, schedule_at FROM mailing WHERE coalesce(next_run_at, schedule_at) IS NOT NULL")
+_SCHEDULES_OF = text("SELECT id, next_run_at, schedule_at FROM mailing WHERE id = ANY(:ids)")
+_NEXT_SCHEDULED = text(
+    "SELECT id, next_run_at, schedule_at FROM mailing WHERE schedule_at IS NOT NULL AND id > :after ORDER BY id LIMIT :size"
+)
 
 
 def run_mailing(row: Row[Any]) -> RunMailing:
@@ -241,4 +245,18 @@ def unscheduled(connection: Connection, soon: datetime) -> list[int]:
 
 def all_run_times(connection: Connection) -> dict[int, RunTimes]:
     """What every mailing that wants a run, or believes to have a schedule, says of both."""
-    return {row.id: RunTimes(row.next_run_at, row.schedule_at) for row in connection.execute(_SCHEDULES)}
+    return _run_times(connection.execute(_SCHEDULES))
+
+
+def run_times_of(connection: Connection, ids: list[int]) -> dict[int, RunTimes]:
+    """The same of these mailings, as far as they exist."""
+    return _run_times(connection.execute(_SCHEDULES_OF, {"ids": ids}))
+
+
+def next_scheduled(connection: Connection, after: int, size: int) -> dict[int, RunTimes]:
+    """The same of the next mailings by id that believe to have a schedule."""
+    return _run_times(connection.execute(_NEXT_SCHEDULED, {"after": after, "size": size}))
+
+
+def _run_times(rows: Iterable[Row[Any]]) -> dict[int, RunTimes]:
+    return {row.id: RunTimes(row.next_run_at, row.schedule_at) for row in rows}

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from multiprocessing.connection import Connection as Link
@@ -211,17 +211,6 @@ class _RemoteClient:
             return found
 
         return call
-
-    def get_paginator(self, operation: str) -> "_Pages":
-        return _Pages(getattr(self, operation))
-
-
-@dataclass(frozen=True, slots=True)
-class _Pages:
-    call: Callable[..., Any]
-
-    def paginate(self, **arguments: Any) -> Iterator[Any]:
-        yield self.call(**arguments)
 
 
 def _run(link: Link, environment: Mapping[str, str], log: Path) -> None:

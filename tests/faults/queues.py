@@ -53,9 +53,9 @@ class MovingQueues(FakeAws):
                     self._put("runs" if queue_url == MAILINGS else "chunks", body)
         return refused
 
-    def create_schedule(self, target: aws.ScheduleTarget, mailing_id: int, moment: Any, body: Body) -> None:
+    def create_schedule(self, target: aws.ScheduleTarget, mailing_id: int, moment: Any, body: Body) -> bool:
         with self._lock:
-            super().create_schedule(target, mailing_id, moment, dict(body))
+            return super().create_schedule(target, mailing_id, moment, dict(body))
 
     def give_back(self, queue: str, bodies: Sequence[Body], delay: float) -> None:
         """What SQS does with messages that nobody acknowledged."""

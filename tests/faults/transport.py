@@ -52,6 +52,6 @@ class Transport:
         del GroupName
         return "ResourceNotFoundException" if self.queues.schedules.pop(Name, None) is None else {}
 
-    def _list_schedules(self, GroupName: str) -> Any:  # noqa: N803 - botocore's
-        del GroupName
+    def _list_schedules(self, GroupName: str, MaxResults: int) -> Any:  # noqa: N803 - botocore's
+        del GroupName, MaxResults
         return {"Schedules": [{"Name": name} for name in self.queues.schedules]}

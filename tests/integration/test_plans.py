@@ -262,6 +262,8 @@ class Steps:
             engine, "overdue", lambda c: [mailings.overdue(c, NOW, NOW), mailings.lag(c, NOW), mailings.active(c)], all_mailings
         )
         self.run(engine, "schedules", lambda c: [mailings.unscheduled(c, NOW), mailings.all_run_times(c)], all_mailings)
+        self.run(engine, "schedules of a slice", lambda c: mailings.run_times_of(c, [mailing]))
+        self.run(engine, "schedules from there on", lambda c: mailings.next_scheduled(c, 0, 50), all_mailings)
         self.run(engine, "running", mailings.count_running, all_mailings)
         self.database.load("UPDATE mailing SET status = 'cancelled', next_run_at = NULL WHERE id = :mailing", mailing=mailing)
         stranded = self.run(engine, "stranded", lambda c: mailings.rescue_stranded(c, NOW), all_mailings)

@@ -75,7 +75,7 @@ def test_what_does_not_go_is_told_by_its_position(queue: str) -> None:
 def test_a_schedule_is_one_shot_and_in_whole_seconds_of_utc(target: aws.ScheduleTarget) -> None:
     moment = (MOMENT + timedelta(milliseconds=1)).astimezone(timezone(timedelta(hours=3)))
     aws.create_schedule(target, 7, moment, BODY)
-    (name,) = aws.schedule_names(target)
+    [name], _ = aws.schedule_names(target, 1)
     assert name == f"mailing-7-{int(MOMENT.timestamp()) + 1}"
     made = boto3.client("scheduler").get_schedule(GroupName="mailings", Name=name)
     assert made["ScheduleExpression"] == "at(2030-05-01T12:00:01)"
@@ -86,18 +86,28 @@ def test_a_schedule_is_one_shot_and_in_whole_seconds_of_utc(target: aws.Schedule
 
 
 def test_a_schedule_that_is_there_is_success_and_one_that_is_gone_too(target: aws.ScheduleTarget) -> None:
-    for _ in range(2):
-        aws.create_schedule(target, 7, MOMENT, BODY)
-    assert len(aws.schedule_names(target)) == 1
+    assert [aws.create_schedule(target, 7, MOMENT, BODY) for _ in range(2)] == [True, False]
+    assert len(aws.schedule_names(target, 1)[0]) == 1
     for _ in range(2):
         aws.delete_schedule(target, 7, MOMENT)
-    assert aws.schedule_names(target) == []
+    assert aws.schedule_names(target, 1) == ([], None)
 
 
-def test_all_pages_of_schedules_are_read(target: aws.ScheduleTarget) -> None:
-    for number in range(130):
+@pytest.mark.parametrize(("pages", "slices"), [(9, [230]), (3, [230]), (2, [200, 30]), (1, [100, 100, 30])])
+def test_schedules_are_listed_slice_by_slice(target: aws.ScheduleTarget, pages: int, slices: list[int]) -> None:
+    made = {aws.schedule_name(number, MOMENT) for number in range(1, 231)}
+    for number in range(1, 231):
         aws.create_schedule(target, number, MOMENT, BODY)
-    assert len(aws.schedule_names(target)) == 130
+    found = [aws.schedule_names(target, pages)]
+    while found[-1][1]:
+        found.append(aws.schedule_names(target, pages, found[-1][1]))
+    assert [len(names) for names, _ in found] == slices
+    assert {name for names, _ in found for name in names} == made
+
+
+def test_a_token_that_the_scheduler_did_not_make_is_an_error(target: aws.ScheduleTarget) -> None:
+    with pytest.raises(aws.AwsError):
+        aws.schedule_names(target, 1, "bm9uc2Vuc2U=")
 
 
 def test_a_queue_that_is_not_there_is_an_error(queue: str) -> None:

@@ -169,3 +169,39 @@ def test_a_schedule_that_nobody_wants_any_more_is_taken_away(world: World) -> No
     assert world.reconcile().schedules_moved == 1
     assert not world.aws.schedules
     assert world.sql("SELECT schedule_at FROM mailing WHERE id = :id", id=mailing.id) == [(None,)]
+
+
+def _schedule_of(world: World, mailing_id: int) -> str:
+    (moment,) = world.sql("SELECT schedule_at FROM mailing WHERE id = :id", id=mailing_id)[0]
+    return f"mailing-{mailing_id}-{moment.timestamp():.0f}"
+
+
+def test_no_pass_lists_more_than_two_thousand_schedules_and_all_are_compared_in_turn(world: World) -> None:
+    missing, kept = world.write(starts_at=LATER), world.write(starts_at=LATER)
+    orphans = {f"mailing-{10**6 + number}-1900000000" for number in range(4_500)}
+    world.aws.schedules = {name: {} for name in (*orphans, _schedule_of(world, kept.id), "somebody-elses", f"mailing-{10**19}-1")}
+    repairs = [world.reconcile() for _ in range(4)]
+    # What is removed is gone from the next listing, which starts behind it all the same.
+    assert world.aws.listed == [2_000, 2_000, 503, 2]
+    assert sum(one.schedules_orphaned for one in repairs) == 4_502
+    assert [one.schedules_remade for one in repairs] == [1, 0, 0, 0], "what exists is not counted as made"
+    assert set(world.aws.schedules) == {_schedule_of(world, missing.id), _schedule_of(world, kept.id)}
+
+
+def test_where_not_all_schedules_are_listed_the_missing_ones_are_made_mailing_by_mailing(world: World) -> None:
+    mailings_made = [world.write(starts_at=LATER).id for _ in range(120)]
+    wanted = {_schedule_of(world, mailing_id) for mailing_id in mailings_made}
+    world.aws.schedules = {f"mailing-{10**6 + number}-1900000000": {} for number in range(10_000)}
+    remade = [world.reconcile().schedules_remade for _ in range(3)]
+    assert remade == [50, 50, 20]
+    assert wanted <= set(world.aws.schedules)
+
+
+def test_a_token_that_has_expired_begins_the_listing_anew(world: World) -> None:
+    mailing = world.write(starts_at=LATER)
+    world.aws.schedules["mailing-99-1"] = {}
+    world.progress.token = "expired"
+    repairs = world.reconcile()
+    assert (world.aws.listed, repairs.schedules_orphaned) == ([], 0)
+    assert world.reconcile().schedules_orphaned == 1
+    assert set(world.aws.schedules) == {_schedule_of(world, mailing.id)}
