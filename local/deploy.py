@@ -30,6 +30,9 @@ class Target:
     """As the functions reach it."""
     provider_url: str
     provider_token: str
+    provider_kind: str = "contract"
+    provider_sender: str = ""
+    provider_options: str = ""
     stack: str = "mailing-api-local"
     provider_honours_key: bool = True
     bare: bool = False
@@ -45,7 +48,10 @@ class Target:
         """Of the template."""
         return {
             "SecretId": self.secret_id,
+            "ProviderKind": self.provider_kind,
             "ProviderUrl": self.provider_url,
+            "ProviderSender": self.provider_sender,
+            "ProviderOptions": self.provider_options,
             "ProviderHonoursKey": str(self.provider_honours_key).lower(),
         }
 

@@ -39,7 +39,7 @@ from local.template import complaints
 
 ROOT = Path(__file__).resolve().parent.parent
 _ENCRYPTED = {
-    "AllowedPattern": r"https://.+|http://(127\.0\.0\.1|localhost)([:/].*)?",
+    "AllowedPattern": r"|https://.+|http://(127\.0\.0\.1|localhost)([:/].*)?",
     "ConstraintDescription": "must begin with https://",
 }
 """What ProviderUrl must be outside the stage local; the functions refuse anything else, too."""

@@ -31,7 +31,8 @@ def run(console: Console) -> int:
     console.print("[bold]mailing-api[/], the local stack")
     ports = Ports.from_environment()
     endpoint = other_endpoint(console, ports.aws)
-    with Stack(state.RUN, ports, endpoint=endpoint, report=step_printer(console)) as stack:
+    kind = os.environ.get("PROVIDER_KIND") or "contract"
+    with Stack(state.RUN, ports, endpoint=endpoint, provider_kind=kind, report=step_printer(console)) as stack:
         console.print(main_job.addresses(stack.url, stack.provider.url, started))
         api = Api(stack.url)
         provider = ProviderClient(stack.provider.url)

@@ -17,13 +17,14 @@ from local.deploy import Deployment, Target, deploy, forgotten, undeploy
 from local.errors import LocalError
 from local.front_door import FrontDoor
 from local.postgres import PostgresServer
+from local.provider_accounts import ACCOUNTS
 from local.services import Ministack, ProviderService, clean_environment
 from local.settings import ROOT, Ports
 
 DATABASE = "mailing"
 SUPERUSER = "admin"
 PASSWORD = "mailing-locally"  # opens nothing but a stack on loopback
-PROVIDER_TOKEN = "local.provider.token"
+PROVIDER_TOKEN = ACCOUNTS["contract"].credential
 
 POSTGRES, PROVIDER, ENDPOINT = "PostgreSQL", "the provider", "the AWS endpoint"
 FORGOTTEN = "LocalStack's deployment"
@@ -54,8 +55,11 @@ class Stack:
         durable: bool = True,
         stack_name: str = "mailing-api-local",
         environment: Mapping[str, str] | None = None,
+        provider_kind: str = "contract",
         report: Report = _quiet,
     ) -> None:
+        if provider_kind not in ACCOUNTS:
+            raise LocalError(f"PROVIDER_KIND must be one of {', '.join(ACCOUNTS)}.")
         self.state = folder.absolute()
         self.postgres = PostgresServer(self.state / "postgres", ports.postgres, durable=durable)
         self.ministack = None if endpoint else Ministack(self.state / "ministack", ports.aws)
@@ -66,6 +70,7 @@ class Stack:
         self._fresh = fresh
         self._stack_name = stack_name
         self._environment = environment or {}
+        self._provider_kind = provider_kind
         self._report = report
         self._front_door: FrontDoor | None = None
         self._lock: IO[str] | None = None
@@ -136,11 +141,16 @@ class Stack:
 
     def deploy(self, **environment: str) -> None:
         """Packages and deploys the code as it is now; `environment` adds to the functions' own."""
+        account = ACCOUNTS[self._provider_kind]
         target = Target(
             endpoint=self.endpoint,
             database_url=self.postgres.service_url(DATABASE),
             provider_url=self.provider.url,
-            provider_token=PROVIDER_TOKEN,
+            provider_token=account.credential,
+            provider_kind=self._provider_kind,
+            provider_sender=account.sender,
+            provider_options=account.options,
+            provider_honours_key=account.honours_key,
             stack=self._stack_name,
             bare=self.ministack is not None,
             environment={"PUBLIC_URL": self.url, **self._environment, **environment},

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from chalicelib.config import Settings
 from chalicelib.domain import pace
 from chalicelib.domain.blame import Judgement
-from chalicelib.domain.outcome import Outcome, OutcomeKind, health
+from chalicelib.domain.outcome import ACCEPTING, Outcome, OutcomeKind, health
 from chalicelib.observability import log, warn
 from chalicelib.storage import gates, messages
 
@@ -207,7 +207,7 @@ def _slow_down(
     now: datetime,
 ) -> None:
     """Lowers the pace of a provider that throttles, and holds it for as long as it asks."""
-    accepted = sum(each.outcome.kind is OutcomeKind.ACCEPTED for each in asked)
+    accepted = sum(each.outcome.kind in ACCEPTING for each in asked)
     number, seen = len(throttled), admission.gate.pace if admission.gate is not None else None
     if seen is None:
         fresh = sum(each.claim_no <= _FRESH for each in throttled)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from chalicelib.domain.outcome import WORKER_DIED, OutcomeKind, Verdict
+from chalicelib.domain.outcome import ACCEPTING, WORKER_DIED, OutcomeKind, Verdict
 from chalicelib.domain.status import ErrorCode, MessageStatus
 from chalicelib.storage.message_calls import INSERT_RECORDED, LOST_COLUMNS, LOST_DETAIL, insert_lost
 from chalicelib.storage.prepared import prepared_text
@@ -369,22 +369,22 @@ def record(
 
 
 def _failed_at(call: CallMade | None) -> datetime | None:
-    return call.at if call is not None and call.kind is not OutcomeKind.ACCEPTED else None
+    return call.at if call is not None and call.kind not in ACCEPTING else None
 
 
 def _to_be_kept(claim: Claim, call: CallMade | None) -> bool:
+    # A duplicate's refusal is kept even of a first call: it tells of a call that nothing else tells of.
     return call is not None and (call.kind is not OutcomeKind.ACCEPTED or claim.attempted_at is not None)
 
 
 def _kept(claim: Claim, call: CallMade, verdict: Verdict) -> dict[str, Any]:
-    accepted = call.kind is OutcomeKind.ACCEPTED
     return {
         "id": claim.id,
         "claim_no": claim.claim_no,
         "attempt": claim.attempts,
         "at": call.at.isoformat(),
         "kind": str(call.kind),
-        "error_code": None if accepted else verdict.error_code and str(verdict.error_code),
+        "error_code": None if call.kind in ACCEPTING else verdict.error_code and str(verdict.error_code),
         "detail": call.detail[:200] or None,
         "milliseconds": call.milliseconds,
     }

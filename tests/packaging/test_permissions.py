@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.providers import KINDS
 from local.conditions import decided
 
 _IN_A_NETWORK = {
@@ -66,6 +67,14 @@ ALLOWED = {
 @pytest.mark.parametrize("function", ALLOWED)
 def test_a_function_may_do_this_and_no_more(template: dict[str, Any], function: str) -> None:
     assert _permissions(decided(template, {}), function) == ALLOWED[function] | _IN_A_NETWORK
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("function", ALLOWED)
+def test_messages_are_sent_by_aws_only_where_that_is_the_provider(template: dict[str, Any], function: str, kind: str) -> None:
+    sends = function in ("APIHandler", "Admin", "SendMessages") and kind == "aws_sms"
+    more = _permissions(decided(template, {"ProviderKind": kind}), function) - ALLOWED[function] - _IN_A_NETWORK
+    assert more == ({"sms-voice:SendTextMessage *"} if sends else set())
 
 
 @pytest.mark.parametrize("function", ALLOWED)

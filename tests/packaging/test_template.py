@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from chalicelib.api.errors import ProblemCode
 from chalicelib.auth.tokens import authenticate
 from chalicelib.observability import NAMESPACE, UNITS
+from chalicelib.providers import KINDS
 from local.conditions import contradictions, decided
 from local.template import transformed as sam
 from tests.packaging.resolved import resources_of
@@ -111,6 +112,7 @@ def test_the_queues_wait_six_times_as_long_as_their_functions(template: dict[str
         ("http://provider.example", False),
         ("http://127.0.0.1.example", False),
         ("http://127.0.0.1:1", True),
+        ("", True),
     ],
 )
 def test_messages_go_to_the_provider_over_tls(template: dict[str, Any], url: str, taken: bool) -> None:
@@ -118,9 +120,22 @@ def test_messages_go_to_the_provider_over_tls(template: dict[str, Any], url: str
     assert (re.fullmatch(pattern, url) is not None) == taken
 
 
+@pytest.mark.parametrize("parameter", ["ProviderToken", "OidcClientSecret"])
+def test_what_may_be_a_credential_and_what_would_break_the_secrets_json(template: dict[str, Any], parameter: str) -> None:
+    pattern = template["Parameters"][parameter]["AllowedPattern"]
+    for character in map(chr, range(256)):
+        visible = "!" <= character <= "~"
+        assert (re.fullmatch(pattern, f"AC0123{character}x") is not None) == (visible and character not in '"\\'), character
+    assert re.fullmatch(pattern, "")
+
+
+def test_every_kind_of_provider_is_a_value_of_the_parameter(template: dict[str, Any]) -> None:
+    assert template["Parameters"]["ProviderKind"]["AllowedValues"] == list(KINDS)
+
+
 def test_every_parameter_says_what_it_is_for(template: dict[str, Any]) -> None:
     assert [name for name, item in template["Parameters"].items() if not item.get("Description")] == []
-    assert [name for name, item in template["Parameters"].items() if "Default" not in item] == ["ProviderUrl"]
+    assert [name for name, item in template["Parameters"].items() if "Default" not in item] == []
 
 
 @pytest.mark.parametrize(
@@ -153,6 +168,11 @@ def test_the_local_stage_is_functions_queues_and_schedules(template: dict[str, A
         ({}, {"NatA"}),
         ({"Egress": "nat-per-zone"}, {"NatA", "NatB"}),
         ({"Egress": "endpoints"}, {"SqsEndpoint", "SecretsEndpoint", "SchedulerEndpoint"}),
+        (
+            {"Egress": "endpoints", "ProviderKind": "aws_sms"},
+            {"SqsEndpoint", "SecretsEndpoint", "SchedulerEndpoint", "SmsEndpoint"},
+        ),
+        ({"ProviderKind": "aws_sms"}, {"NatA"}),
         ({"SecretId": "theirs", "SubnetIds": "subnet-1", "SecurityGroupIds": "sg-1"}, set()),
     ],
 )
@@ -247,6 +267,7 @@ def test_a_cluster_restored_by_hand_leaves_the_network_as_it_is(template: dict[s
     assert functions == [item["Properties"]["VpcConfig"] for item in before.values() if item["Type"] == "AWS::Lambda::Function"]
 
 
+_PROVIDER = {"ProviderUrl": "https://provider.example"}
 _CONTRADICTIONS = [
     ({"DomainName": "a.example"}, "DomainName needs CertificateArn"),
     ({"CertificateArn": "arn"}, "CertificateArn and HostedZoneId need DomainName"),
@@ -265,19 +286,31 @@ _CONTRADICTIONS = [
     ({"DatabaseSnapshot": "x", "DatabaseRestoreFrom": "y"}, "DatabaseSnapshot and DatabaseRestoreFrom exclude each other"),
     ({"DatabaseRestoreTo": "2030-05-01T09:00:00Z"}, "DatabaseRestoreTo needs DatabaseRestoreFrom"),
     ({"MonthlyBudget": "100"}, "MonthlyBudget needs AlarmEmail"),
+    *(
+        ({"ProviderUrl": "", "ProviderKind": kind, "ProviderOptions": "{}"}, "this ProviderKind needs ProviderUrl")
+        for kind in ("contract", "infobip", "http")
+    ),
+    *(
+        (
+            {"ProviderKind": kind, "ProviderHonoursKey": "true"},
+            "with ProviderKind aws_sms, twilio and smsc, ProviderHonoursKey must be false",
+        )
+        for kind in ("aws_sms", "twilio", "smsc")
+    ),
+    ({"ProviderKind": "http"}, "ProviderKind http needs ProviderOptions"),
 ]
 
 
 @pytest.mark.parametrize(("parameters", "refused"), _CONTRADICTIONS, ids=[str(one[0]) for one in _CONTRADICTIONS])
 def test_parameters_that_contradict_each_other(template: dict[str, Any], parameters: dict[str, str], refused: str) -> None:
-    assert contradictions(template, parameters) == [refused]
+    assert contradictions(template, _PROVIDER | parameters) == [refused]
 
 
 def test_every_rule_is_tried_and_those_combinations_that_are_documented_are_allowed(template: dict[str, Any]) -> None:
     written = {one["AssertDescription"] for rule in template["Rules"].values() for one in rule["Assertions"]}
     assert written == {refused for _, refused in _CONTRADICTIONS}
     for parameters in CHOICES.values():
-        assert contradictions(template, parameters) == []
+        assert contradictions(template, _PROVIDER | parameters) == []
 
 
 def test_reconcile_runs_once_the_schema_is_there(template: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ LATER = Outcome(OutcomeKind.NOT_DELIVERED, "HTTP 503")
 UNKNOWN = Outcome(OutcomeKind.UNKNOWN, "HTTP 500")
 BLAMED = Outcome(OutcomeKind.MISCONFIGURED, "HTTP 401")
 REFUSED = Outcome(OutcomeKind.REFUSED, "HTTP 400")
+DUPLICATE = Outcome(OutcomeKind.ALREADY_ACCEPTED, "HTTP 200, 23")
 
 
 @pytest.fixture
@@ -70,6 +71,22 @@ def test_every_call_of_a_message_whose_first_was_not_accepted(honoured: World) -
         "not_delivered",
         "accepted",
     ]
+
+
+def test_a_duplicates_refusal_is_an_acceptance(honoured: World) -> None:
+    """After an unknown call, and as the first answer that there is: it is kept, without a reason, and as no failure."""
+    mailing = answered(honoured, UNKNOWN, DUPLICATE)
+    assert honoured.finish(mailing).counts["sent"] == 1
+    assert calls(honoured)[1:] == [(2, "already_accepted", None, "HTTP 200, 23")]
+    assert reason(honoured)[:3] == (2, None, None)
+    assert [row[0] for row in honoured.sql("SELECT attempted_at FROM message")] == [row[0] for row in calls(honoured, "at")][:1]
+
+
+def test_a_duplicates_refusal_of_a_first_call_is_kept(world: World) -> None:
+    mailing = answered(world, DUPLICATE)
+    assert world.finish(mailing).counts["sent"] == 1
+    assert calls(world) == [(1, "already_accepted", None, "HTTP 200, 23")]
+    assert reason(world) == (2, None, None, None)
 
 
 @pytest.mark.parametrize("later", [BLAMED, LATER, REFUSED, Outcome(OutcomeKind.NOT_CALLED)])
