@@ -648,8 +648,11 @@ MESSAGES: dict[str, str] = {
     "this user owns clients, mailings or do-not-contact entries: deactivate them instead": (
         "у пользователя есть клиенты, рассылки или список «не беспокоить»: сделайте его неактивным"
     ),
-    "a name of an attribute is made of latin letters, digits and _, a digit not first; capital letters are not small ones": (
-        "имя атрибута состоит из латинских букв, цифр и знака _, цифра не первая; большие и маленькие буквы различаются"
+    "two names of attributes differ only in how their letters are composed": (
+        "два имени атрибутов различаются только способом составления букв"
+    ),
+    "a name of an attribute is made of letters, digits and _, a digit not first; capital letters are not small ones": (
+        "имя атрибута состоит из букв, цифр и знака _, цифра не первая; большие и маленькие буквы различаются"
     ),
     "belongs to another owner than the mailing": "принадлежит не владельцу рассылки",
     "is past in every time zone of the clients": "уже прошёл во всех часовых поясах клиентов",
@@ -883,9 +886,9 @@ MESSAGES: dict[str, str] = {
         "повторить можно только неотправленное или просроченное сообщение"
     ),
     "position %(n)s: a placeholder is ${name} or ${name|default}; a literal ${ is written $${, a dollar sign before a placeholder $$;"
-    " a name is made of latin letters, digits and _, a digit not first; capital letters are not small ones": (
+    " a name is made of letters, digits and _, a digit not first; capital letters are not small ones": (
         "позиция %(n)s: подстановка пишется ${name} или ${name|слово}; знаки ${ сами по себе пишутся $${, знак доллара перед"
-        " подстановкой — $$; имя состоит из латинских букв, цифр и знака _, цифра не первая, большие и маленькие буквы различаются"
+        " подстановкой — $$; имя состоит из букв, цифр и знака _, цифра не первая, большие и маленькие буквы различаются"
     ),
 }
 
@@ -1019,6 +1022,6 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     (
         r"position (?P<n>\d+): a placeholder is .*",
         "position %(n)s: a placeholder is ${name} or ${name|default}; a literal ${ is written $${, a dollar sign before a placeholder $$;"
-        " a name is made of latin letters, digits and _, a digit not first; capital letters are not small ones",
+        " a name is made of letters, digits and _, a digit not first; capital letters are not small ones",
     ),
 )

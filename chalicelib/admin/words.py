@@ -10,6 +10,7 @@ from starlette_admin.i18n import get_locale, gettext
 from chalicelib.domain import segments
 from chalicelib.domain.counts import UNPLANNED
 from chalicelib.domain.outcome import OutcomeKind
+from chalicelib.domain.personal_text import ATTRIBUTE_NAME
 from chalicelib.domain.status import ErrorCode, MailingStatus, MessageStatus
 from chalicelib.domain.window import BlockedZone, Obstacle
 from chalicelib.services.audit import Event
@@ -134,10 +135,11 @@ def error(code: str) -> str:
 
 
 def segment_table() -> dict[str, Any]:
-    """The rules of `domain.segments` for the counter in the browser."""
+    """The rules of `domain.segments` and of placeholders for the counter in the browser."""
     return {
         "gsm": segments.GSM,
         "extension": segments.GSM_EXTENSION,
+        "name": ATTRIBUTE_NAME,
         "sizes": [segments.GSM_SINGLE, segments.GSM_PART, segments.UCS2_SINGLE, segments.UCS2_PART],
     }
 

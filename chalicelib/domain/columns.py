@@ -4,10 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from text_unidecode import unidecode  # type: ignore[import-untyped]  # the library has no types
-
-from chalicelib.domain import limits
-from chalicelib.domain.personal_text import ATTRIBUTE_NAME
+from chalicelib.domain.personal_text import ATTRIBUTE_NAME_LENGTH, attribute_name, is_attribute_name
 from chalicelib.domain.table import visible
 
 LEFT_OUT: Final = ""
@@ -30,19 +27,21 @@ _NAMES: Final[Mapping[str, str]] = {
 # Of our own export: nothing that a file could say of them is written.
 _EXPORTED: Final = frozenset({"id", "owner id", "owner", "created at"})
 _PARTS = re.compile(r"[\s_.:#№*()-]+")
-_ATTRIBUTE = re.compile(ATTRIBUTE_NAME, re.ASCII)
 
 
 def normalised(name: str) -> str:
     """A column's name as it is compared."""
-    return " ".join(part for part in _PARTS.split(visible(name).casefold()) if part)
+    return " ".join(part for part in _PARTS.split(attribute_name(visible(name)).casefold()) if part)
 
 
 def attribute_of(name: str) -> str | None:
-    """The target that makes an attribute of a column, by the column's name in latin letters; None if it has none."""
-    latin = re.sub(r"[^A-Za-z0-9]+", "_", unidecode(visible(name).removeprefix(ATTRIBUTE))).strip("_").lower()
-    latin = latin if not latin[:1].isdigit() else f"c_{latin}"
-    return f"{ATTRIBUTE}{latin[: limits.ATTRIBUTE_NAME_LENGTH]}" if _ATTRIBUTE.fullmatch(latin) else None
+    """The target that makes an attribute of a column under the column's own name, in small letters; None if it has no letter."""
+    own = attribute_name(visible(name).removeprefix(ATTRIBUTE).lower())
+    own = "".join(each if each == "_" or is_attribute_name(f"_{each}") else " " for each in own)
+    own = "_".join(own.replace("_", " ").split())
+    own = own if is_attribute_name(own[:1]) else f"c_{own}"
+    own = own[:ATTRIBUTE_NAME_LENGTH]
+    return f"{ATTRIBUTE}{own}" if is_attribute_name(own) and own != "c_" else None
 
 
 def suggested(header: Sequence[str], remembered: Mapping[str, str] | None = None) -> list[str]:
@@ -62,8 +61,9 @@ def is_exported(name: str) -> bool:
 
 def _by_name(name: str) -> str:
     known = normalised(name)
-    if visible(name).startswith(ATTRIBUTE) and _ATTRIBUTE.fullmatch(visible(name).removeprefix(ATTRIBUTE)):
-        return visible(name)
+    exact = attribute_name(visible(name))
+    if _is_attribute(exact):
+        return exact
     return _NAMES.get(known, LEFT_OUT)
 
 
@@ -90,5 +90,4 @@ def problem(header: Sequence[str], targets: Sequence[str]) -> str | None:
 
 
 def _is_attribute(target: str) -> bool:
-    name = target.removeprefix(ATTRIBUTE)
-    return target.startswith(ATTRIBUTE) and len(name) <= limits.ATTRIBUTE_NAME_LENGTH and bool(_ATTRIBUTE.fullmatch(name))
+    return target.startswith(ATTRIBUTE) and is_attribute_name(target.removeprefix(ATTRIBUTE))

@@ -7,13 +7,12 @@ from typing import Any, Final
 
 from chalicelib.domain.characters import is_blank
 from chalicelib.domain.errors import FieldCode, FieldError
-from chalicelib.domain.personal_text import ATTRIBUTE_NAME, NAME_RULE, TEXT_LENGTH
+from chalicelib.domain.personal_text import NAME_RULE, TEXT_LENGTH, attribute_name, is_attribute_name
 
 TAG_LENGTH: Final = 50
 TAGS: Final = 50
 CODE_LENGTH: Final = 10
 ATTRIBUTES: Final = 50
-ATTRIBUTE_NAME_LENGTH: Final = 64
 ATTRIBUTE_VALUE_LENGTH: Final = 500
 SAFE_INTEGER: Final = 2**53 - 1  # whole numbers that every JSON reader keeps
 FILTER_WORDS: Final = 500
@@ -31,7 +30,6 @@ BIGGEST_ID: Final = 2**63 - 1
 _UNFIT = re.compile("[\0\ufffd\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _CODE = re.compile(f"[0-9]{{1,{CODE_LENGTH}}}", re.ASCII)
-_ATTRIBUTE = re.compile(ATTRIBUTE_NAME, re.ASCII)
 
 
 def unfit(text: str) -> str:
@@ -80,11 +78,14 @@ def client_problems(operator_code: Any, tags: Any, attributes: Any) -> list[Fiel
         return [*found, FieldError("attributes", "must be names with values", FieldCode.WRONG_TYPE)]
     if len(attributes) > ATTRIBUTES:
         found.append(FieldError("attributes", f"at most {ATTRIBUTES} attributes", FieldCode.WRONG_LENGTH))
+    if len({attribute_name(name) for name in attributes if isinstance(name, str)}) < len(attributes):
+        why = "two names of attributes differ only in how their letters are composed"
+        found.append(FieldError("attributes", why, FieldCode.GIVEN_TWICE))
     return [*found, *(error for name, value in attributes.items() for error in _attribute_problems(name, value))]
 
 
 def _attribute_problems(name: Any, value: Any) -> list[FieldError]:
-    if not isinstance(name, str) or len(name) > ATTRIBUTE_NAME_LENGTH or not _ATTRIBUTE.fullmatch(name):
+    if not isinstance(name, str) or not is_attribute_name(attribute_name(name)):
         return [FieldError("attributes", f"a name of an attribute is made of {NAME_RULE}", FieldCode.WRONG_CHARACTERS)]
     if type(value) is int:
         if abs(value) <= SAFE_INTEGER:

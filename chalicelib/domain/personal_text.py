@@ -7,6 +7,7 @@ dollar sign before the value of `price`. A `$` before anything else is just a do
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,11 +18,31 @@ from chalicelib.domain.status import ErrorCode
 
 TEXT_LENGTH: Final = 2_000
 """Of a mailing's text, and of what becomes of it for each client."""
-ATTRIBUTE_NAME = r"[A-Za-z_][A-Za-z0-9_]{0,63}"
-NAME_RULE = "latin letters, digits and _, a digit not first; capital letters are not small ones"
+ATTRIBUTE_NAME_LENGTH: Final = 64
+_LETTERS: Final = (
+    r"A-Za-z_\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02ff\u0370-\u037d\u037f-\u0386\u0388-\u061b\u061d-\u115e\u1161-\u167f\u1681-\u17b3"
+    r"\u17b6-\u180a\u1810-\u1fee\u1ff0-\u1ffc\u2c00-\u2dff\u3005-\u3007\u3021-\u3163\u3165-\ud7ff"
+)
+ATTRIBUTE_NAME: Final = f"[{_LETTERS}][{_LETTERS}" + rf"0-9\u0300-\u034e\u0350-\u036f]{{0,{ATTRIBUTE_NAME_LENGTH - 1}}}"
+"""A name of an attribute, as a pattern for Python, JavaScript, JSON Schema and PostgreSQL alike.
+
+Letters of every script are those of names in XML, less those that nobody sees and those beyond U+FFFF: `\\w` means something else in
+each of the four. Names are compared in Unicode's composed form (NFC), letter by letter: capital letters are not small ones.
+"""
+NAME_RULE = "letters, digits and _, a digit not first; capital letters are not small ones"
 _DOLLARS = re.compile(r"(?P<dollars>\$+)\{")
 _INSIDE = re.compile(r"(?P<inside>[^{}]*)(?P<close>\}?)")
-_NAME = re.compile(ATTRIBUTE_NAME, re.ASCII)
+_NAME = re.compile(ATTRIBUTE_NAME)
+
+
+def attribute_name(name: str) -> str:
+    """The form in which a name of an attribute is stored and looked up."""
+    return unicodedata.normalize("NFC", name)
+
+
+def is_attribute_name(name: str) -> bool:
+    """Is it a name of an attribute in its stored form?"""
+    return _NAME.fullmatch(name) is not None and name == attribute_name(name)
 
 
 class TextError(ValueError):
@@ -86,7 +107,8 @@ def _parse(text: str) -> tuple[str | _Placeholder, ...]:
 
 def _placeholder(place: int, found: re.Match[str]) -> _Placeholder:
     name, bar, default = found["inside"].partition("|")
-    if not found["close"] or not _NAME.fullmatch(name):
+    name = attribute_name(name)
+    if not found["close"] or not is_attribute_name(name):
         raise TextError(
             f"position {place}: a placeholder is ${{name}} or ${{name|default}}; a literal ${{ is written $${{,"
             f" a dollar sign before a placeholder $$; a name is made of {NAME_RULE}"
@@ -128,8 +150,8 @@ def placeholders(text: str) -> frozenset[str]:
 
 def nearest(name: str, known: Collection[str]) -> str | None:
     """The known name that an unknown one was probably meant to be."""
-    by_small_letters = {each.lower(): each for each in sorted(known)}  # of two, the one in small letters
-    found = difflib.get_close_matches(name.lower(), by_small_letters, n=1, cutoff=0.6)
+    by_small_letters = {each.casefold(): each for each in sorted(known)}  # of two, the one in small letters
+    found = difflib.get_close_matches(name.casefold(), by_small_letters, n=1, cutoff=0.6)
     return by_small_letters[found[0]] if found else None
 
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from chalicelib.domain.personal_text import ATTRIBUTE_NAME
+
 MAX_BYTES: Final = 20 * 2**20
 MAX_ROWS: Final = 200_000
 MAX_COLUMNS: Final = 200
@@ -24,7 +26,7 @@ _BOMS: Final = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (co
 _OLD_EXCEL, _ZIP = b"\xd0\xcf\x11\xe0", b"PK\x03\x04"
 _SEPARATOR = re.compile(r"(?:\ufeff)?\s*\"?sep=(.)\"?[ \t]*(?:\r\n|\r|\n|$)", re.IGNORECASE)
 _PHONE_LIKE = re.compile(r"[\s'\"]*[+(]?(?:[\s().-]*[0-9]){7,15}[\s().'\"-]*")
-_ATTRIBUTE_LINE = re.compile(r"[A-Za-z_][A-Za-z0-9_]* = ")
+_ATTRIBUTE_LINE = re.compile(f"{ATTRIBUTE_NAME} = ")
 _LINE = re.compile(r"\r\n|\r|\n")
 
 

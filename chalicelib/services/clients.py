@@ -15,6 +15,7 @@ from chalicelib.domain.access import Principal
 from chalicelib.domain.characters import canonical
 from chalicelib.domain.errors import ConflictError, FieldCode, FieldError, InvalidInputError, NotFoundError
 from chalicelib.domain.paging import Slice
+from chalicelib.domain.personal_text import attribute_name
 from chalicelib.domain.phone import CountryError, PhoneError, operator_code, parse_phone
 from chalicelib.domain.versions import require_version, version
 from chalicelib.domain.zones import ZoneError, parse_time_zone
@@ -259,10 +260,16 @@ def canonical_phone(new: NewClient) -> str:
 
 
 def normalized(new: NewClient) -> NewClient:
-    """The client in the form in which it is stored: tags that people take for the same are the same."""
-    if not isinstance(new.tags, list | tuple) or not all(isinstance(tag, str) for tag in new.tags):
-        return new  # to be refused
-    return revised(new, tags=tuple(dict.fromkeys(map(canonical, new.tags))))
+    """The client in the form in which it is stored: tags and names of attributes that people take for the same are the same.
+
+    What has no such form stays, to be refused.
+    """
+    if isinstance(new.tags, list | tuple) and all(isinstance(tag, str) for tag in new.tags):
+        new = revised(new, tags=tuple(dict.fromkeys(map(canonical, new.tags))))
+    if isinstance(new.attributes, Mapping) and all(isinstance(name, str) for name in new.attributes):
+        named = {attribute_name(name): value for name, value in new.attributes.items()}
+        new = new if len(named) < len(new.attributes) else revised(new, attributes=named)
+    return new
 
 
 def problems(new: NewClient) -> list[FieldError]:

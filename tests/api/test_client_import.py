@@ -48,8 +48,8 @@ def test_columns_that_are_not_known(anna: Api) -> None:
     assert "Город" in refused["errors"][0]["message"]
     assert sent(anna, "?unknown_columns=leave_out", raw)["created"] == 1
     done = sent(anna, "?unknown_columns=attributes&dry_run=false", raw)
-    assert done["columns"][2] == {"name": "Город", "target": "attributes.gorod"}
-    assert anna.get("/api/v1/client")["results"][0]["attributes"] == {"gorod": "Тверь"}
+    assert done["columns"][2] == {"name": "Город", "target": "attributes.город"}
+    assert anna.get("/api/v1/client")["results"][0]["attributes"] == {"город": "Тверь"}
 
 
 @pytest.mark.parametrize(

@@ -145,3 +145,22 @@ def test_many_clients_whose_phones_another_owner_has(anna: Api, boris: Api) -> N
     client = {"phone": "+79101234567", "time_zone": "UTC"}
     boris.post("/api/v1/client", client)
     assert len(anna.post("/api/v1/client", {"clients": [client]})["results"]) == 1
+
+
+def test_attributes_have_names_of_any_script_in_their_composed_form(anna: Api) -> None:
+    """From the request through a mailing's preview; names that are one name, and names that are none, are refused by their code."""
+    decomposed, composed = "и\u0306мя", "\u0439мя"
+    made = anna.post("/api/v1/client", {"phone": PHONE, "time_zone": "UTC", "attributes": {decomposed: "Анна", "名前": 5}})
+    assert made["attributes"] == {composed: "Анна", "名前": 5}
+    mailing = anna.post("/api/v1/mailing", {"text": f"${{{decomposed}}}, ${{名前}} ${{Имя|}}", "draft": True})
+    preview = anna.get(f"/api/v1/mailing/{mailing['id']}/preview")
+    assert preview["sample"]["text"] == "Анна, 5 "
+    assert (preview["text"]["failing"], preview["text"]["known_names"]) == (0, [composed, "名前"])
+    for attributes, code in (
+        ({decomposed: 1, composed: 2}, "given_twice"),
+        ({"дата рождения": 1}, "wrong_characters"),
+        ({"и" * 65: 1}, "wrong_characters"),
+        ({"\u200bимя": 1}, "wrong_characters"),
+    ):
+        refused = anna.ask("PATCH", f"/api/v1/client/{made['id']}", {"attributes": attributes}, 422)
+        assert [(error["field"].split(".")[0], error["code"]) for error in refused["errors"]] == [("attributes", code)], refused

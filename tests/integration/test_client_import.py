@@ -160,7 +160,7 @@ _TAGS = st.lists(_TAG, max_size=3, unique=True)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
-@given(_TAGS, st.dictionaries(st.sampled_from(["a", "b", "name", "x_1"]), _VALUES, max_size=4))
+@given(_TAGS, st.dictionaries(st.sampled_from(["a", "b", "имя", "नाम", "x_1"]), _VALUES, max_size=4))
 def test_any_client_comes_back_as_it_was_exported(world: World, tags: list[str], attributes: dict[str, Any]) -> None:
     out = io.StringIO()
     words = join_words(tags)

@@ -1,9 +1,17 @@
 """What a preview says of a text over all selected clients, and when a mailing asks before it starts."""
 
-import pytest
+import json
 
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text as statement
+
+from chalicelib.domain.characters import is_blank
 from chalicelib.domain.errors import ConfirmationRequiredError, InvalidInputError
-from chalicelib.services import mailings, previews
+from chalicelib.domain.personal_text import UnsendableTextError, placeholders, render
+from chalicelib.domain.selection import Selection
+from chalicelib.services import mailings, previews, text_checks
 from chalicelib.services.previews import Preview
 from tests.world import World
 
@@ -101,3 +109,39 @@ def test_a_text_with_nothing_visible_is_refused_when_it_is_written(world: World,
     with pytest.raises(InvalidInputError) as refused:
         world.write(text=text, draft=True)
     assert [(error.field, error.code) for error in refused.value.errors] == [("text", "blank")]
+
+
+_NAMES = ["имя", "Имя", "\u0439", "и\u0306", "名前", "नाम", "name"]
+_HELD = st.dictionaries(
+    st.sampled_from([n for n in _NAMES if n != "и\u0306"]), st.sampled_from(["Анна", "x", " ", "\u200b", "\u2800"]), max_size=4
+)
+_ASKED = [*(f"${{{name}}}" for name in _NAMES), *(f"${{{name}|}}" for name in _NAMES)]
+_PIECES = st.lists(st.sampled_from([*_ASKED, "${name|друг}", " ", "a", "$${имя}"]), min_size=1, max_size=4)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(st.lists(_HELD, min_size=1, max_size=4), _PIECES)
+def test_the_preview_counts_in_sql_whom_the_worker_would_refuse(
+    world: World, held: list[dict[str, str]], pieces: list[str]
+) -> None:
+    text = "".join(pieces)
+    with world.engine.connect() as connection:
+        for place, attributes in enumerate(held):
+            connection.execute(
+                statement(
+                    "INSERT INTO client (owner_id, phone, operator_code, tags, attributes, time_zone)"
+                    " VALUES (:owner, :phone, '910', '{}', CAST(:attributes AS jsonb), 'UTC')"
+                ),
+                {"owner": world.owner.user_id, "phone": f"+791000001{place:02}", "attributes": json.dumps(attributes)},
+            )
+        found = text_checks.check(connection, world.owner.user_id, Selection(), text)
+        connection.rollback()
+    failing = 0
+    for attributes in held:
+        try:
+            render(text, attributes)
+        except UnsendableTextError:
+            failing += 1
+    assert found.failing == failing
+    lacking = {name: sum(is_blank(attributes.get(name, "")) for attributes in held) for name in placeholders(text)}
+    assert {each.name: each.clients for each in found.lacked} == {name: number for name, number in lacking.items() if number}

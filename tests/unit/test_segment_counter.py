@@ -27,8 +27,11 @@ TEXTS = [
     "a\nb\rc",
     "",
 ]
-VALUES = {"name": "Анна", "city": "Köln", "empty": ""}
+VALUES = {"имя": "Яна", "\u0439": "й", "नाम": "x", "name": "Анна", "city": "Köln", "empty": ""}
 TEMPLATES = [
+    "${имя} ${Имя|}",
+    "${\u0438\u0306} ${\u0439}",
+    "${नाम}${名前|я}",
     "${name}",
     "${nick|friend}",
     "$${name}",
@@ -41,7 +44,8 @@ TEMPLATES = [
 _RUN = """
 const { fill, count } = require(process.argv[1]);
 const asked = JSON.parse(require("fs").readFileSync(0));
-console.log(JSON.stringify([asked.texts.map(each => count(each, asked.table)), asked.templates.map(each => fill(each, asked.values))]));
+const counts = asked.texts.map(each => count(each, asked.table));
+console.log(JSON.stringify([counts, asked.templates.map(each => fill(each, asked.values, asked.table))]));
 """
 
 

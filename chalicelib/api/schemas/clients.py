@@ -16,8 +16,6 @@ from chalicelib.storage.clients import ClientRow
 
 MAX_AT_ONCE = limits.AT_ONCE
 
-AttributeName = Annotated[str, Field(max_length=limits.ATTRIBUTE_NAME_LENGTH, pattern=f"^{ATTRIBUTE_NAME}$")]
-
 
 def _attribute(value: Any) -> str | int:
     if isinstance(value, str) and len(value) <= limits.ATTRIBUTE_VALUE_LENGTH:
@@ -38,9 +36,10 @@ _ATTRIBUTE_SCHEMA = {
 AttributeValue = Annotated[str | int, PlainValidator(_attribute), WithJsonSchema(_ATTRIBUTE_SCHEMA)]
 
 
+# The service judges names: pydantic's error would repeat the whole pattern.
 # Names by `propertyNames`, values by `additionalProperties`: generators of clients lose what `patternProperties` says.
 Attributes = Annotated[
-    dict[AttributeName, AttributeValue],
+    dict[str, AttributeValue],
     Field(max_length=limits.ATTRIBUTES),
     WithJsonSchema(
         {

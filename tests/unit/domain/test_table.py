@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.columns import problem, suggested
+from chalicelib.domain.columns import attribute_of, problem, suggested
 from chalicelib.domain.table import MAX_COLUMNS, MAX_ROWS, TableError, parse_csv
 
 HEADER = b"phone,time_zone,tags\n"
@@ -122,11 +122,23 @@ def test_what_a_csv_writer_writes_is_read_back(rows: list[list[str]]) -> None:
         ([" Phone ", "TIME ZONE", "Operator-Code", "T\u200bags"], ["phone", "time_zone", "operator_code", "tags"]),
         (["Номер телефона", "Часовой пояс", "Код оператора", "Теги"], ["phone", "time_zone", "operator_code", "tags"]),
         (["Телефон", "Номер", "tz", "", "Город"], ["phone", "", "time_zone", "", ""]),
+        (["Мобильный", "Часовои\u0306 пояс", "attributes.Имя"], ["phone", "time_zone", "attributes.Имя"]),
+        (["тел", "зона", "attributes.и\u0306"], ["phone", "time_zone", "attributes.й"]),
         (["id", "phone", "owner_id", "created_at"], ["", "phone", "", ""]),
     ],
 )  # fmt: skip
 def test_columns_are_known_by_their_names(names: list[str], targets: list[str]) -> None:
     assert suggested(names) == targets
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [("Имя", "имя"), ("Дата рождения", "дата_рождения"), ("First name", "first_name"), ("2-й взнос", "c_2_й_взнос"), ("и\u0306", "й"),
+     ("Ёлка №5", "ёлка_5"), ("名前", "名前"), ("नाम", "नाम"), ("Straße", "straße"), ("attributes.Имя!", "имя"), ("#", None), ("", None),
+     ("\U0001f600", None), ("x" * 100, "x" * 64)],
+)  # fmt: skip
+def test_an_unknown_column_becomes_an_attribute_under_its_own_name(name: str, target: str | None) -> None:
+    assert attribute_of(name) == (None if target is None else f"attributes.{target}")
 
 
 def test_what_was_chosen_before_is_suggested_again() -> None:

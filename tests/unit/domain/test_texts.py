@@ -2,8 +2,10 @@
 
 import json
 import random
+import re
 import shutil
 import subprocess
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -12,13 +14,17 @@ from hypothesis import strategies as st
 
 import chalicelib.admin
 from chalicelib.admin.words import segment_table
+from chalicelib.domain.cells import join_attributes, split_attributes
 from chalicelib.domain.characters import canonical, is_blank, tidy
+from chalicelib.domain.limits import client_problems
 from chalicelib.domain.personal_text import (
+    ATTRIBUTE_NAME,
     TEXT_LENGTH,
     EmptyTextError,
     LongTextError,
     MissingValueError,
     TextError,
+    attribute_name,
     escape,
     fill,
     nearest,
@@ -54,12 +60,50 @@ def test_dollar_signs_before_a_brace_are_read_in_pairs(text: str, sent: str) -> 
     assert render(text, {"price": 5}) == sent
 
 
-@pytest.mark.parametrize("text", ["${имя}", "${Price list}", "${", "$$${", "${a|b", "${1}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "${дата рождения}",
+        "${\u200bname}",
+        "${1имя}",
+        "${имя\U0001f600}",
+        "${a-b}",
+        "${Price list}",
+        "${",
+        "$$${",
+        "${a|b",
+        "${1}",
+    ],
+)
 def test_the_error_says_how_to_write_it(text: str) -> None:
     with pytest.raises(
-        TextError, match=r"position \d+: .*literal \$\{ is written \$\$\{.*before a placeholder \$\$.*latin letters"
+        TextError,
+        match=r"position \d+: .*literal \$\{ is written \$\$\{.*before a placeholder \$\$.*made of letters, digits and _",
     ):
         needs(text)
+
+
+SCRIPTS = ["имя", "Имя", "город_2", "näme", "名前", "नाम", "اسم", "ชื่อ", "שם", "이름", "\u0439", "\u0438\u0306", "_", "a" * 64]
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_names_of_attributes_are_of_every_script_and_compared_in_their_composed_form(name: str) -> None:
+    stored = attribute_name(name)
+    assert placeholders(f"${{{name}}}") == placeholders(f"${{{unicodedata.normalize('NFD', name)}|x}}") == {stored}
+    assert render(f"${{{name}}}!", {stored: "Анна"}) == "Анна!"
+    assert client_problems(None, [], {stored: "x"}) == []
+    assert client_problems(None, [], {f"{name}-": "x"})
+    assert split_attributes(join_attributes({stored: "Анна"})) == {stored: "Анна"}
+
+
+def test_the_pattern_of_names_holds_no_character_that_is_not_seen_and_its_composed_forms() -> None:
+    inside = [chr(code) for code in range(0x10000) if re.fullmatch(ATTRIBUTE_NAME, f"_{chr(code)}")]
+    assert [each for each in inside if is_blank(each) or unicodedata.category(each) in ("Zs", "Zl", "Zp", "Cc", "Cs", "Co")] == []
+    assert [each for each in inside if not re.fullmatch(ATTRIBUTE_NAME, attribute_name(f"_{each}"))] == []
+    letters = {
+        chr(code) for code in range(0x80, 0x2000) if unicodedata.category(chr(code)) in ("Lu", "Ll", "Lo", "Mn", "Mc", "Nd")
+    }
+    assert [each for each in letters.difference(inside) if not is_blank(each) and each > "\u00bf"] == []
 
 
 @pytest.mark.parametrize("blank", BLANKS)
@@ -163,7 +207,7 @@ def test_the_counter_in_the_browser_agrees() -> None:
     program = (
         f"const {{fill, count}} = require({json.dumps(str(script))}); const given = JSON.parse(require('fs').readFileSync(0));"
         "const counts = given.texts.map(each => count(each, given.table));"
-        "console.log(JSON.stringify([counts, given.templates.map(each => fill(each, {a: 'Anna'}))]))"
+        "console.log(JSON.stringify([counts, given.templates.map(each => fill(each, {a: 'Anna'}, given.table))]))"
     )
     asked = json.dumps({"texts": texts, "templates": templates, "table": segment_table()})
     done = subprocess.run(["node", "-e", program], input=asked, capture_output=True, text=True, check=True)

@@ -2,12 +2,12 @@
 // How many SMS the text takes while it is written: the rules of domain/segments.py and domain/personal_text.py, whose table stands in the page.
 (() => {
   // A text with placeholders filled: `values` by name, else the default, else one question mark.
-  function fill(text, values) {
-    return text.replace(/(\$+)\{(?:([A-Za-z_][A-Za-z0-9_]{0,63})(?:\|([^{}]*))?\})?/g, (whole, dollars, name, byDefault) => {
+  function fill(text, values, table) {
+    return text.replace(new RegExp(`(\\$+)\\{(?:(${table.name})(?:\\|([^{}]*))?\\})?`, "g"), (whole, dollars, name, byDefault) => {
       const plain = "$".repeat(Math.floor(dollars.length / 2));
       if (dollars.length % 2 === 0) return plain + "{" + whole.slice(dollars.length + 1);
       if (name === undefined) return whole; // not finished yet
-      return plain + (values[name] || (byDefault ?? "?"));
+      return plain + (values[name.normalize()] || (byDefault ?? "?"));
     });
   }
 
@@ -34,7 +34,7 @@
   let values = [{}]; // the longest, and those that are not in the GSM alphabet
   field.closest(".mb-3").append(place);
   function show() {
-    const counts = values.map(each => count(fill(field.value.replace(/\r\n/g, "\n"), each), table));
+    const counts = values.map(each => count(fill(field.value.replace(/\r\n/g, "\n"), each, table), table));
     const found = counts.reduce((one, other) => (other.segments - one.segments || other.units - one.units) > 0 ? other : one);
     let said = words.size.replace("%(segments)s", found.segments).replace("%(encoding)s", found.encoding).replace("%(units)s", found.units);
     if (found.odd !== null) {
