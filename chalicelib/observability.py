@@ -70,26 +70,28 @@ def _embedded(metrics: Metrics, moment: float) -> dict[str, Any]:
     }
 
 
-def _configured() -> logging.Logger:
-    if not _logger.handlers:
-        handler = logging.StreamHandler(sys.stdout)
-        handler.setFormatter(_JsonLines())
-        _logger.addHandler(handler)
-        _logger.setLevel(logging.INFO)
-        _logger.propagate = False
-    return _logger
+def _configure() -> None:
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(_JsonLines())
+    _logger.addHandler(handler)
+    _logger.setLevel(logging.INFO)
+    _logger.propagate = False
+
+
+# At the import, not at the first line: somebody else's handler on the logger (tracing, a test) must not be taken for ours.
+_configure()
 
 
 def log(event: str, *, metrics: Metrics | None = None, **fields: Any) -> None:
     """One line: what happened, the ids and counts that belong to it, and what of it is measured (names of UNITS)."""
-    _configured().info(event, extra={"fields": fields, "metrics": metrics or {}})
+    _logger.info(event, extra={"fields": fields, "metrics": metrics or {}})
 
 
 def warn(event: str, **fields: Any) -> None:
     """A line for something that a person may want to look at."""
-    _configured().warning(event, extra={"fields": fields})
+    _logger.warning(event, extra={"fields": fields})
 
 
 def log_exception(event: str, *, metrics: Metrics | None = None, **fields: Any) -> None:
     """A line for the exception being handled: its class and where it came from."""
-    _configured().exception(event, extra={"fields": fields, "metrics": metrics or {}})
+    _logger.exception(event, extra={"fields": fields, "metrics": metrics or {}})
