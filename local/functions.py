@@ -18,7 +18,17 @@ _AWS = {"boto3", "botocore", "urllib3", "jmespath", "dateutil"}
 _PROVIDER = {"requests", "urllib3", "h11"}
 _PANEL = {"starlette", "starlette_admin", "mangum", "jinja2", "babel"}
 _PASSWORDS = {"argon2"}
-HEAVY = _DATABASE | _SETTINGS | _AWS | _PROVIDER | _PANEL | _PASSWORDS | {"alembic", "mako", "phonenumbers", "cffi", "anyio"}
+_SINGLE_SIGN_ON = {"authlib", "joserfc", "cryptography"}  # loaded by its pages alone, when they are asked for
+HEAVY = (
+    _DATABASE
+    | _SETTINGS
+    | _AWS
+    | _PROVIDER
+    | _PANEL
+    | _PASSWORDS
+    | _SINGLE_SIGN_ON
+    | {"alembic", "mako", "phonenumbers", "cffi", "anyio"}
+)
 """Packages that cost a cold start something."""
 LOADS = {
     "api_handler": _DATABASE | _SETTINGS,

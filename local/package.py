@@ -61,6 +61,11 @@ UNUSED = re.compile(
     | sqlalchemy/dialects/(mysql|oracle|mssql|sqlite)/                # other databases
     | sqlalchemy/ext/mypy/ | pydantic/mypy\.py | .*\.pyi$              # for type checkers
     | pydantic/v1/                                                    # the version before
+    | starlette_admin/contrib/(?!sqla/|__init__)                      # other ways to the database
+    | starlette_admin/static/webfonts/(?!fa-solid-900)                # icons.css holds the one font that is used
+    | starlette_admin/static/(js|css)/(vendor/)?jsoneditor             # of a field that no form has
+    | phonenumbers/shortdata/region_                                  # numbers for emergencies and the like
+    | authlib/(jose/|integrations/(?!base_client/|requests_client/|__init__))  # what joserfc does now, and other frameworks
     | cffi/ | pycparser/                                              # build bindings; those of argon2 are built
     | .*\.(c|h|cpp|hpp|pyx|pxd|po|pot)$                               # sources
     | dateutil/zoneinfo/.*\.gz$                                       # time zones a second time: tzdata has them
@@ -69,6 +74,10 @@ UNUSED = re.compile(
     """,
     re.VERBOSE,
 )
+
+
+_KEEPS_SOURCES = {*CODE, *VENDORED, "anyio"}
+"""Whose sources stay beside their bytecode: our own, and a library that reads its own source when it is imported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,20 +241,23 @@ def _add_dependencies(folder: Path, architecture: str, python: str) -> None:
 
 
 def _add_bytecode(folder: Path, interpreter: Path) -> None:
-    """Compiles what the zip holds: on AWS nothing keeps bytecode between cold starts, and compiling costs each a second."""
-    command = [
-        str(interpreter),
-        "-m",
-        "compileall",
-        "-qq",
-        "-s",
-        str(folder),
-        "--invalidation-mode",
-        "unchecked-hash",
-        str(folder),
-    ]
-    # Some packages hold files for other versions of Python, which cannot be compiled and are not imported.
-    subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL)
+    """Compile what the zip holds: on AWS nothing keeps bytecode between cold starts, and compiling costs each a second.
+
+    The dependencies' sources go: they are a fifth of the zip, and only a debugger would read them.
+    """
+    for path in sorted(folder.iterdir()):
+        keeps = path.name in _KEEPS_SOURCES
+        command = [str(interpreter), *("-m", "compileall", "-qq", "-s", str(folder), "--invalidation-mode", "unchecked-hash")]
+        # Some packages hold files for other versions of Python, which cannot be compiled and are not imported.
+        subprocess.run([*command, *(() if keeps else ("-b",)), str(path)], capture_output=True, stdin=subprocess.DEVNULL)
+        if not keeps:
+            _remove_sources(path)
+
+
+def _remove_sources(path: Path) -> None:
+    for source in [path] if path.suffix == ".py" else path.rglob("*.py"):
+        if source.with_suffix(".pyc").exists():  # beside the source, where Python imports it without one
+            source.unlink()
 
 
 def _pack(folder: Path, target: Path) -> None:

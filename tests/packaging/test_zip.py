@@ -74,6 +74,7 @@ def test_it_is_small_and_for_its_processor(packages: dict[str, Package], archite
     made = packages[architecture]
     assert made.zip_file.stat().st_size < 20_000_000
     with zipfile.ZipFile(made.zip_file) as packed:
+        assert sum(each.file_size for each in packed.infolist()) < 100_000_000, "Lambda takes 250 MB"
         libraries = [name for name in packed.namelist() if ".so" in Path(name).suffixes]
         machines = {int.from_bytes(packed.read(name)[0x12:0x14], "little") for name in libraries}
     assert len(libraries) > 5
@@ -84,7 +85,8 @@ def test_both_processors_get_the_same_python(packages: dict[str, Package]) -> No
     python = []
     for made in packages.values():
         with zipfile.ZipFile(made.zip_file) as packed:
-            python.append({name for name in packed.namelist() if name.endswith(".py") and "_sysconfigdata" not in name})
+            names = [name for name in packed.namelist() if name.endswith((".py", ".pyc")) and "_sysconfigdata" not in name]
+            python.append(set(names))
     assert python[0] == python[1]
 
 
@@ -100,6 +102,24 @@ def test_what_is_in_it_and_what_is_not(packages: dict[str, Package]) -> None:
     for module in modules:
         folder, _, name = module.rpartition("/")
         assert f"{folder}/__pycache__/{name[:-3]}.{sys.implementation.cache_tag}.pyc" in names
+    # Dependencies are there once: as bytecode.
+    assert not [name for name in names if name.startswith(("sqlalchemy/", "pydantic/", "cryptography/")) and name.endswith(".py")]
+    assert "sqlalchemy/__init__.pyc" in names
+
+
+_IMPORT_ALL = """
+import importlib, pkgutil, chalicelib
+for module in pkgutil.walk_packages(chalicelib.__path__, "chalicelib."):
+    importlib.import_module(module.name)
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+
+
+def test_all_that_any_function_may_import_later_is_in_it(run: Run) -> None:
+    """Also what is imported within functions of ours when a page is asked for."""
+    assert {"authlib", "joserfc", "cryptography", "openpyxl", "anyio"} <= set(run(_IMPORT_ALL))
+    # A library may look for its own sources: what it shows of itself must be the same without them.
+    assert run("import anyio; print(json.dumps(hasattr(anyio, 'to_thread') and hasattr(anyio.abc, 'TaskGroup')))")
 
 
 _MODULES = """
@@ -199,8 +219,10 @@ def test_a_stage_is_packaged_for_its_own_python_whatever_runs(stage: str, archit
     tag = f"cpython-{python.replace('.', '')}"
     with zipfile.ZipFile(made.zip_file) as packed:
         names = packed.namelist()
+        magic = {packed.read(name)[:4] for name in names if name.endswith(".pyc")}
     bound = {found[0] for name in names if (found := re.search(r"cpython-\d+", name)) and name.endswith((".so", ".pyc"))}
     assert bound == {tag}
+    assert len(magic) == 1, "bytecode whose name says no version is of the same one"
     assert f"chalicelib/__pycache__/config.{tag}.pyc" in names
 
 
