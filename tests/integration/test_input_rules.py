@@ -173,6 +173,7 @@ def test_tags_are_one_whatever_their_case_at_every_door(world: World) -> None:
     assert clients.change(world.engine, world.owner, made.id, {"tags": ("NEW",)}).tags == ["new"]
 
 
+@pytest.mark.usefixtures("settings")
 def test_a_user_is_the_same_whatever_the_case_of_the_name(engine: Engine) -> None:
     assert users.ensure_superuser(engine, "  İnci ", ROOT)
     assert not users.ensure_superuser(engine, "inci", ROOT)

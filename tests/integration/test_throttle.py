@@ -110,6 +110,7 @@ def test_an_invented_browser_is_not_a_known_one(engine: Engine) -> None:
     assert all(waits[10:])
 
 
+@pytest.mark.usefixtures("settings")
 def test_one_way_to_fold_names(engine: Engine) -> None:
     """Guesses are counted for the user whose stored name it is, in whatever way the name is written."""
     for written in ("İstanbul", "ANNA", "straße"):
@@ -139,6 +140,7 @@ def _is_counted(_connection: Connection, written: str, engine: Engine) -> bool:
     return False
 
 
+@pytest.mark.usefixtures("settings")
 def test_the_old_password_is_guessed_no_oftener_than_at_the_login(engine: Engine) -> None:
     with engine.begin() as connection:
         user = connection.execute(
