@@ -12,7 +12,7 @@ import hypothesis
 import pytest
 from sqlalchemy import Engine, TextClause, text
 
-from chalicelib import aws, config
+from chalicelib import aws, config, manage
 from chalicelib.config import Settings, read_settings
 from chalicelib.domain.access import Principal
 from chalicelib.storage.engine import build_engine
@@ -25,6 +25,8 @@ from tests.databases import Migrated, migrated
 from tests.world import FakeAws, World
 
 POOL = 10
+PROCESS_ENGINES = (process_engine, manage.engine)
+"""Engines that a process keeps, before any test puts another in their place."""
 
 # The same examples on every machine: a test that fails only sometimes is broken. `HYPOTHESIS_PROFILE=explore` looks further.
 hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None, database=None)
@@ -80,18 +82,24 @@ def engine(_migrated_engine: Engine, owner_engine: Engine, _emptying: TextClause
     return _migrated_engine
 
 
+def _forget_settings() -> None:
+    """Close the process's engines: a connection that stays open keeps a database from being copied."""
+    for cached in PROCESS_ENGINES:
+        if cached.cache_info().currsize:
+            cached().dispose()
+        cached.cache_clear()
+    config.settings.cache_clear()
+
+
 @pytest.fixture
 def settings(engine: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     """The process's own settings and engine, turned to the empty database; `monkeypatch.setenv` before it changes more."""
     del engine
     monkeypatch.delenv("SECRET_ID", raising=False)
     monkeypatch.setenv("DATABASE_URL", database_url)
-    config.settings.cache_clear()
-    process_engine.cache_clear()
+    _forget_settings()
     yield config.settings()
-    process_engine().dispose()
-    process_engine.cache_clear()
-    config.settings.cache_clear()
+    _forget_settings()
 
 
 @dataclass

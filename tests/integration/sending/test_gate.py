@@ -45,8 +45,9 @@ def test_a_dead_provider_is_called_a_few_times_a_minute_and_then_resumed(world: 
     assert world.clock.now - back <= timedelta(minutes=11), "rows that were called wait for their backoff, the others do not"
     [(resumed,)] = world.sql("SELECT count(*) FROM message WHERE sent_at <= :soon", soon=back + timedelta(seconds=30))
     assert resumed >= 450
-    [(most,)] = world.sql("SELECT max(attempts) FROM message WHERE id > 60")
-    assert most == 1, "the breaker spends no attempts of those it holds back"
+    # Not by id: which of the messages that are due together goes out first is not promised.
+    [(again,)] = world.sql("SELECT count(*) FROM message WHERE attempts > 1")
+    assert again <= 60, "the breaker spends no attempts of those it holds back"
 
 
 def test_the_first_failures_are_counted_as_numbers(world: World) -> None:
