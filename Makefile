@@ -106,7 +106,7 @@ soak: setup ## all faults at random for MINUTES=3, over both kinds of provider; 
 	@$(RUN) tests.faults.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: throttle
-throttle: setup ## throughput at a provider that allows so many calls a second, as a table (seven minutes)
+throttle: setup ## throughput at a provider that allows so many calls a second, as a table (ten minutes)
 	@$(RUN) tests.faults.throttled
 
 .PHONY: screenshots

@@ -1,8 +1,9 @@
 """How fast a provider that throttles is called: slower when it says so, faster while it does not.
 
-Additive increase, multiplicative decrease, as in TCP, with the growth of CUBIC (RFC 9438): a rate stays for a while after it was
-lowered, then grows slowly past the level at which the provider last objected, and faster the longer it does not object again. A level
-that is met again and again is approached more and more seldom, so that few calls are refused where the provider's limit is fixed.
+Additive increase, multiplicative decrease, as in TCP, with the growth of CUBIC (RFC 9438): a lowered rate returns to just below the
+level at which the provider objected (the ceiling), stays there for a while, grows slowly past it, and then faster the longer the
+provider does not object. The rate is lowered at most once for each round of calls: objections to calls that began before the lowered
+rate was in effect say nothing of it. If the first round after that is refused, too, the limit itself has fallen, and the rate falls fast.
 
 The rate between two decreases is a function of time: nothing is written while it grows. No rate is kept of a provider that does not
 throttle.
@@ -16,15 +17,21 @@ SLOWEST = 0.05
 """Calls a second: no provider is called less often than a dead one is probed."""
 FREE = 2_000.0
 """Calls a second from which on no rate is needed any more."""
+_LEAST_FIRST = 4.0
+"""Calls a second after first objections to everything: a chunk that was refused whole came late, and does not know what others had."""
 _SPRINT = 0.35  # growth a second while the limit is far away, or not known yet: double in two seconds
-_CREEP = 0.02  # growth a second near the level at which the provider last objected
-_PAST = 1.2  # times that level, up to which it creeps: a provider that has saved calls up objects late
+_RETURN = 0.1  # growth a second back to just below the ceiling
+_JUST_BELOW = 0.95
+_CREEP = 0.02  # growth a second near the ceiling
+_PAST = 1.2  # times the ceiling, up to which it creeps: a provider that has saved calls up objects late
 _DOUBLING = 2.0  # seconds in which growth doubles after that
-_STEADY, _MOST_STEADY = 5.0, 20.0  # seconds without growth after a decrease
-_SETTLING = 1.0  # objections so soon after a decrease are to calls made before it, or to the rest of the provider's second
-_AGAIN = 3.0  # an objection so soon after the last means that the rate is still far too high
-_SLIGHTLY, _CLEARLY, _AT_MOST = 0.94, 0.8, 0.5
-_SAME_LEVEL = 0.15
+_CALLS_BETWEEN = 75  # between two tries to go past the ceiling: each of them costs some refused calls
+_SHORTEST, _LONGEST = 4.0, 12.0  # seconds between them
+_ROUND = 2.0  # seconds: permits are given so far ahead, and until then calls are made at the rate from before a decrease
+_NEXT_ROUND = 4.0  # objections between _ROUND and this age are to the first calls at the lowered rate
+_SLIGHTLY = 0.92  # times the rate, near a known ceiling
+_CLEARLY = 0.8  # after fast growth, which may have gone far past the limit
+_AGAIN = 0.75  # where the first calls at a lowered rate were refused as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +47,22 @@ class Pace:
 def rate_at(pace: Pace, now: datetime) -> float:
     """Calls a second that are allowed now; from FREE on as many as anybody likes."""
     age = max((now - pace.at).total_seconds(), 0.0)
-    growth = _SPRINT * age if pace.steady == 0 else _grown(age - pace.steady, max(_PAST * pace.ceiling / pace.rate, 1.0))
+    growth = _SPRINT * age if pace.steady == 0 else _grown(pace, age)
     return min(pace.rate * math.exp(min(growth, 20.0)), FREE)
 
 
-def _grown(seconds: float, slowly: float) -> float:
-    """Logarithm of the growth: first slowly, up to that factor, then by a share a second that doubles every few seconds."""
-    if seconds <= 0:
-        return 0.0
-    creeping = math.log(slowly) / _CREEP
+def _grown(pace: Pace, seconds: float) -> float:
+    """Logarithm of the growth: back to just below the ceiling, level for a while, slowly past it, then faster and faster."""
+    back = max(math.log(_JUST_BELOW * pace.ceiling / pace.rate), 0.0)
+    returning = back / _RETURN
+    if seconds <= returning + pace.steady:
+        return min(_RETURN * seconds, back)
+    seconds -= returning + pace.steady
+    slowly = max(math.log(_PAST * pace.ceiling / pace.rate) - back, 0.0)
+    creeping = slowly / _CREEP
     if seconds <= creeping:
-        return _CREEP * seconds
-    return math.log(slowly) + _accelerated(seconds - creeping)
+        return back + _CREEP * seconds
+    return back + slowly + _accelerated(seconds - creeping)
 
 
 def _accelerated(seconds: float) -> float:
@@ -67,33 +78,37 @@ def first(accepted: int, throttled: int, seconds: float, now: datetime) -> Pace:
     had saved up, and is taken for one second's worth.
     """
     if accepted >= 4 * throttled:
-        rate, steady = 0.8 * accepted / max(seconds, 0.05), _STEADY
-    else:
-        rate, steady = accepted / max(seconds, 1.0), 0.0
-    rate = min(max(rate, 1.0), FREE / 2)
-    return Pace(rate, now, steady, rate)
+        rate = min(max(0.8 * accepted / max(seconds, 0.05), 1.0), FREE / 2)
+        return Pace(rate, now, _steady(rate), rate)
+    rate = min(max(accepted / max(seconds, 1.0), _LEAST_FIRST), FREE / 2)
+    return Pace(rate, now, 0.0, rate)
 
 
-def lowered(pace: Pace, now: datetime, accepted: int, throttled: int) -> Pace:
-    """The pace after objections to calls that were made at it.
+def lowered(pace: Pace, now: datetime, *, called: datetime, rate: float) -> Pace:
+    """The pace after objections to calls that were made at it, the last of them at `called`, at `rate` calls a second.
 
-    The share that was accepted says how far the rate is off if the calls took about a second: a provider that counts by the second
-    refuses everything in what is left of it.
+    The rate of the calls counts and not that of now: answers are recorded later, and the pace has grown meanwhile.
     """
-    rate, age = rate_at(pace, now), (now - pace.at).total_seconds()
-    if age < _SETTLING:
+    age = (called - pace.at).total_seconds()
+    if age < _ROUND:
         return pace
-    again = age < _AGAIN
-    factor = _CLEARLY if again else _SLIGHTLY
-    if throttled > 1 and accepted + throttled >= rate / 2:
-        factor = min(factor, max(_AT_MOST, accepted / (accepted + throttled)))
-    if again and pace.steady:
-        steady = pace.steady
-    elif pace.steady and abs(rate / pace.ceiling - 1) < _SAME_LEVEL:
-        steady = min(2 * pace.steady, _MOST_STEADY)
-    else:
-        steady = _STEADY
-    return Pace(max(rate * factor, SLOWEST), now, steady, rate)
+    rate = min(max(rate, SLOWEST), FREE)
+    if pace.steady and age < _NEXT_ROUND:
+        return _at_ceiling(rate * _AGAIN, now)
+    if pace.steady and rate <= _PAST * pace.ceiling:
+        less = max(rate * _SLIGHTLY, SLOWEST)
+        return Pace(less, now, _steady(less), rate)
+    return _at_ceiling(rate * _CLEARLY, now)
+
+
+def _at_ceiling(rate: float, now: datetime) -> Pace:
+    """A pace that stays: the level at which the provider objected was far above its limit and is not returned to."""
+    rate = max(rate, SLOWEST)
+    return Pace(rate, now, _steady(rate), rate)
+
+
+def _steady(rate: float) -> float:
+    return min(max(_CALLS_BETWEEN / rate, _SHORTEST), _LONGEST)
 
 
 def rested(pace: Pace, idle: timedelta) -> Pace:

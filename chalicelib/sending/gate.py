@@ -49,11 +49,13 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A call that was made: its answer, how often its message had been claimed, and whose trouble the answer is, where it blames us."""
+    """A call that was made: its answer, when it began, how often its message had been claimed, and whose trouble the answer is."""
 
     outcome: Outcome
+    called: datetime
     claim_no: int
     judgement: Judgement | None = None
+    """Where the answer blames our configuration."""
 
 
 def admit(connection: Connection, chosen: Settings, mailing_id: int, ids: Sequence[int], now: datetime) -> Admission:
@@ -131,8 +133,21 @@ def _within_rates(
     return Admission(granted, max(until, now), gate, shared_rate=shared, spacing=spacing)
 
 
-def refund(connection: Connection, chosen: Settings, mailing_id: int, admission: Admission, used: int, now: datetime) -> None:
-    """Gives back the permits that a claim did not use: its rows were somebody else's, or closed."""
+def refund(
+    connection: Connection,
+    chosen: Settings,
+    mailing_id: int,
+    admission: Admission,
+    used: int,
+    now: datetime,
+    *,
+    objected: bool = False,
+) -> None:
+    """Gives back the permits that were not used: the rows were claimed by others, or closed, or not called for.
+
+    If the provider objected, its own are not given back: others hold permits for later moments already, and calls at the moments that
+    were left out would be made beside theirs, at twice the rate.
+    """
     if admission.permits is None or used >= admission.permits:
         return
     if admission.probing:
@@ -141,7 +156,7 @@ def refund(connection: Connection, chosen: Settings, mailing_id: int, admission:
     spare = admission.permits - used
     if admission.gate is not None and admission.gate.rate_limit is not None:
         gates.refund_mailing(connection, mailing_id, spare)
-    if admission.shared_rate is not None:
+    if admission.shared_rate is not None and not objected:
         gates.refund_provider(connection, chosen.provider_name, admission.shared_rate, spare)
 
 
@@ -215,7 +230,8 @@ def _slow_down(
             return
         wanted = pace.first(accepted, number, (now - began).total_seconds(), now)
     else:
-        wanted = pace.lowered(seen, now, accepted, number)
+        called = max(each.called for each in throttled)
+        wanted = pace.lowered(seen, now, called=called, rate=admission.shared_rate or pace.rate_at(seen, called))
     if wanted != seen and gates.set_pace(connection, chosen.provider_name, wanted, seen):
         log("pace_lowered", provider=chosen.provider_name, rate=round(wanted.rate, 2), throttled=number, accepted=accepted)
     asks = max(each.outcome.retry_after or 0.0 for each in throttled)

@@ -224,7 +224,7 @@ def _record(
     judgements = _judgements(claims, answers, admission)
     # What a dead worker left behind, or was withheld, was never asked of the provider: it says nothing of its health.
     asked = [
-        Asked(answer.outcome, claim.claim_no, judgements.get(claim.id))
+        Asked(answer.outcome, begun.later(answer.began), claim.claim_no, judgements.get(claim.id))
         for claim, answer in zip(claims, answers, strict=True)
         if answer.began is not None
     ]
@@ -248,7 +248,8 @@ def _record(
             recorded = messages.record(connection, chunk.mailing_id, decided, now, calls=calls, provider=provider)
             resumed = learn(connection, tools.settings, admission, asked, began=begun.at, now=now)
             if admission.spacing is not None:
-                refund(connection, tools.settings, chunk.mailing_id, admission, used, now)
+                objected = any(each.outcome.kind is OutcomeKind.THROTTLED for each in asked)
+                refund(connection, tools.settings, chunk.mailing_id, admission, used, now, objected=objected)
             if resumed:
                 mailings.lower_next_run(connection, chunk.mailing_id, now)
             return recorded, verdicts, resumed

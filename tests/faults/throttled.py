@@ -70,6 +70,7 @@ SCENES: Sequence[Sequence[Phase]] = (
     [Phase(50, 60, {})],
     [Phase(50, 60, {"window_seconds": 1})],
     [Phase(20, 45, {}), Phase(5, 45, {}), Phase(50, 60, {})],
+    [Phase(50, 45, {"window_seconds": 1}), Phase(5, 45, {"window_seconds": 1}), Phase(50, 70, {"window_seconds": 1})],
 )
 
 
