@@ -76,7 +76,7 @@ def explain(found: Place, clients: int) -> dict[str, list[str]]:
         send_chunk(WorkerTools(found.engine, chosen, _Accepts(), pool), Chunk(first, ids))
     with autocommit(found.engine) as connection:
         mailing_reads.find(connection, found.owner, first)
-        message_reads.page(connection, MessageFilter(mailing_id=first), Slice(101, after=ids[0]))
+        message_reads.page(connection, MessageFilter(None, mailing_id=first), Slice(101, after=ids[0]))
     second = found.write_mailing()  # planned next to a million rows of another
     advance_mailing(
         RunTools(found.engine, settings_for(found.url, MAX_DISPATCHED="1"), send_many=_none), second, StartSource.API, hop=10**9

@@ -258,7 +258,7 @@ MESSAGES: dict[str, str] = {
     "From then on nothing is delivered. Empty: a day after the start": (
         "С этого времени ничего не доставляется. Пусто: через сутки после начала"
     ),
-    "This cannot be emptied.": "Это нельзя оставить пустым.",
+    "must not be empty": "не может быть пустым",
     "Good until": "Действует до",
     "History": "История",
     "Import": "Импорт",

@@ -7,9 +7,7 @@ from urllib.parse import urlencode
 
 from pydantic import Field
 
-from chalicelib.api.errors import invalid
 from chalicelib.api.operations import Call, QuerySchema, Schema
-from chalicelib.domain.errors import FieldCode, FieldError
 from chalicelib.domain.paging import Counter, Slice
 
 Cursor = Annotated[str, Field(pattern=r"^(after|before):[0-9]{1,18}$", examples=["after:7"])]
@@ -34,16 +32,6 @@ class OwnedQuery(PageQuery):
     owner: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = Field(
         default=None, description="Whose; superusers may name any user, everyone else themselves"
     )
-
-
-def owner_of(call: Call[object, OwnedQuery]) -> int | None:
-    """Whose things the list shows; None: everyone's. Raises ApiError for another user's where the asker is no superuser."""
-    asked = call.query.owner
-    if asked is None or call.principal.is_superuser:
-        return call.principal.owner_filter if asked is None else asked
-    if asked != call.principal.user_id:
-        raise invalid(FieldError("owner", "only a superuser may name another user", FieldCode.NOT_ALLOWED))
-    return asked
 
 
 class _HasId(Protocol):

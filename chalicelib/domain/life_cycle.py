@@ -78,7 +78,9 @@ def time_problems(times: SendingTimes) -> list[FieldError]:
 
 def _type_problems(times: SendingTimes) -> list[FieldError]:
     found = [
-        FieldError(name, "a wall time, without an offset", FieldCode.WRONG_TYPE)
+        FieldError(name, "must not be empty", FieldCode.REQUIRED)
+        if wall is None
+        else FieldError(name, "a wall time, without an offset", FieldCode.WRONG_TYPE)
         for name, wall in (("starts_at", times.starts_at), ("ends_at", times.ends_at))
         if not isinstance(wall, datetime) or wall.tzinfo is not None
     ]

@@ -21,7 +21,7 @@ from chalicelib.domain.versions import require_version, version
 from chalicelib.domain.zones import ZoneError, parse_time_zone
 from chalicelib.services import history
 from chalicelib.services.history import Change, Kind
-from chalicelib.services.ownership import owner_of_new
+from chalicelib.services.ownership import listed_owner, owner_of_new
 from chalicelib.storage import client_import, clients, message_edits
 from chalicelib.storage.clients import ClientFilter, ClientRow
 from chalicelib.storage.engine import DEADLOCK, UNIQUE_VIOLATION, autocommit, sqlstate
@@ -157,8 +157,12 @@ def get(source: Engine, principal: Principal, client_id: int) -> ClientRow:
     return found
 
 
-def page(source: Engine, chosen: ClientFilter, part: Slice) -> list[ClientRow]:
-    """A slice of the clients that pass the filter, whose `owner_id` says whose are seen."""
+def page(source: Engine, principal: Principal, chosen: ClientFilter, part: Slice) -> list[ClientRow]:
+    """Return a slice of the asker's clients (a superuser's: everyone's, or the filter's owner's) that pass the filter.
+
+    Raises InvalidInputError.
+    """
+    chosen = revised(chosen, owner_id=listed_owner(principal, chosen.owner_id))
     with autocommit(source) as connection:
         return clients.page(connection, chosen, part)
 

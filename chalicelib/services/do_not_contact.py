@@ -12,7 +12,7 @@ from chalicelib.domain.characters import tidy
 from chalicelib.domain.errors import FieldCode, FieldError, InvalidInputError, NotFoundError
 from chalicelib.domain.paging import Slice
 from chalicelib.domain.phone import CountryError, PhoneError, misspellings, parse_phone
-from chalicelib.services.ownership import owner_of_new
+from chalicelib.services.ownership import listed_owner, owner_of_new
 from chalicelib.storage import clients, do_not_contact
 from chalicelib.storage.do_not_contact import DoNotContactRow
 from chalicelib.storage.engine import autocommit
@@ -84,8 +84,9 @@ def page(
         if problems:
             raise InvalidInputError(*problems)
         phone = parse_phone(phone, country)
+    owner = listed_owner(principal, owner_id)
     with autocommit(source) as connection:
-        return do_not_contact.page(connection, principal.owner_filter or owner_id, phone, part)
+        return do_not_contact.page(connection, owner, phone, part)
 
 
 def get(source: Engine, principal: Principal, entry_id: int) -> DoNotContactRow:

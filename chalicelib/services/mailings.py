@@ -32,7 +32,7 @@ from chalicelib.domain.window import SendingTimes
 from chalicelib.domain.zones import time_zones
 from chalicelib.services import history, reachability, schedules, text_checks
 from chalicelib.services.history import Change, Kind
-from chalicelib.services.ownership import owner_of_new
+from chalicelib.services.ownership import listed_owner, owner_of_new
 from chalicelib.storage import mailing_reads, mailings, message_counts, message_edits, messages, progress, zones
 from chalicelib.storage.clock import Clock, database_clock
 from chalicelib.storage.engine import autocommit
@@ -118,8 +118,8 @@ def page(
     starts_after: datetime | None = None,
     owner_id: int | None = None,
 ) -> list[MailingRecord]:
-    """A slice of the asker's mailings (a superuser's: everyone's, or `owner_id`'s) that pass the filter."""
-    chosen = MailingFilter(principal.owner_filter or owner_id, status, starts_before, starts_after)
+    """A slice of the asker's mailings (a superuser's: everyone's, or `owner_id`'s) that pass the filter. Raises InvalidInputError."""
+    chosen = MailingFilter(listed_owner(principal, owner_id), status, starts_before, starts_after)
     with autocommit(source) as connection:
         return mailing_reads.page(connection, chosen, part)
 

@@ -1,6 +1,7 @@
 """Use cases around messages: read, count, add by hand, try again, delete."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine
@@ -14,6 +15,7 @@ from chalicelib.domain.requeue import Candidate, require_requeueable
 from chalicelib.domain.status import ErrorCode, MessageStatus, StartSource
 from chalicelib.services import schedules
 from chalicelib.services.mailings import reopen
+from chalicelib.services.ownership import listed_owner
 from chalicelib.storage import (
     clients,
     do_not_contact,
@@ -35,8 +37,12 @@ from chalicelib.storage.message_reads import MessageFilter, MessageRow
 from chalicelib.storage.zones import Zone
 
 
-def page(source: Engine, chosen: MessageFilter, part: Slice) -> list[MessageRow]:
-    """A slice of the messages that pass the filter, whose `owner_id` says whose are seen."""
+def page(source: Engine, principal: Principal, chosen: MessageFilter, part: Slice) -> list[MessageRow]:
+    """Return a slice of the asker's messages (a superuser's: everyone's, or the filter's owner's) that pass the filter.
+
+    Raises InvalidInputError.
+    """
+    chosen = replace(chosen, owner_id=listed_owner(principal, chosen.owner_id))
     with autocommit(source) as connection:
         return message_reads.page(connection, chosen, part)
 

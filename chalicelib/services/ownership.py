@@ -1,4 +1,4 @@
-"""Whose a new thing is."""
+"""Whose a new thing is, and whose things a list shows."""
 
 from sqlalchemy import Connection
 
@@ -18,3 +18,10 @@ def owner_of_new(connection: Connection, principal: Principal, wanted: int | Non
             FieldError("owner", "only a superuser may name another user, and one that exists", FieldCode.NOT_ALLOWED)
         )
     return wanted
+
+
+def listed_owner(principal: Principal, wanted: int | None) -> int | None:
+    """Return whose things a list for `principal` shows; None, which only a superuser gets, is everyone's. Raises InvalidInputError."""
+    if principal.is_superuser or wanted in (None, principal.user_id):
+        return principal.owner_filter if wanted is None else wanted
+    raise InvalidInputError(FieldError("owner", "only a superuser may name another user", FieldCode.NOT_ALLOWED))

@@ -32,9 +32,9 @@ class ClientRow:
 
 @dataclass(frozen=True, slots=True)
 class ClientFilter:
-    """Which clients a list is about; None asks for nothing."""
+    """Which clients a list is about; None asks for nothing. The owner has no default: to list everyone's has to be said."""
 
-    owner_id: int | None = None
+    owner_id: int | None
     tags: tuple[str, ...] = ()
     operator_code: str | None = None
     time_zone: str | None = None

@@ -43,9 +43,9 @@ class MailingRecord:
 
 @dataclass(frozen=True, slots=True)
 class MailingFilter:
-    """Which mailings a list is about; None asks for nothing."""
+    """Which mailings a list is about; None asks for nothing. The owner has no default: to list everyone's has to be said."""
 
-    owner_id: int | None = None
+    owner_id: int | None
     status: str | None = None
     starts_before: datetime | None = None
     starts_after: datetime | None = None

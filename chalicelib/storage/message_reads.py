@@ -35,9 +35,9 @@ class MessageRow:
 
 @dataclass(frozen=True, slots=True)
 class MessageFilter:
-    """Which messages a list is about; None asks for nothing."""
+    """Which messages a list is about; None asks for nothing. The owner has no default: to list everyone's has to be said."""
 
-    owner_id: int | None = None
+    owner_id: int | None
     mailing_id: int | None = None
     client_id: int | None = None
     status: int | None = None

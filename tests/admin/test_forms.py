@@ -41,7 +41,8 @@ def test_a_mailing_of_nothing_but_its_text(root: Browser, engine: Engine) -> Non
         name, length = connection.execute(text("SELECT name, ends_at - starts_at FROM mailing")).one()
     assert (name, length) == ("Hello, ${name|friend}", timedelta(days=1))
     page = root.post("/mailing/edit?pk=1", {**MAILING, **empty}, expect=422)
-    assert page.errors["starts_at"] == "This cannot be emptied."
+    assert {page.errors["starts_at"], page.errors["ends_at"]} == {"Must not be empty."}
+    assert "1 to 200 characters" in page.errors["name"]
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,7 @@ def test_a_file_of_clients_comes_back_as_it_went(root: Browser, engine: Engine) 
     clients.delete(engine, principal, made.id)
     report = imported(root, file.text.encode())
     assert (report["created"], report["errors"], report["accounted"]) == (1, [], True)
-    [back] = clients.page(engine, ClientFilter(phone_prefix=ODD.phone), Slice(limit=2))
+    [back] = clients.page(engine, principal, ClientFilter(None, phone_prefix=ODD.phone), Slice(limit=2))
     assert (tuple(back.tags), back.attributes, back.time_zone) == (ODD.tags, ODD.attributes, ODD.time_zone)
 
 

@@ -37,7 +37,7 @@ def take(
 
 
 def there(world: World) -> dict[str, tuple[str, str, tuple[str, ...], dict[str, Any]]]:
-    rows = clients.page(world.engine, ClientFilter(world.owner.user_id), Slice(limit=500))
+    rows = clients.page(world.engine, world.owner, ClientFilter(None), Slice(limit=500))
     return {row.phone: (row.time_zone, row.operator_code, tuple(row.tags), dict(row.attributes)) for row in rows}
 
 

@@ -314,11 +314,13 @@ class Steps:
         for descending in (False, True):
             part = Slice(51, after=ROWS // 2, descending=descending)
             for chosen in (
-                MessageFilter(),
+                MessageFilter(None),
                 MessageFilter(OWNER),
                 MessageFilter(OWNER, status=4),
-                MessageFilter(mailing_id=mailing),
-                MessageFilter(mailing_id=mailing, status=1),
+                MessageFilter(None, mailing_id=mailing),
+                MessageFilter(None, mailing_id=mailing, status=1),
+                MessageFilter(OWNER, mailing_id=mailing),
+                MessageFilter(OWNER, mailing_id=mailing, status=1),
                 MessageFilter(OWNER, client_id=7),
             ):
                 # A slice of each status; a superuser's of each status of each owner.

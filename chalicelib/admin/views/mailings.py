@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import Engine
 from starlette.requests import Request
 from starlette_admin import row_action
-from starlette_admin.exceptions import FormValidationError
 from starlette_admin.fields import BaseField, BooleanField, StringField, TextAreaField
 from starlette_admin.flash import flash
 from starlette_admin.i18n import gettext
@@ -312,9 +311,6 @@ class MailingView(ServiceView):
 
     async def edit(self, request: Request, pk: Any, data: dict[str, Any]) -> Any:
         """Changes what differs, if the mailing's state allows it."""
-        missing = [name for name in ("name", "starts_at", "ends_at") if not data[name]]
-        if missing:  # the service fills them in when a mailing is made, not later
-            raise FormValidationError({name: gettext("This cannot be emptied.") for name in missing})
         values = _values(data) | ({"owner_id": data["owner_id"]} if data.get("owner_id") else {})
         expected = await self.expected(request)
         with shown_in_form(request, _NAMES):

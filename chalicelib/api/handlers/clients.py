@@ -35,14 +35,14 @@ def page(call: Call[NoBody, ClientQuery]) -> Page[ClientOut]:
     """Your clients by page; a superuser sees everyone's."""
     query = call.query
     chosen = ClientFilter(
-        owner_id=pages.owner_of(call),
+        owner_id=query.owner,
         tags=tuple(query.tag),
         operator_code=query.operator_code,
         time_zone=query.time_zone,
         phone_prefix=query.phone_prefix,
     )
     part = pages.wanted(call)
-    return pages.shown(call, part, clients.page(call.engine, chosen, part), show)
+    return pages.shown(call, part, clients.page(call.engine, call.principal, chosen, part), show)
 
 
 @operation("Add one client, or many", tag=_TAG, status=HTTPStatus.CREATED, errors=(HTTPStatus.CONFLICT,))

@@ -25,7 +25,7 @@ def page(call: Call[NoBody, DoNotContactQuery]) -> Page[DoNotContactOut]:
     """Your list by page; a superuser sees everyone's."""
     query, part = call.query, pages.wanted(call)
     found = do_not_contact.page(
-        call.engine, call.principal, query.phone, part, country=query.default_country, owner_id=pages.owner_of(call)
+        call.engine, call.principal, query.phone, part, country=query.default_country, owner_id=query.owner
     )
     return pages.shown(call, part, found, show)
 

@@ -36,7 +36,7 @@ def page(call: Call[NoBody, MailingQuery]) -> Page[MailingOut]:
         status=query.status,
         starts_before=query.starts_before,
         starts_after=query.starts_after,
-        owner_id=pages.owner_of(call),
+        owner_id=call.query.owner,
     )
     return pages.shown(call, part, found, show)
 

@@ -28,7 +28,7 @@ def page(call: Call[NoBody, MessageQuery]) -> Page[MessageOut]:
     """Messages of your mailings by page; a superuser sees everyone's."""
     query, part = call.query, pages.wanted(call)
     chosen = MessageFilter(
-        pages.owner_of(call),
+        query.owner,
         query.mailing,
         query.client,
         query.status,
@@ -37,7 +37,7 @@ def page(call: Call[NoBody, MessageQuery]) -> Page[MessageOut]:
         sent_after=query.sent_after,
         sent_before=query.sent_before,
     )
-    return pages.shown(call, part, messages.page(call.engine, chosen, part), show)
+    return pages.shown(call, part, messages.page(call.engine, call.principal, chosen, part), show)
 
 
 @operation(

@@ -41,8 +41,8 @@ def one_mailing(call: Call[NoBody, MessagesInMailingQuery]) -> MessagesInMailing
     """The mailing, its counts, and its messages by page."""
     mailing = mailings.get(call.engine, call.principal, call.id_of("mailing"))
     part = pages.wanted(call)
-    chosen = MessageFilter(mailing_id=mailing.id, status=call.query.status)
-    found = messages.page(call.engine, chosen, part)
+    chosen = MessageFilter(None, mailing.id, status=call.query.status)
+    found = messages.page(call.engine, call.principal, chosen, part)
     return MessagesInMailing(mailing=mailing_schemas.show(mailing), messages=pages.shown(call, part, found, show))
 
 
@@ -55,8 +55,8 @@ def _status(text: str) -> MessageStatus:
 
 def _of_status(call: Call[NoBody, PageQuery], status: MessageStatus, count: int, room: int = pages.MAX_BYTES) -> StatusStatistics:
     part = pages.wanted(call)
-    chosen = MessageFilter(owner_id=call.principal.owner_filter, status=status)
-    found = messages.page(call.engine, chosen, part) if count else []
+    chosen = MessageFilter(None, status=status)
+    found = messages.page(call.engine, call.principal, chosen, part) if count else []
     path = f"{V1}/statistic-messages/{status.value}"
     return StatusStatistics(
         status=status.value, title=status.title, count=count, messages=pages.shown(call, part, found, show, path=path, room=room)
