@@ -19,6 +19,14 @@ _ADDRESSES = "vpc-max-elastic-ips"
 _VPCS = ("vpc", "L-F678F1CE", 5)
 """Service, quota code and default of the number of VPCs in a region."""
 
+_CONNECTIONS = ((32, 5_000), (16, 3_360), (8, 1_669), (4, 823), (1, 189))
+"""max_connections of Aurora PostgreSQL Serverless v2 from this DatabaseMaxCapacity on (Aurora User Guide, "Maximum connections for
+Aurora Serverless v2")."""
+_CONNECTIONS_OF_SMALL = 2_000
+"""The most while DatabaseMinCapacity is 0.5 or less."""
+_CONNECTIONS_OF_OTHERS = 10
+"""Kept by PostgreSQL and RDS for themselves, and for a person with psql."""
+
 Clients = Callable[[Any], Any]
 
 
@@ -229,6 +237,38 @@ def capacity(_clients: Clients, plan: Plan) -> Iterator[str]:
         yield "DatabaseMinCapacity and DatabaseMaxCapacity must be multiples of 0.5."
 
 
+def connections(_clients: Clients, plan: Plan) -> Iterator[str]:
+    """The database admits a connection for each function that may run: a function's process holds one."""
+    if "Database" not in plan.resources:
+        return
+    held, high = most_connections(plan), float(plan.of("DatabaseMaxCapacity"))
+    admitted = max_connections(float(plan.of("DatabaseMinCapacity")), high) - _CONNECTIONS_OF_OTHERS
+    if held > admitted:
+        yield (
+            f"Up to {held:,} functions would hold a database connection each, and with DatabaseMaxCapacity={high:g} and "
+            f"DatabaseMinCapacity={plan.of('DatabaseMinCapacity')} Aurora admits {admitted:,}: lower Senders, or raise the capacities "
+            "(after a change the database must be rebooted before it admits more)."
+        )
+
+
+def most_connections(plan: Plan) -> int:
+    """How many functions whose number is bounded may run at once, with one migration."""
+    queues = sum(
+        2 if event["Properties"]["ScalingConfig"]["MaximumConcurrency"] == 2 else _senders(plan)
+        for item in plan.resources.values()
+        if item["Type"] == "AWS::Serverless::Function"
+        for event in item["Properties"].get("Events", {}).values()
+        if event["Type"] == "SQS"
+    )
+    return sum(_numbers(plan, "ReservedConcurrentExecutions")) + queues + 1
+
+
+def max_connections(low: float, high: float) -> int:
+    """What Aurora sets for a cluster of these capacities, at least."""
+    most = next((number for capacity, number in _CONNECTIONS if high >= capacity), 0)
+    return min(most, _CONNECTIONS_OF_SMALL) if low <= 0.5 else most
+
+
 def network(_clients: Clients, plan: Plan) -> Iterator[str]:
     """What belongs together is given together: no rule of a template can look into a list."""
     subnets, groups = plan.of("SubnetIds"), plan.of("SecurityGroupIds")
@@ -266,6 +306,7 @@ CHECKS: tuple[Callable[[Clients, Plan], Iterator[str]], ...] = (
     secrets,
     access_log_role,
     capacity,
+    connections,
     network,
     leftover_logs,
 )

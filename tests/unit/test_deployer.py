@@ -1,5 +1,6 @@
 """The deployer against stubs of AWS's services: every state that a stack can be in, every way an operation can end, every precondition."""
 
+import inspect
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +12,7 @@ import botocore.session
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from chalicelib.storage.engine import build_engine
 from local import preconditions, release
 from local.cloudformation import ABSENT, DEPLOYABLE, IN_REVIEW, LOCAL, Patience, Stack
 from local.errors import LocalError
@@ -617,6 +619,13 @@ CASES: list[tuple[Any, dict[str, str], dict[str, Service], str]] = [
     (preconditions.capacity, {"DatabaseMinCapacity": "9"}, {}, "above"),
     (preconditions.capacity, {"DatabaseMinCapacity": "0.7"}, {}, "multiples"),
     (preconditions.capacity, {}, {}, ""),
+    (preconditions.connections, {}, {}, ""),
+    (preconditions.connections, {"DatabaseMaxCapacity": "1"}, {}, ""),
+    (preconditions.connections, {"DatabaseMaxCapacity": "1", "Senders": "95"}, {}, ""),
+    (preconditions.connections, {"DatabaseMaxCapacity": "1", "Senders": "96"}, {}, "180 functions"),
+    (preconditions.connections, {"Senders": "1000"}, {}, ""),
+    (preconditions.connections, {"DatabaseMaxCapacity": "7.5", "Senders": "1000"}, {}, "admits 813"),
+    (preconditions.connections, {"DatabaseMaxCapacity": "1", "Senders": "1000", "SecretId": "theirs"}, {}, ""),
     (preconditions.network, {"SubnetIds": "subnet-1", "SecretId": "theirs"}, {}, "together"),
     (preconditions.network, {"SubnetIds": "subnet-1", "SecurityGroupIds": "sg-1"}, {}, "VpcId"),
     (preconditions.network, {"RequestsPerAddress": "3"}, {}, "at least 10"),
@@ -634,6 +643,29 @@ def test_what_an_account_lacks_is_said_before_anything_is_made(
     assert bool(complaints) == bool(said), complaints
     assert said in " ".join(complaints)
     assert "secret value" not in " ".join(complaints)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "admitted"),
+    [(0.5, 1, 189), (0.5, 8, 1_669), (0, 256, 2_000), (0.5, 16, 2_000), (1, 16, 3_360), (1, 31.5, 3_360), (1, 256, 5_000)],
+)
+def test_what_aurora_admits(low: float, high: float, admitted: int) -> None:
+    assert preconditions.max_connections(low, high) == admitted
+
+
+def test_every_process_holds_one_connection_and_no_function_is_left_out_of_the_count(template: dict[str, Any]) -> None:
+    """50 for the API, 20 for its authorizer, 10 for the panel, 1 for reconcile, 2 runs, the senders, 1 migration."""
+    assert inspect.signature(build_engine).parameters["pool_size"].default == 1
+    assert preconditions.most_connections(_plan(template, {})) == 94
+    assert preconditions.most_connections(_plan(template, {"Senders": "40"})) == 124
+    functions = {name for name, item in template["Resources"].items() if item["Type"] == "AWS::Serverless::Function"}
+    bounded = {
+        name
+        for name in functions
+        if "ReservedConcurrentExecutions" in template["Resources"][name]["Properties"]
+        or any(event["Type"] == "SQS" for event in template["Resources"][name]["Properties"].get("Events", {}).values())
+    }
+    assert functions - bounded == {"Manage"}
 
 
 def test_what_a_stack_has_reserved_already_counts_as_free(template: dict[str, Any]) -> None:
