@@ -23,6 +23,7 @@ REGION = "us-east-1"
 ENDPOINT = "AWS_ENDPOINT_URL"
 OWN_EDITION = "light"
 """How our own endpoint describes itself."""
+_FIRING_EDITIONS = (OWN_EDITION, "pro")
 _CONFIG = Config(connect_timeout=5, read_timeout=120, retries={"total_max_attempts": 2}, s3={"addressing_style": "path"})
 
 
@@ -73,6 +74,11 @@ def chosen_endpoint(port: int) -> str | None:
     found = f"http://127.0.0.1:{port}"
     answer = health(found, timeout=1) if port else None
     return found if answer is not None and answer.get("edition") != OWN_EDITION else None
+
+
+def schedules_fire(endpoint: str) -> bool:
+    """Does the endpoint carry schedules out? LocalStack without an account only stores them."""
+    return require(endpoint).get("edition") in _FIRING_EDITIONS
 
 
 def require(endpoint: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import time
 
 from rich.console import Console
 
-from local import main_job
+from local import aws, main_job
 from local.api import Api
 from local.console import guarded, step_printer
 from local.ledger import ProviderClient
@@ -39,8 +39,9 @@ def demo(console: Console) -> int:
         main_job.show(console, outcome, ledger)
         api.close()
         provider.close()
+        schedules_fire = aws.schedules_fire(stack.endpoint)
         stack.undeploy()
-    missing = main_job.shortcomings(outcome, ledger, clients)
+    missing = main_job.shortcomings(outcome, ledger, clients, schedules_fire=schedules_fire)
     for sentence in missing:
         console.print(f"[red]not as it must be:[/] {sentence}")
     console.print("everything is stopped" if missing else "[green]as it must be[/]; everything is stopped")

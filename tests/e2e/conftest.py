@@ -13,8 +13,6 @@ from tests.stacks import deployed
 
 # Reconcile takes over what no schedule started within this time. Ministack's schedules are up to 10 s late, and more on a busy machine.
 GRACE = "20"
-# What those call themselves whose schedules fire (ministack is "light"); LocalStack without an account only stores them.
-FIRING_EDITIONS = ("light", "pro")
 ENVIRONMENT = {"RECONCILE_GRACE_SECONDS": GRACE}
 
 
@@ -26,7 +24,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def schedules_fire(stack: Stack) -> bool:
-    return aws.require(stack.endpoint).get("edition") in FIRING_EDITIONS
+    return aws.schedules_fire(stack.endpoint)
 
 
 @pytest.fixture(scope="session")
