@@ -44,7 +44,7 @@ def as_typed(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat(timespec="minutes" if value.second == 0 else "seconds")
     if isinstance(value, time):
-        return value.isoformat(timespec="minutes")
+        return value.isoformat(timespec="minutes" if value.second == 0 else "seconds")
     return value
 
 

@@ -17,8 +17,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from chalicelib import caller
 from chalicelib.api.errors import ApiError, invalid, of_service, problem_of
 from chalicelib.api.old_names import with_hints
-from chalicelib.api.operations import Call, FileBody, NoBody, Operation, Reply, Versioned, as_id, declared, takes_key
-from chalicelib.api.reading import MAX_BODY, MAX_PUBLIC_BODY, read_body, read_file, read_query
+from chalicelib.api.operations import Call, FileBody, NoBody, Operation, Reply, Schema, Versioned, as_id, declared, takes_key
+from chalicelib.api.reading import MAX_BODY, MAX_PUBLIC_BODY, detailed, read_body, read_file, read_query
 from chalicelib.api.routes import Route, has_location
 from chalicelib.auth.tokens import Bearer, authenticate
 from chalicelib.config import ConfigurationError, Settings, settings
@@ -154,7 +154,8 @@ def _done(chosen: Operation, call: Call[Any, Any]) -> Reply:
     try:
         given = chosen.function(call)
     except InvalidInputError as error:
-        error.errors = tuple(with_hints(error.errors, call.body))
+        errors = detailed(error.errors, chosen.body, call.body) if isinstance(call.body, Schema) else error.errors
+        error.errors = tuple(with_hints(errors, call.body))
         raise
     if isinstance(given, Reply):
         return given

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Generic, Self, TypeVar, get_args, get_type_hints
+from typing import Any, Final, Generic, Self, TypeVar, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 from pydantic_core import PydanticUndefined
@@ -25,6 +25,14 @@ from chalicelib.domain.errors import FieldCode, FieldError, InvalidInputError, N
 MAX_ID = 2**63 - 1
 _VERSION = re.compile(r'"([0-9a-f]{16})"')
 _VERSIONS = re.compile(r'"[0-9a-f]{16}"(?:\s*,\s*"[0-9a-f]{16}")*')
+
+
+TYPES_ALONE: Final = "types alone"
+"""Context of a validation that leaves rules to the service.
+
+Clients and mailings may hold values that are older than a rule, or were imported. Sent as they are stored they are accepted, and which
+are stored only the service knows. So a body that breaks rules, but has the right types, is handed to the service, which has all rules.
+"""
 
 
 class Schema(BaseModel):

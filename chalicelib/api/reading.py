@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from itertools import islice
 from math import isfinite
@@ -13,8 +14,9 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from chalicelib.api.errors import ApiError, invalid
 from chalicelib.api.old_names import hint, renamed
+from chalicelib.api.operations import TYPES_ALONE
 from chalicelib.domain.errors import FieldCode, FieldError
-from chalicelib.domain.limits import unfit
+from chalicelib.domain.limits import unfit, unstorable
 from chalicelib.events import is_readable
 
 MAX_BODY = 4 * 2**20  # Lambda takes events of 6 MB, and a body may arrive in base64
@@ -26,7 +28,7 @@ MAX_ITEMS = 1_000
 MAX_ALL_FIELDS = 64_000
 """A thousand clients with fifty attributes each fit."""
 _MAX_DIGITS = 400
-_MAX_ERRORS = 100
+MAX_ERRORS = 100
 _JSON = "application/json"
 _FORM = "application/x-www-form-urlencoded"
 FILES = ("application/octet-stream", "text/csv", "text/plain")
@@ -44,7 +46,7 @@ def read_body(raw: bytes, content_type: str, schema: Any, *, form: bool, most: i
         wanted = f"{_JSON} or {_FORM}" if form else _JSON
         raise ApiError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"the body must be {wanted}")
     found = _decoded_json(raw)
-    problems = list(islice(_problems(found, []), _MAX_ERRORS))
+    problems = list(islice(_problems(found, []), MAX_ERRORS))
     if problems:
         raise invalid(*problems)
     return validated(schema, found)
@@ -75,14 +77,29 @@ def validated(schema: Any, value: Any) -> Any:
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
+        with suppress(ValidationError):
+            return adapter.validate_python(value, context=TYPES_ALONE)
         _refuse(error)
 
 
+def detailed(errors: Sequence[FieldError], schema: Any, body: BaseModel) -> list[FieldError]:
+    """A service's errors of a body that was read by its types alone, with what the schema says of the same fields in their place."""
+    try:
+        _adapters.setdefault(schema, TypeAdapter(schema)).validate_python(body.model_dump(exclude_unset=True))
+    except ValidationError as error:
+        by_schema = _errors_of(error)
+        found = [[each for each in by_schema if f"{each.field}.".startswith(f"{own.field}.")] or [own] for own in errors]
+        return list(dict.fromkeys(each for some in found for each in some))[:MAX_ERRORS]
+    return list(errors[:MAX_ERRORS])
+
+
 def _refuse(error: ValidationError) -> NoReturn:
+    raise invalid(*_errors_of(error)) from None
+
+
+def _errors_of(error: ValidationError) -> list[FieldError]:
     found = error.errors(include_url=False, include_context=False)
-    raise invalid(
-        *(FieldError(_dotted(each["loc"]), _message(each), _code(each["type"])) for each in found[:_MAX_ERRORS])
-    ) from None
+    return [FieldError(_dotted(each["loc"]), _message(each), _code(each["type"])) for each in found[:MAX_ERRORS]]
 
 
 def _message(each: Any) -> str:
@@ -219,13 +236,16 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _problems(value: Any, where: list[int | str]) -> Iterator[FieldError]:
-    """Strings that no text column can hold, keys too, and lists that are too long. `where` is put together only as far as it is needed."""
+    """Strings that no text column can hold, keys too, and lists that are too long. `where` is put together only as far as it is needed.
+
+    U+FFFD, which may be stored, is left to the services.
+    """
     if isinstance(value, str):
-        if why := unfit(value):
+        if why := unstorable(value):
             yield FieldError(_dotted(tuple(where)), why, FieldCode.WRONG_CHARACTERS)
     elif isinstance(value, dict):
         for key, inner in value.items():
-            if unfit(key):
+            if unstorable(key):
                 yield FieldError(
                     _dotted(tuple(where)), "a name in it holds characters that are not allowed", FieldCode.WRONG_CHARACTERS
                 )

@@ -1,7 +1,7 @@
 """How long and how many: what is refused when it is written, wherever that is."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
@@ -44,6 +44,11 @@ def unfit(text: str) -> str:
     return "half of a surrogate pair is not a character"
 
 
+def unstorable(text: str) -> str:
+    """The same, less U+FFFD: a text with one may have been stored by an earlier version."""
+    return unfit(text.replace("\ufffd", ""))
+
+
 def is_id(number: object) -> bool:
     """Can it be the id of anything?"""
     return type(number) is int and 0 < number <= BIGGEST_ID
@@ -70,18 +75,30 @@ def name_problems(field: str, text: Any, most: int) -> list[FieldError]:
     return found
 
 
-def client_problems(operator_code: Any, tags: Any, attributes: Any) -> list[FieldError]:
-    """What is too long, too much or malformed in what is said of a client."""
-    found = [] if operator_code is None else _code_problems("operator_code", [operator_code])
-    found += _tag_problems("tags", tags, TAGS)
+def client_problems(
+    operator_code: Any, tags: Any, attributes: Any, *, stored: Mapping[str, Any] | None = None
+) -> list[FieldError]:
+    """What is too long, too much or malformed in what is said of a client.
+
+    Values that the client has already (`stored`, by field) are not checked: they may be older than a rule.
+    """
+    before = stored or {}
+    found = [] if operator_code is None else _code_problems("operator_code", [operator_code], [before.get("operator_code")])
+    found += _tag_problems("tags", tags, TAGS, before.get("tags", ()))
     if not isinstance(attributes, Mapping):
         return [*found, FieldError("attributes", "must be names with values", FieldCode.WRONG_TYPE)]
-    if len(attributes) > ATTRIBUTES:
+    known = before.get("attributes", {})
+    new = {name: value for name, value in attributes.items() if not (name in known and _is_same(value, known[name]))}
+    if new and len(attributes) > ATTRIBUTES:
         found.append(FieldError("attributes", f"at most {ATTRIBUTES} attributes", FieldCode.WRONG_LENGTH))
-    if len({attribute_name(name) for name in attributes if isinstance(name, str)}) < len(attributes):
+    if new and len({attribute_name(name) for name in attributes if isinstance(name, str)}) < len(attributes):
         why = "two names of attributes differ only in how their letters are composed"
         found.append(FieldError("attributes", why, FieldCode.GIVEN_TWICE))
-    return [*found, *(error for name, value in attributes.items() for error in _attribute_problems(name, value))]
+    return [*found, *(error for name, value in new.items() for error in _attribute_problems(name, value))]
+
+
+def _is_same(value: Any, stored: Any) -> bool:
+    return type(value) is type(stored) and value == stored
 
 
 def _attribute_problems(name: Any, value: Any) -> list[FieldError]:
@@ -99,13 +116,19 @@ def _attribute_problems(name: Any, value: Any) -> list[FieldError]:
     return text_problems("attributes", value, ATTRIBUTE_VALUE_LENGTH)
 
 
-def mailing_problems(name: Any, text: Any, operator_codes: Any, tags: Any, rate_limit: Any) -> list[FieldError]:
-    """What is missing, too long, too much or malformed in what is said of a mailing."""
+def mailing_problems(
+    name: Any, text: Any, operator_codes: Any, tags: Any, rate_limit: Any, *, stored: Mapping[str, Any] | None = None
+) -> list[FieldError]:
+    """What is missing, too long, too much or malformed in what is said of a mailing.
+
+    Words that its filters have already (`stored`, by field) are not checked: they may be older than a rule.
+    """
+    before = stored or {}
     found = [
         *name_problems("name", name, MAILING_NAME_LENGTH),
         *text_problems("text", text, MAILING_TEXT_LENGTH, 1),
-        *_code_problems("filter_operator_codes", operator_codes),
-        *_tag_problems("filter_tags", tags, FILTER_WORDS),
+        *_code_problems("filter_operator_codes", operator_codes, before.get("filter_operator_codes", ())),
+        *_tag_problems("filter_tags", tags, FILTER_WORDS, before.get("filter_tags", ())),
     ]
     if rate_limit is not None and (type(rate_limit) is not int or not 0 < rate_limit <= RATE):
         found.append(FieldError("rate_limit", f"a whole number from 1 to {RATE}", FieldCode.OUT_OF_RANGE))
@@ -141,22 +164,30 @@ def _is_list(value: Any) -> bool:
     return isinstance(value, Collection) and not isinstance(value, str | bytes | Mapping)
 
 
-def _code_problems(field: str, codes: Any) -> list[FieldError]:
+def _new(values: Iterable[Any], stored: Collection[Any]) -> list[Any]:
+    """Those that are not stored."""
+    known = [each for each in stored if isinstance(each, str)]
+    return [each for each in values if not (isinstance(each, str) and each in known)]
+
+
+def _code_problems(field: str, codes: Any, stored: Collection[Any] = ()) -> list[FieldError]:
     if not _is_list(codes):
         return [FieldError(field, "must be a list", FieldCode.WRONG_TYPE)]
-    if len(codes) > FILTER_WORDS:
+    new = _new(codes, stored)
+    if new and len(codes) > FILTER_WORDS:
         return [FieldError(field, f"at most {FILTER_WORDS} operator codes", FieldCode.WRONG_LENGTH)]
-    if not all(isinstance(code, str) and _CODE.fullmatch(code) for code in codes):
+    if not all(isinstance(code, str) and _CODE.fullmatch(code) for code in new):
         return [FieldError(field, f"an operator code is made of 1 to {CODE_LENGTH} digits", FieldCode.WRONG_FORMAT)]
     return []
 
 
-def _tag_problems(field: str, tags: Any, most: int) -> list[FieldError]:
+def _tag_problems(field: str, tags: Any, most: int, stored: Collection[Any] = ()) -> list[FieldError]:
     if not _is_list(tags):
         return [FieldError(field, "must be a list", FieldCode.WRONG_TYPE)]
-    if len(tags) > most:
+    new = _new(tags, stored)
+    if new and len(tags) > most:
         return [FieldError(field, f"at most {most} tags", FieldCode.WRONG_LENGTH)]
-    if not all(isinstance(tag, str) and 0 < len(tag) <= TAG_LENGTH and not is_blank(tag) for tag in tags):
+    if not all(isinstance(tag, str) and 0 < len(tag) <= TAG_LENGTH and not is_blank(tag) for tag in new):
         return [FieldError(field, f"a tag has 1 to {TAG_LENGTH} characters", FieldCode.WRONG_LENGTH)]
-    found = (error for tag in tags for error in name_problems(field, tag, TAG_LENGTH))
+    found = (error for tag in new for error in name_problems(field, tag, TAG_LENGTH))
     return list(dict.fromkeys(found))

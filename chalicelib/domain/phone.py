@@ -84,7 +84,10 @@ def countries() -> list[str]:
 
 def country_of(phone: str) -> str | None:
     """The ISO 3166 code of the country that an E.164 number belongs to; None if no known numbering plan has the number."""
-    return phonenumbers.region_code_for_number(phonenumbers.parse(phone))
+    try:
+        return phonenumbers.region_code_for_number(phonenumbers.parse(phone))
+    except phonenumbers.NumberParseException:  # stored before phones were checked
+        return None
 
 
 def operator_code(phone: str) -> str:

@@ -19,7 +19,8 @@ def time_zones() -> frozenset[str]:
     """IANA names that a client or a mailing may have.
 
     Names that mean the machine's own zone, count leap seconds or turn signs around (`Etc/GMT+3` is UTC−3) are left out: none of
-    them is where a person lives. `UTC` stays.
+    them is where a person lives. `UTC` stays. A client or a mailing that has another zone already (imported, or from an earlier
+    version) keeps it until it is changed.
     """
     return frozenset(
         name
@@ -51,10 +52,10 @@ def is_known(name: str) -> bool:
 def zone_fits_country(name: str, country: str) -> bool:
     """Do clocks of a time zone ever show what clocks somewhere in the country show, in winter and in summer?
 
-    True for a country that the time zone database does not know.
+    True for a country or a zone that the time zone database does not know.
     """
     own = _zones_of_countries().get(country)
-    return own is None or name in own or _offsets(name) in {_offsets(each) for each in own}
+    return own is None or name in own or not is_known(name) or _offsets(name) in {_offsets(each) for each in own}
 
 
 def _offsets(name: str) -> tuple[timedelta | None, ...]:

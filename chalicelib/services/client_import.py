@@ -6,7 +6,7 @@ rows = created + updated + unchanged + bad + blank.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from chalicelib.domain.phone import CountryError, country_of, parse_country
 from chalicelib.domain.table import Row, Table, TableError, visible
 from chalicelib.domain.zones import zone_fits_country
 from chalicelib.services import history
-from chalicelib.services.clients import NewClient, canonical_phone, normalized, problems, row_values
+from chalicelib.services.clients import NewClient, problems, row_values, settled, stored_for
 from chalicelib.services.history import Change, Kind
 from chalicelib.services.ownership import owner_of_new
 from chalicelib.storage import client_import, clients
@@ -142,12 +142,11 @@ def take(
     """Check rows and, with `apply`, write the good ones: new clients are added, known ones changed or left as they are."""
     report = Report()
     read: list[tuple[Row, NewClient]] = []
-    for row in rows:
-        new, wrong = _read(header, row, options)
+    for row, new, wrong in _accepted(connection, owner_id, header, rows, options):
         report.errors += wrong
         report.bad += bool(wrong)
         if not wrong:
-            read.append((row, replace(new, phone=canonical_phone(new), country=None)))
+            read.append((row, new))
     first = seen([(new.phone, row.number) for row, new in read])
     good: dict[str, NewClient] = {}
     for row, new in read:
@@ -215,6 +214,23 @@ def _merged(stored: ClientRow, new: NewClient, options: Options) -> dict[str, An
     return {"id": stored.id, **after} if before != after else None
 
 
+def _accepted(
+    connection: Connection, owner_id: int, header: Sequence[str], rows: Sequence[Row], options: Options
+) -> Iterator[tuple[Row, NewClient, list[RowError]]]:
+    """Each row as a client in the form in which it is stored, or as given with what is wrong with it.
+
+    What a row says of a client that is stored so already is not wrong: an exported file can be imported.
+    """
+    read = [(row, *_read(header, row, options)) for row in rows]
+    wrong = [place for place, (_, new, many) in enumerate(read) if not many and problems(new)]
+    found = stored_for(connection, [(owner_id, read[place][1]) for place in wrong]) if wrong else {}
+    stored = {place: found[number] for number, place in enumerate(wrong) if number in found}
+    for place, (row, new, many) in enumerate(read):
+        known = stored.get(place)
+        errors = many or [_error(header, row, options, each) for each in problems(new, known)]
+        yield row, new if errors else replace(settled(new, known), country=None), errors
+
+
 def _read(header: Sequence[str], row: Row, options: Options) -> tuple[NewClient, list[RowError]]:
     cells = {
         target: _ESCAPED.sub("", visible_ends(cell)) for target, cell in zip(options.targets, row.cells, strict=False) if target
@@ -230,11 +246,10 @@ def _read(header: Sequence[str], row: Row, options: Options) -> tuple[NewClient,
         attributes=attributes,
         country=options.country,
     )
-    new = normalized(new)
     if len(row.cells) > len(header):
         why = f"has {len(row.cells)} cells, the header has {len(header)}: a cell with a delimiter in it needs quotation marks"
         return new, [RowError(row.number, "", "", why)]
-    return new, [_error(header, row, options, each) for each in problems(new)]
+    return new, []
 
 
 def visible_ends(cell: str) -> str:

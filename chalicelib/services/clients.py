@@ -16,7 +16,7 @@ from chalicelib.domain.characters import canonical
 from chalicelib.domain.errors import ConflictError, FieldCode, FieldError, InvalidInputError, NotFoundError
 from chalicelib.domain.paging import Slice
 from chalicelib.domain.personal_text import attribute_name
-from chalicelib.domain.phone import CountryError, PhoneError, operator_code, parse_phone
+from chalicelib.domain.phone import CountryError, PhoneError, corrected, operator_code, parse_phone
 from chalicelib.domain.versions import require_version, version
 from chalicelib.domain.zones import ZoneError, parse_time_zone
 from chalicelib.services import history
@@ -57,9 +57,7 @@ class ClientChanges(TypedDict, total=False):
 
 def create(source: Engine, principal: Principal, new: NewClient) -> ClientRow:
     """Adds a client. Raises InvalidInputError, or ConflictError if the owner has the phone already."""
-    new = normalized(new)
-    _refuse_wrong(problems(new))
-    new = revised(new, phone=canonical_phone(new))
+    new = _accepted(new)
     with source.begin() as connection:
         owner_id = owner_of_new(connection, principal, new.owner_id)
         return _add(connection, principal, [row_values(new, owner_id)])[0]
@@ -91,12 +89,17 @@ def create_many(
     """
     if len(new) > limits.AT_ONCE:
         raise InvalidInputError(FieldError("clients", f"at most {limits.AT_ONCE} clients at once", FieldCode.WRONG_LENGTH))
-    new = [normalized(each) for each in new]
-    _refuse_wrong([_at(place, each) for place, client in enumerate(new) for each in problems(client)])
-    new = [revised(each, phone=canonical_phone(each)) for each in new]
+    wrong = [_at(place, each) for place, client in enumerate(new) for each in problems(client)]
+    if on_conflict is OnConflict.FAIL:
+        _refuse_wrong(wrong)
     with source.begin() as connection:
         owners = {each.owner_id: owner_of_new(connection, principal, each.owner_id) for each in new}
-        rows = [row_values(each, owners[each.owner_id]) for each in new]
+        stored: Mapping[int, ClientRow] = {}
+        if wrong:
+            stored = stored_for(connection, [(owners[each.owner_id], each) for each in new])
+            _refuse_wrong([_at(place, each) for place, client in enumerate(new) for each in problems(client, stored.get(place))])
+        settled_rows = [settled(each, stored.get(place)) for place, each in enumerate(new)]
+        rows = [row_values(each, owners[each.owner_id]) for each in settled_rows]
         if on_conflict is OnConflict.FAIL:
             _refuse_wrong(_phones_taken(connection, rows))
             added = _add(connection, principal, rows)
@@ -107,11 +110,10 @@ def create_many(
 
 def put(source: Engine, principal: Principal, new: NewClient) -> tuple[ClientRow, bool]:
     """Add a client, or write anew the one that the owner has with this phone; was it added? Raises InvalidInputError."""
-    new = normalized(new)
-    _refuse_wrong(problems(new))
-    new = revised(new, phone=canonical_phone(new))
+    wrong = problems(new)
     with source.begin() as connection:
         owner_id = owner_of_new(connection, principal, new.owner_id)
+        new = _accepted(new, stored_for(connection, [(owner_id, new)]).get(0) if wrong else None)
         found = _add_or_keep(connection, principal, [row_values(new, owner_id)], update=True)
     return found.rows[0], found.created == 1
 
@@ -180,13 +182,10 @@ def replace(
     source: Engine, principal: Principal, client_id: int, new: NewClient, *, expected: Collection[str] | None = None
 ) -> ClientRow:
     """Writes a client anew. Raises NotFoundError, InvalidInputError, ConflictError, VersionError if it is none of those `expected`."""
-    new = normalized(new)
-    _refuse_wrong(problems(new))
-    new = revised(new, phone=canonical_phone(new))
     with source.begin() as connection:
         row = _locked(connection, principal, client_id)
         require_version("client", _written(row), expected)
-        return _rewrite(connection, principal, row, new)
+        return _rewrite(connection, principal, row, _accepted(new, row))
 
 
 def change(
@@ -196,15 +195,11 @@ def change(
     with source.begin() as connection:
         row = _locked(connection, principal, client_id)
         require_version("client", _written(row), expected)
-        new = normalized(
-            revised(NewClient(row.phone, row.time_zone, row.operator_code, tuple(row.tags), row.attributes), **changes)
-        )
-        # A stored phone that is not among the changes stays as it is, whatever today's rules say of it.
-        _refuse_wrong(problems(new) if "phone" in changes else problems_beside_phone(new))
-        phone = canonical_phone(new) if "phone" in changes else row.phone
-        if phone != row.phone and "operator_code" not in changes:
+        new = revised(NewClient(row.phone, row.time_zone, row.operator_code, tuple(row.tags), row.attributes), **changes)
+        new = _accepted(new, row)
+        if new.phone != row.phone and "operator_code" not in changes:
             new = revised(new, operator_code=None)
-        return _rewrite(connection, principal, row, revised(new, phone=phone))
+        return _rewrite(connection, principal, row, new)
 
 
 def delete(source: Engine, principal: Principal, client_id: int) -> None:
@@ -251,50 +246,84 @@ def row_values(new: NewClient, owner_id: int) -> dict[str, Any]:
     return {
         "owner_id": owner_id,
         "phone": new.phone,
-        "operator_code": new.operator_code or operator_code(new.phone),
+        "operator_code": operator_code(new.phone) if new.operator_code is None else new.operator_code,
         "tags": list(new.tags),
         "attributes": dict(new.attributes),
         "time_zone": new.time_zone,
     }
 
 
-def canonical_phone(new: NewClient) -> str:
-    """The phone as it is stored. Raises PhoneError."""
-    return parse_phone(new.phone, new.country)
+def stored_for(connection: Connection, given: Sequence[tuple[int, NewClient]]) -> dict[int, ClientRow]:
+    """The stored clients that are meant by clients as given, each with its owner: by the place of each that is stored.
 
-
-def normalized(new: NewClient) -> NewClient:
-    """The client in the form in which it is stored: tags and names of attributes that people take for the same are the same.
-
-    What has no such form stays, to be refused.
+    A stored phone that today's rules refuse is found by its exact text.
     """
-    if isinstance(new.tags, list | tuple) and all(isinstance(tag, str) for tag in new.tags):
-        new = revised(new, tags=tuple(dict.fromkeys(map(canonical, new.tags))))
-    if isinstance(new.attributes, Mapping) and all(isinstance(name, str) for name in new.attributes):
-        named = {attribute_name(name): value for name, value in new.attributes.items()}
-        new = new if len(named) < len(new.attributes) else revised(new, attributes=named)
+    phones = [(owner_id, _phone_or_text(new)) for owner_id, new in given]
+    stored = {
+        (owner_id, row.phone): row
+        for owner_id in {owner_id for owner_id, _ in phones}
+        for row in clients.with_phones(connection, owner_id, [phone for owner, phone in phones if owner == owner_id and phone])
+    }
+    return {place: stored[key] for place, key in enumerate(phones) if key in stored}
+
+
+def _phone_or_text(new: NewClient) -> str:
+    try:
+        return parse_phone(new.phone, new.country)
+    except (PhoneError, CountryError):
+        return new.phone if isinstance(new.phone, str) and not limits.unfit(new.phone) else ""
+
+
+def settled(new: NewClient, stored: ClientRow | None = None) -> NewClient:
+    """A client without problems in the form in which it is stored; what it has already (`stored`) is left as it is."""
+    new = revised(_normalized(new, stored), phone=_canonical_phone(new, stored))
+    unreadable = stored is not None and new.phone == stored.phone and corrected(stored.phone) is None
+    if stored is not None and unreadable and new.operator_code is None:  # it cannot be taken from the phone
+        new = revised(new, operator_code=stored.operator_code)
     return new
 
 
-def problems(new: NewClient) -> list[FieldError]:
-    """What is wrong with a client as written, by field."""
+def problems(new: NewClient, stored: ClientRow | None = None) -> list[FieldError]:
+    """What is wrong with a client as given, by field.
+
+    Values that it has already (`stored`) are not checked: they may be older than a rule, or were imported.
+    """
+    new = _normalized(new, stored)
+    before = asdict(stored) if stored is not None else {}
+    found = limits.client_problems(new.operator_code, new.tags, new.attributes, stored=before)
+    if stored is None or new.time_zone != stored.time_zone:
+        try:
+            parse_time_zone(new.time_zone)
+        except ZoneError as error:
+            found.append(FieldError("time_zone", str(error), FieldCode.WRONG_FORMAT))
     try:
-        canonical_phone(new)
+        _canonical_phone(new, stored)
     except PhoneError as error:
-        return [*problems_beside_phone(new), FieldError("phone", str(error), FieldCode.WRONG_FORMAT)]
+        found.append(FieldError("phone", str(error), FieldCode.WRONG_FORMAT))
     except CountryError as error:
-        return [*problems_beside_phone(new), FieldError("default_country", str(error), FieldCode.WRONG_FORMAT)]
-    return problems_beside_phone(new)
-
-
-def problems_beside_phone(new: NewClient) -> list[FieldError]:
-    """The same, less the phone."""
-    found = limits.client_problems(new.operator_code, new.tags, new.attributes)
-    try:
-        parse_time_zone(new.time_zone)
-    except ZoneError as error:
-        found.append(FieldError("time_zone", str(error), FieldCode.WRONG_FORMAT))
+        found.append(FieldError("default_country", str(error), FieldCode.WRONG_FORMAT))
     return found
+
+
+def _accepted(new: NewClient, stored: ClientRow | None = None) -> NewClient:
+    """The client in the form in which it is stored. Raises InvalidInputError."""
+    _refuse_wrong(problems(new, stored))
+    return settled(new, stored)
+
+
+def _canonical_phone(new: NewClient, stored: ClientRow | None) -> str:
+    return stored.phone if stored is not None and new.phone == stored.phone else parse_phone(new.phone, new.country)
+
+
+def _normalized(new: NewClient, stored: ClientRow | None) -> NewClient:
+    """Tags and names of attributes that people take for the same are the same. What has no such form stays, to be refused."""
+    tags, names = (stored.tags, stored.attributes.keys()) if stored is not None else ((), ())
+    if isinstance(new.tags, list | tuple) and all(isinstance(tag, str) for tag in new.tags):
+        new = revised(new, tags=tuple(dict.fromkeys(tag if tag in tags else canonical(tag) for tag in new.tags)))
+    if isinstance(new.attributes, Mapping) and all(isinstance(name, str) for name in new.attributes):
+        named = {name if name in names else attribute_name(name): value for name, value in new.attributes.items()}
+        new = new if len(named) < len(new.attributes) else revised(new, attributes=named)
+    return new
 
 
 def _refuse_wrong(problems: Sequence[FieldError]) -> None:

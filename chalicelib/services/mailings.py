@@ -142,7 +142,7 @@ def edit(
     with source.begin() as connection:
         row = _locked(connection, principal, mailing_id)
         require_version("mailing", _written(row._mapping), expected)
-        changed = _changed(row, _normalized(changes))
+        changed = _changed(row, changes)
         if changed:
             status = MailingStatus(row.status)
             life_cycle.require_editable(status, has_run=row.started_at is not None, fields=changed)
@@ -151,7 +151,7 @@ def edit(
                 if messages.any_of(connection, mailing_id):
                     raise ConflictError("the owner of a mailing changes only while it has no messages")
             differences = history.differences(_shown(row), changed)
-            _refuse_wrong({**_shown(row), **changed}, about=changed)
+            _refuse_wrong({**_shown(row), **changed}, stored=_shown(row))
             now, after = clock(connection), {**row._mapping, **changed}
             with _confirmations(confirmed=confirmed) as confirmations:
                 with confirmations:
@@ -182,8 +182,9 @@ def _shown(row: AnyRow) -> dict[str, Any]:
 
 
 def _changed(row: AnyRow, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The changes that make a difference, as they are stored; what is named as it is stored stays so, also if it is older than a rule."""
     now = _shown(row)
-    return {name: value for name, value in changes.items() if now[name] != value}
+    return {name: value for name, value in _normalized(changes, now).items() if now[name] != value}
 
 
 def _may_reach_others(row: AnyRow, changed: Mapping[str, Any]) -> bool:
@@ -202,19 +203,27 @@ def _stays_draft(row: AnyRow, changed: Mapping[str, Any]) -> bool:
     return bool(changed.get("draft", row.status == MailingStatus.DRAFT)) and row.status != MailingStatus.PAUSED
 
 
-def _normalized(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields in the form in which they are stored. Raises InvalidInputError for names of fields that there are not."""
+def _normalized(values: Mapping[str, Any], stored: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Fields in the form in which they are stored. Raises InvalidInputError for names of fields that there are not.
+
+    A text that is stored so already, and words that are, stay as they are.
+    """
+    before = stored or {}
     unknown = values.keys() - {each.name for each in fields(NewMailing)}
     if unknown:
         raise InvalidInputError(*(FieldError(str(name), "no such field", FieldCode.UNKNOWN_FIELD) for name in sorted(unknown)))
     found = dict(values)
-    if isinstance(found.get("name"), str):
+    if isinstance(found.get("name"), str) and found["name"] != before.get("name"):
         found["name"] = tidy(found["name"])
-    if isinstance(found.get("text"), str):
+    if isinstance(found.get("text"), str) and found["text"] != before.get("text"):
         found["text"] = found["text"].replace("\r\n", "\n")
+    for name in before.keys() & found.keys() & {"starts_at", "ends_at", "send_from", "send_until"}:
+        if before[name] is not None and found[name] == before[name].replace(microsecond=0):
+            found[name] = before[name]  # as it is shown
     for name, change in (("filter_operator_codes", str), ("filter_tags", canonical)):
         if isinstance(found.get(name), list | tuple) and all(isinstance(each, str) for each in found[name]):
-            found[name] = list(dict.fromkeys(change(each) for each in found[name]))
+            kept = before.get(name, ())
+            found[name] = list(dict.fromkeys(each if each in kept else change(each) for each in found[name]))
     return found
 
 
@@ -467,21 +476,23 @@ def _require_reachable(
     reachability.require_reachable(connection, values["owner_id"], selection, times, places, now, clients_known=bool(names))
 
 
-_TIMES = frozenset({"starts_at", "ends_at", "time_zone", "send_from", "send_until"})
+_CONTRADICTORY = (frozenset({"starts_at", "ends_at"}), frozenset({"send_from", "send_until"}))
+"""Fields that can be wrong together: a contradiction is a matter of each that changes."""
 
 
-def _refuse_wrong(said: Mapping[str, Any], *, about: Collection[str] | None = None) -> None:
-    """Raises InvalidInputError for what is wrong; `about` names the fields that are new, of which times belong together."""
+def _refuse_wrong(said: Mapping[str, Any], *, stored: Mapping[str, Any] | None = None) -> None:
+    """Raises InvalidInputError for what is wrong; fields that are `stored` so already are not checked: they may be older than a rule."""
     found = limits.mailing_problems(
-        said["name"], said["text"], said["filter_operator_codes"], said["filter_tags"], said["rate_limit"]
+        said["name"], said["text"], said["filter_operator_codes"], said["filter_tags"], said["rate_limit"], stored=stored
     )
     if not any(error.field == "text" for error in found):
         found += life_cycle.text_problems(said["text"])
     found += life_cycle.time_problems(times_of({"start_now_at": None, **said}))
     found += limits.flag_problems(draft=said.get("draft", False))
-    if about is not None:
-        new = {*about, *(_TIMES if _TIMES & set(about) else ())}
-        found = [error for error in found if error.field in new]
+    if stored is not None:
+        new = {name for name in said.keys() & stored.keys() if said[name] != stored[name]}
+        together = {name for group in _CONTRADICTORY if group & new for name in group}
+        found = [each for each in found if each.field in (together if each.code == FieldCode.CONTRADICTION else new)]
     if found:
         raise InvalidInputError(*found)
 

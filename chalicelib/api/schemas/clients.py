@@ -2,12 +2,24 @@
 
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import Discriminator, Field, PlainValidator, WithJsonSchema
+from pydantic import Discriminator, Field, PlainValidator, ValidationInfo, WithJsonSchema
 from pydantic import Tag as Branch
 
-from chalicelib.api.operations import Schema, Versioned, partial
+from chalicelib.api.operations import TYPES_ALONE, Schema, Versioned, partial
 from chalicelib.api.pages import OwnedQuery
-from chalicelib.api.schemas.fields import Id, Moment, OperatorCode, Phone, PhoneIn, PhoneQuery, Tag, ZoneName
+from chalicelib.api.schemas.fields import (
+    ClientPhoneIn,
+    Id,
+    Moment,
+    OperatorCode,
+    OperatorCodeIn,
+    Phone,
+    PhoneQuery,
+    Tag,
+    TagIn,
+    ZoneName,
+    ZoneNameIn,
+)
 from chalicelib.domain import limits
 from chalicelib.domain.personal_text import ATTRIBUTE_NAME
 from chalicelib.services.client_import import Report
@@ -17,10 +29,11 @@ from chalicelib.storage.clients import ClientRow
 MAX_AT_ONCE = limits.AT_ONCE
 
 
-def _attribute(value: Any) -> str | int:
-    if isinstance(value, str) and len(value) <= limits.ATTRIBUTE_VALUE_LENGTH:
+def _attribute(value: Any, info: ValidationInfo) -> str | int:
+    any_size = info.context == TYPES_ALONE
+    if isinstance(value, str) and (any_size or len(value) <= limits.ATTRIBUTE_VALUE_LENGTH):
         return value
-    if type(value) is int and abs(value) <= limits.SAFE_INTEGER:
+    if type(value) is int and (any_size or abs(value) <= limits.SAFE_INTEGER):
         return value
     raise ValueError(
         f"a text of up to {limits.ATTRIBUTE_VALUE_LENGTH} characters, or a whole number of at most {limits.SAFE_INTEGER} either way"
@@ -40,7 +53,6 @@ AttributeValue = Annotated[str | int, PlainValidator(_attribute), WithJsonSchema
 # Names by `propertyNames`, values by `additionalProperties`: generators of clients lose what `patternProperties` says.
 Attributes = Annotated[
     dict[str, AttributeValue],
-    Field(max_length=limits.ATTRIBUTES),
     WithJsonSchema(
         {
             "type": "object",
@@ -55,9 +67,9 @@ Attributes = Annotated[
 class ClientDetails(Schema):
     """What can be written of a client beside the phone."""
 
-    time_zone: ZoneName
-    operator_code: OperatorCode | None = Field(default=None, description="Taken from the phone unless given")
-    tags: list[Tag] = Field(default=[], max_length=limits.TAGS)
+    time_zone: ZoneNameIn
+    operator_code: OperatorCodeIn | None = Field(default=None, description="Taken from the phone unless given")
+    tags: list[TagIn] = Field(default=[], json_schema_extra={"maxItems": limits.TAGS})
     attributes: Attributes = Field(
         default={}, description="For personal texts: `${name}` in a mailing's text", examples=[{"name": "Анна", "visits": 3}]
     )
@@ -75,7 +87,7 @@ class ClientByPhoneIn(ClientDetails):
 class ClientFields(ClientDetails):
     """What can be written of a client."""
 
-    phone: PhoneIn
+    phone: ClientPhoneIn
 
 
 class ClientIn(ClientFields):

@@ -4,32 +4,43 @@ import re
 from datetime import UTC, datetime, time
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+)
 
-from chalicelib.api.operations import QuerySchema
+from chalicelib.api.operations import TYPES_ALONE, QuerySchema
 from chalicelib.domain import limits
 from chalicelib.domain.characters import canonical
 from chalicelib.domain.personal_text import placeholders
 from chalicelib.domain.phone import MAX_TYPED, check_typed, parse_country
-from chalicelib.domain.zones import parse_time_zone
+from chalicelib.domain.zones import is_known, parse_time_zone
 
 _OFFSET = re.compile(r"(?:Z|[+-][0-9]{2}:?[0-9]{2})$", re.IGNORECASE)
 # domain.life_cycle.YEARS, as a pattern that the document can show.
 _WALL_TIME = r"^2[0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
+_ANY_WALL_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?"
 _TIME_OF_DAY = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
 E164 = r"^\+[1-9][0-9]{6,14}$"
 _DIGITS = r"^[0-9]+$"
 BIG = 2**63 - 1
 
 
-def _wall_time(value: Any) -> Any:
+def _wall_time(value: Any, info: ValidationInfo) -> Any:
     if isinstance(value, datetime):
         return value
     if isinstance(value, str) and _OFFSET.search(value):
         raise ValueError(
             "a wall time has no offset: it is what clocks show in the mailing's time_zone, or, without one, in each client's own"
         )
-    if not isinstance(value, str) or not re.fullmatch(_WALL_TIME, value, re.ASCII):
+    pattern = _ANY_WALL_TIME if info.context == TYPES_ALONE else _WALL_TIME
+    if not isinstance(value, str) or not re.fullmatch(pattern, value, re.ASCII):
         raise ValueError("a wall time of the years 2000 to 2999, like 2030-05-01T09:00:00")
     try:
         return datetime.fromisoformat(value)
@@ -132,22 +143,60 @@ Country = Annotated[
 ]
 
 
+def _checked_phone(text: str) -> str:
+    check_typed(text)
+    return text
+
+
 def _template(value: str) -> str:
     placeholders(value)
     return value
+
+
+def _types_alone(value: Any, strict: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+    return value if info.context == TYPES_ALONE and isinstance(value, str) else strict(value)
+
+
+MaybeStored = WrapValidator(_types_alone)
+"""For texts that may be older than their rules: see `TYPES_ALONE`."""
+
+
+def _rate(value: Any, strict: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+    return value if info.context == TYPES_ALONE and type(value) is int else strict(value)
 
 
 Template = Annotated[
     str,
     Field(min_length=1, max_length=limits.MAILING_TEXT_LENGTH, examples=["Hello, ${name|dear client}!"]),
     AfterValidator(_template),
+    MaybeStored,
 ]
-OperatorCode = Annotated[str, Field(min_length=1, max_length=limits.CODE_LENGTH, pattern=_DIGITS, examples=["910"])]
-Tag = Annotated[
+MailingName = Annotated[str, Field(min_length=1, max_length=limits.MAILING_NAME_LENGTH, examples=["May sale"]), MaybeStored]
+Rate = Annotated[int, Field(ge=1, le=limits.RATE), WrapValidator(_rate)]
+ClientPhoneIn = Annotated[
     str,
-    Field(min_length=1, max_length=limits.TAG_LENGTH, examples=["vip"], description="Stored in small letters: `VIP` is `vip`"),
-    AfterValidator(canonical),
+    Field(
+        min_length=1,
+        max_length=MAX_TYPED,
+        examples=["+79101234567"],
+        json_schema_extra={"format": "phone"},
+        description="With + and the country calling code, or a national number of `default_country`; kept in E.164",
+    ),
+    AfterValidator(_checked_phone),
+    MaybeStored,
 ]
+_TAG = Field(min_length=1, max_length=limits.TAG_LENGTH, examples=["vip"], description="Stored in small letters: `VIP` is `vip`")
+TagIn = Annotated[str, _TAG, MaybeStored]
+OperatorCode = Annotated[str, Field(min_length=1, max_length=limits.CODE_LENGTH, pattern=_DIGITS, examples=["910"])]
+OperatorCodeIn = Annotated[OperatorCode, MaybeStored]
+Tag = Annotated[str, _TAG, AfterValidator(canonical)]
+
+
+def _stored_zone(name: str) -> str:
+    """Clients may have zones that nobody can choose any more, as `Etc/GMT-3`."""
+    return name if is_known(name) else parse_time_zone(name)
+
+
 ZoneName = Annotated[
     str,
     Field(
@@ -157,7 +206,19 @@ ZoneName = Annotated[
         json_schema_extra={"format": "time-zone"},
         description="An IANA name",
     ),
+    AfterValidator(_stored_zone),
+]
+ZoneNameIn = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=64,
+        examples=["Europe/Moscow"],
+        json_schema_extra={"format": "time-zone"},
+        description="An IANA name",
+    ),
     AfterValidator(parse_time_zone),
+    MaybeStored,
 ]
 
 

@@ -2,13 +2,24 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import Field
 
 from chalicelib.api.operations import QuerySchema, Schema, Versioned, partial
 from chalicelib.api.pages import OwnedQuery
-from chalicelib.api.schemas.fields import Id, Moment, OperatorCode, Tag, Template, TimeOfDay, WallTime, ZoneName
+from chalicelib.api.schemas.fields import (
+    Id,
+    MailingName,
+    Moment,
+    OperatorCodeIn,
+    Rate,
+    TagIn,
+    Template,
+    TimeOfDay,
+    WallTime,
+    ZoneNameIn,
+)
 from chalicelib.domain import limits
 from chalicelib.domain.counts import PARTS
 from chalicelib.domain.status import MailingStatus, StartSource
@@ -18,22 +29,24 @@ from chalicelib.services.mailings import MailingRecord, NewMailing, version_of
 class MailingFields(Schema):
     """What can be written of a mailing."""
 
-    name: Annotated[str, Field(min_length=1, max_length=limits.MAILING_NAME_LENGTH, examples=["May sale"])]
+    name: MailingName
     text: Template
-    filter_operator_codes: list[OperatorCode] = Field(
-        default=[], max_length=limits.FILTER_WORDS, description="Any of these; empty: all"
+    filter_operator_codes: list[OperatorCodeIn] = Field(
+        default=[], json_schema_extra={"maxItems": limits.FILTER_WORDS}, description="Any of these; empty: all"
     )
-    filter_tags: list[Tag] = Field(default=[], max_length=limits.FILTER_WORDS, description="Any of these; empty: all")
+    filter_tags: list[TagIn] = Field(
+        default=[], json_schema_extra={"maxItems": limits.FILTER_WORDS}, description="Any of these; empty: all"
+    )
     starts_at: WallTime = Field(description="Wall time, without offset: what clocks show in `time_zone`")
     ends_at: WallTime = Field(description="Wall time from which nothing is delivered any more")
-    time_zone: ZoneName | None = Field(
+    time_zone: ZoneNameIn | None = Field(
         default=None, description="Where the wall times are meant; null: in each client's own zone"
     )
     send_from: TimeOfDay | None = Field(
         default=None, description="Daily sending hours in the client's local time; may cross midnight"
     )
     send_until: TimeOfDay | None = None
-    rate_limit: Annotated[int, Field(ge=1, le=limits.RATE)] | None = Field(default=None, description="Messages a second")
+    rate_limit: Rate | None = Field(default=None, description="Messages a second")
     draft: bool = Field(default=False, description="true: nothing is sent until the mailing is started")
     owner: Id | None = Field(default=None, description="Superusers may name another user")
 
@@ -51,7 +64,7 @@ class MailingFields(Schema):
 class MailingIn(MailingFields):
     """A mailing to be written: only its text is needed."""
 
-    name: Annotated[str, Field(min_length=1, max_length=limits.MAILING_NAME_LENGTH, examples=["May sale"])] | None = Field(  # type: ignore[assignment]  # optional here only
+    name: MailingName | None = Field(  # type: ignore[assignment]  # optional here only
         default=None, description="The first words of the text unless given"
     )
     starts_at: WallTime | None = Field(  # type: ignore[assignment]  # optional here only
