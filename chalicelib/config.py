@@ -52,7 +52,9 @@ class Settings(BaseModel):
     """The role with which schedules write to the queue."""
 
     provider_name: str = "default"
-    """Under which name the provider's circuit breaker and rate limit are kept."""
+    """Under which name the provider's circuit breaker and rate limit are kept, and messages handed to it. Where `PROVIDER_KIND` is not
+    contract, it is the kind unless it is given. Another account needs another name: a call whose outcome is unknown is only repeated by
+    the provider of the same name."""
     provider_kind: str = "contract"
     """Which API the provider speaks: contract, aws_sms, twilio, infobip, smsc or http (docs/providers.md)."""
     provider_url: str = ""
@@ -180,6 +182,15 @@ class Settings(BaseModel):
         if self.run_lease_seconds <= self.run_budget_seconds:
             raise ValueError("RUN_LEASE_SECONDS must be longer than RUN_BUDGET_SECONDS")
         return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def the_kind_names_the_provider(cls, given: Any) -> Any:
+        """Another kind of provider is another provider."""
+        if isinstance(given, dict) and not given.get("provider_name"):
+            kind = given.get("provider_kind") or "contract"
+            return {**given, "provider_name": "default" if kind == "contract" else kind}
+        return given
 
     @model_validator(mode="after")
     def the_provider_can_be_called(self) -> Self:

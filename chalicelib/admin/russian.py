@@ -130,6 +130,8 @@ MESSAGES: dict[str, str] = {
     ),
     "Not delivered": "Не доставлено",
     "Provider": "Провайдер",
+    "ID at the provider": "Номер у провайдера",
+    "SMS counted": "Насчитано SMS",
     "Accepted by an earlier call": "Принято при более раннем вызове",
     "The recipient has opted out": "Получатель отказался от рассылки",
     "Refused, may be accepted later": "Отказано, позже может быть принято",

@@ -171,6 +171,7 @@ class Run:
                     mailing.retry,
                     now,
                     honours_key=honours_key,
+                    provider=self._settings.provider_name,
                     size=size,
                     unknown_zones=zones.unknown(connection, mailing.id, mailing.times),
                 )

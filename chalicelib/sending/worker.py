@@ -208,8 +208,13 @@ def _failed(kind: OutcomeKind, claim: Claim, error: Exception) -> Outcome:
 
 
 def _given_up(chosen: Settings, claim: Claim) -> bool:
-    """No further call may be made: an earlier one's fate is unknown and the provider would deliver twice, or the attempts are used up."""
-    return (claim.unknown and not chosen.provider_honours_key) or claim.attempts > chosen.max_attempts
+    """No further call may be made.
+
+    The outcome of an earlier call is unknown, and a second one might deliver twice (always if it went to another provider); or the
+    attempts are used up.
+    """
+    may_repeat = chosen.provider_honours_key and claim.provider == chosen.provider_name
+    return (claim.unknown and not may_repeat) or claim.attempts > chosen.max_attempts
 
 
 def _record(
@@ -229,7 +234,7 @@ def _record(
         if answer.began is not None
     ]
     calls = {
-        claim.id: CallMade(answer.outcome.kind, answer.outcome.detail, begun.later(answer.began), round(answer.seconds * 1000))
+        claim.id: _call_made(answer.outcome, begun.later(answer.began), answer.seconds)
         for claim, answer in zip(claims, answers, strict=True)
         if answer.began is not None
     }
@@ -267,6 +272,10 @@ def _record(
         figures.unknown += verdict.error_code is ErrorCode.UNKNOWN_OUTCOME
     if recorded.woken or resumed:
         schedules.arrange(tools.engine, chunk.mailing_id, woken_by=StartSource.CHAIN, clock=tools.clock)
+
+
+def _call_made(outcome: Outcome, at: datetime, seconds: float) -> CallMade:
+    return CallMade(outcome.kind, outcome.detail, at, round(seconds * 1000), outcome.reference, outcome.segments)
 
 
 def _judgements(claims: Sequence[Claim], answers: Sequence[Answer], admission: Admission) -> dict[int, Judgement]:

@@ -356,6 +356,7 @@ def retry_failed(source: Engine, principal: Principal, mailing_id: int, *, clock
                 Retry(now, 0),
                 now,
                 honours_key=settings().provider_honours_key,
+                provider=settings().provider_name,
                 size=AT_ONCE,
                 unknown_zones=zones.unknown(connection, mailing_id, times),
             )

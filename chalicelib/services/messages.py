@@ -110,16 +110,25 @@ def _added(connection: Connection, mailing: RunMailing, client: ClientRow, now: 
 
 
 def requeue(
-    source: Engine, principal: Principal, message_id: int, *, honours_key: bool, clock: Clock = database_clock
+    source: Engine,
+    principal: Principal,
+    message_id: int,
+    *,
+    honours_key: bool,
+    provider: str = "default",
+    clock: Clock = database_clock,
 ) -> MessageRow:
     """Has a failed or expired message tried again, under its old key; one that waits is left as it is.
+
+    `provider` is the one that would be called; it honours the key only of messages that it was called for before.
 
     Raises NotFoundError, or ConflictError where another try is not possible or could become a second delivery.
     """
     with source.begin() as connection:
         mailing, message = _locked(connection, principal, message_id)
         if message.status != MessageStatus.WAITING:
-            _requeue(connection, mailing, message, honours_key, clock(connection))
+            same = message.provider in (None, provider)
+            _requeue(connection, mailing, message, honours_key and same, clock(connection))
     schedules.arrange(source, mailing.id, woken_by=StartSource.API, clock=clock)
     return get(source, principal, message_id)
 

@@ -57,7 +57,7 @@ _HASH_MESSAGES = text(
     """
     WITH found AS MATERIALIZED (SELECT id, owner_id, phone, error_detail FROM message WHERE id = ANY(CAST(:ids AS bigint[]))),
     hashed AS (
-      UPDATE message m SET phone = erased_token(f.phone), error_detail = NULL FROM found f
+      UPDATE message m SET phone = erased_token(f.phone), error_detail = NULL, provider_reference = NULL FROM found f
       WHERE m.id = f.id AND f.phone IS NOT NULL AND f.phone NOT LIKE '#%' RETURNING m.owner_id, m.phone
     ), known AS (
       INSERT INTO erased_phone (owner_id, token) SELECT DISTINCT owner_id, phone FROM hashed ON CONFLICT DO NOTHING

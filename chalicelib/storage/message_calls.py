@@ -52,14 +52,15 @@ def insert_lost(source: str) -> str:
     """
     return f"""
     INSERT INTO message_call {_COLUMNS}
-    SELECT mailing_id, id, {slot("claim_no")}, claim_no, attempts, lease_until, CAST(:provider AS text), 'unknown', 'unknown_outcome',
+    SELECT mailing_id, id, {slot("claim_no")}, claim_no, attempts, lease_until,
+      coalesce(provider, CAST(:provider AS text)), 'unknown', 'unknown_outcome',
       '{WORKER_DIED}', NULL
     FROM {source} WHERE lease_until IS NOT NULL
     {_OVERWRITE}
     """  # noqa: S608 - names of our own
 
 
-LOST_COLUMNS = "m.id, m.mailing_id, m.claim_no, m.attempts, m.lease_until"
+LOST_COLUMNS = "m.id, m.mailing_id, m.claim_no, m.attempts, m.lease_until, m.provider"
 """What `insert_lost` reads."""
 LOST_DETAIL = f"CASE WHEN m.lease_until IS NOT NULL AND NOT m.unknown THEN '{WORKER_DIED}' ELSE m.error_detail END"
 """SQL for the reason of a row that is closed: an unknown outcome keeps the reason for which it is unknown."""

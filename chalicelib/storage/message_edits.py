@@ -29,6 +29,7 @@ class LockedMessage:
     error_code: str | None
     lease_until: datetime | None
     unknown: bool
+    provider: str | None
 
 
 _COLUMNS = (
@@ -42,6 +43,7 @@ _COLUMNS = (
     Message.error_code,
     Message.lease_until,
     Message.unknown,
+    Message.provider,
 )
 
 
@@ -247,7 +249,7 @@ _REQUEUE_FAILED = text(
         AND m.status + 0 = 4 AND m.client_id IS NOT NULL AND m.phone IS NOT NULL AND m.error_code IS DISTINCT FROM 'duplicate_phone'
         AND z.mailing_id = :mailing AND z.time_zone = m.time_zone AND z.expires_at > :now
         AND z.time_zone <> ALL(CAST(:unknown AS text[]))
-        AND (:honours_key OR NOT (m.unknown OR m.error_code = 'unknown_outcome'))
+        AND (:honours_key AND (m.provider IS NULL OR m.provider = :provider) OR NOT (m.unknown OR m.error_code = 'unknown_outcome'))
         AND (SELECT d.id FROM do_not_contact d WHERE d.owner_id = m.owner_id AND d.phone = m.phone) IS NULL
       RETURNING 1
     )
@@ -283,6 +285,7 @@ def requeue_failed(
     now: datetime,
     *,
     honours_key: bool,
+    provider: str,
     size: int,
     unknown_zones: Sequence[str] = (),
 ) -> tuple[int, Retry | None]:
@@ -293,7 +296,7 @@ def requeue_failed(
     """
     part = {"mailing": mailing_id, "after": retry.cursor, "since": retry.since, "size": size}
     connection.execute(_RELINK_FAILED, part)
-    rules = {"now": now, "honours_key": honours_key, "unknown": list(unknown_zones)}
+    rules = {"now": now, "honours_key": honours_key, "provider": provider, "unknown": list(unknown_zones)}
     looked_at, last, requeued = connection.execute(_REQUEUE_FAILED, part | rules).one()
     return requeued, Retry(retry.since, last) if looked_at == size else None
 

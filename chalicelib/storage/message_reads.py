@@ -31,6 +31,9 @@ class MessageRow:
     attempts: int
     error_code: str | None
     error_detail: str | None
+    provider: str | None
+    provider_reference: str | None
+    segments: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,9 @@ _COLUMNS = (
     Message.attempts,
     Message.error_code,
     Message.error_detail,
+    Message.provider,
+    Message.provider_reference,
+    Message.segments,
 )
 
 

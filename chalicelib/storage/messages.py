@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, text
 
@@ -66,15 +66,17 @@ _CLAIM = prepared_text(
       ORDER BY m.id LIMIT :permits FOR NO KEY UPDATE OF m SKIP LOCKED
     ), lost AS ({insert_lost("due")}), claimed AS (
       UPDATE message m SET claim_no = m.claim_no + 1, attempts = m.attempts + 1, lease_until = :lease_until,
+        provider = CASE WHEN m.unknown OR m.lease_until IS NOT NULL THEN coalesce(m.provider, CAST(:provider AS text))
+          ELSE CAST(:provider AS text) END,
         unknown = m.unknown OR m.lease_until IS NOT NULL, dispatched_at = coalesce(m.dispatched_at, CAST(:now AS timestamptz)),
         attempted_at = coalesce(m.lease_until, m.attempted_at),
         error_code = CASE WHEN m.lease_until IS NULL THEN m.error_code ELSE 'unknown_outcome' END,
         error_detail = CASE WHEN m.lease_until IS NULL OR m.unknown THEN m.error_detail ELSE '{WORKER_DIED}' END
       WHERE m.id = ANY(ARRAY(SELECT id FROM due))
       RETURNING m.id, m.phone, m.claim_no, m.attempts, m.unknown, m.client_id, m.owner_id, m.attempted_at,
-        m.own_refusals, m.error_code
+        m.own_refusals, m.error_code, m.provider
     )
-    SELECT c.id, c.phone, c.claim_no, c.attempts, c.unknown, c.attempted_at, c.own_refusals, c.error_code,
+    SELECT c.id, c.phone, c.claim_no, c.attempts, c.unknown, c.attempted_at, c.own_refusals, c.error_code, c.provider,
       CASE WHEN c.client_id IS NULL THEN 'client_deleted'
         WHEN (SELECT d.id FROM do_not_contact d WHERE d.owner_id = c.owner_id AND d.phone = c.phone) IS NOT NULL THEN 'do_not_contact'
       END AS barred_by,
@@ -113,11 +115,13 @@ _RECORD = prepared_text(
       SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:claim_nos AS int[]), CAST(:statuses AS smallint[]), CAST(:attempts AS int[]),
                            CAST(:unknowns AS boolean[]), CAST(:not_befores AS timestamptz[]), CAST(:codes AS text[]),
                            CAST(:details AS text[]), CAST(:attempted_ats AS timestamptz[]),
-                           CAST(:own_refusals AS smallint[]))
-             AS v (id, claim_no, status, attempts, unknown, not_before, error_code, error_detail, attempted_at, own_refusals)
+                           CAST(:own_refusals AS smallint[]), CAST(:references AS text[]), CAST(:segments AS smallint[]))
+             AS v (id, claim_no, status, attempts, unknown, not_before, error_code, error_detail, attempted_at, own_refusals,
+                   reference, segments)
     ), recorded AS (
       UPDATE message m SET status = v.status, attempts = v.attempts, unknown = v.unknown, lease_until = NULL,
-        own_refusals = v.own_refusals,
+        own_refusals = v.own_refusals, segments = v.segments,
+        provider_reference = CASE WHEN m.phone NOT LIKE '#%' THEN v.reference END,
         error_code = CASE WHEN v.status <> 2 THEN coalesce(v.error_code, m.error_code) END,
         error_detail = CASE WHEN v.status = 2 OR m.phone LIKE '#%' THEN NULL
           WHEN v.error_detail IS NULL AND coalesce(v.error_code, m.error_code) = m.error_code
@@ -245,6 +249,8 @@ class Claim:
     own_refusals: int = 0
     error_code: ErrorCode | None = None
     """What that call's answer was taken for."""
+    provider: str = "default"
+    """Which provider may be called for it: once a call's outcome is unknown, the one that was called then."""
 
     @property
     def blamed_at(self) -> datetime | None:
@@ -273,7 +279,7 @@ def claim(
 ) -> ClaimedChunk:
     """Claims those of `ids` that may be sent now: waiting, due, in nobody's hands, mailing running, window open, end not too near.
 
-    `permits` bounds how many; None: all. A call that a worker may have made that died since is kept as one to `provider`.
+    `permits` bounds how many; None: all. Each is stamped with `provider`, except where the outcome of a call by another is unknown.
     """
     parameters = {
         "mailing": mailing_id,
@@ -297,6 +303,7 @@ def claim(
             row.attempted_at,
             row.own_refusals,
             row.error_code and ErrorCode(row.error_code),
+            row.provider,
         )
         for row in rows
     ]
@@ -330,6 +337,8 @@ class CallMade:
     detail: str
     at: datetime
     milliseconds: int
+    reference: str | None = None
+    segments: int | None = None
 
 
 _NO_CALLS: Mapping[int, CallMade] = {}
@@ -354,6 +363,8 @@ def record(
         "now": now,
         "provider": provider,
         "calls": json.dumps(kept),
+        "references": [_accepted(calls.get(claim.id), "reference") for claim, _ in verdicts],
+        "segments": [_accepted(calls.get(claim.id), "segments") for claim, _ in verdicts],
         "own_refusals": [verdict.own_refusals for _, verdict in verdicts],
         "attempted_ats": [_failed_at(calls.get(claim.id)) for claim, _ in verdicts],
         "ids": [claim.id for claim, _ in verdicts],
@@ -366,6 +377,10 @@ def record(
         "details": [verdict.error_detail and verdict.error_detail[:200] for _, verdict in verdicts],
     }
     return Recorded(*connection.execute(_RECORD, parameters).one())
+
+
+def _accepted(call: CallMade | None, name: Literal["reference", "segments"]) -> Any:
+    return getattr(call, name) if call is not None and call.kind in ACCEPTING else None
 
 
 def _failed_at(call: CallMade | None) -> datetime | None:

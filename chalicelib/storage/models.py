@@ -276,6 +276,12 @@ class Message(Base):
     error_code: Mapped[str | None] = mapped_column(String(32))
     error_detail: Mapped[str | None] = mapped_column(String(200))
     deleted_at: Mapped[datetime | None]
+    provider: Mapped[str | None] = mapped_column(String(64))
+    """By which it was last claimed to be sent; it does not change any more once the outcome of a call is unknown."""
+    provider_reference: Mapped[str | None] = mapped_column(String(100))
+    """The provider's own id of a message that it accepted."""
+    segments: Mapped[int | None] = mapped_column(SmallInteger)
+    """The number of SMS that the provider counted, where its answer says so."""
 
 
 class MessageCall(Base):

@@ -13,7 +13,7 @@ _KEPT = text(
 # What waits is never touched: a mailing that runs again has no finished_at, but its rows may change while this looks.
 _CLEAR = text(
     """
-    UPDATE message SET phone = NULL
+    UPDATE message SET phone = NULL, provider_reference = NULL
     WHERE id = ANY(ARRAY(
       SELECT id FROM message WHERE mailing_id = :mailing AND phone IS NOT NULL AND status <> 1
       ORDER BY phone LIMIT :size FOR NO KEY UPDATE SKIP LOCKED

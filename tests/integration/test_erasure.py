@@ -40,6 +40,7 @@ CLEARED = frozenset(
         "idempotency_key.path",
         "message.error_detail",
         "message.phone",
+        "message.provider_reference",
         "message_call.detail",
         "provider_state.held_reason",
         "provider_state.reason",
@@ -85,6 +86,7 @@ IMPERSONAL = frozenset(
         "mailing.time_zone",
         "mailing_zone.time_zone",
         "message.error_code",
+        "message.provider",
         "message.time_zone",
         "message_call.error_code",
         "message_call.kind",
@@ -178,6 +180,7 @@ def test_every_column_that_may_hold_text_is_cleared_or_impersonal(world: World) 
     world.sql("UPDATE provider_state SET reason = :it, held_reason = :it", it=f"cannot reach {PHONE}")
     world.sql("UPDATE idempotency_key SET path = :it WHERE key = 'key 0'", it=f"/api/v1/client/{PHONE}")
     world.sql("UPDATE client SET tags = ARRAY[:name]", name=NAME)
+    world.sql("UPDATE message SET provider_reference = :it WHERE phone IS NOT NULL", it=f"to-{PHONE}")
     document = json.dumps([NAME])
     world.sql(
         "UPDATE upload SET header = CAST(:it AS jsonb), options = CAST(:it AS jsonb), sheet = :name", it=document, name=NAME

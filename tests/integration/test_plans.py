@@ -270,7 +270,9 @@ class Steps:
         assert mailing in stranded
         self.database.load("UPDATE mailing SET status = 'running' WHERE id = :mailing", mailing=mailing)
         retry = mailings.Retry(NOW, 0)
-        requeue = partial(message_edits.requeue_failed, mailing_id=mailing, now=NOW, honours_key=False, size=SIZE)
+        requeue = partial(
+            message_edits.requeue_failed, mailing_id=mailing, now=NOW, honours_key=False, provider="default", size=SIZE
+        )
         done, left = self.run(engine, "retry failed", lambda c: requeue(c, retry=retry), SIZE)  # some lost their phones
         assert done
         done, left = self.run(engine, "retry failed, further on", lambda c: requeue(c, retry=left), SIZE)

@@ -87,6 +87,17 @@ class MessageView(ServiceView):
             "error_code", label=_("What went wrong"), choices_loader=error_codes, exclude_from_create=True, exclude_from_edit=True
         ),
         StringField("error_detail", label=_("Detail"), exclude_from_create=True, exclude_from_edit=True, exclude_from_list=True),
+        StringField("provider", label=_("Provider"), exclude_from_create=True, exclude_from_edit=True, exclude_from_list=True),
+        StringField(
+            "provider_reference",
+            label=_("ID at the provider"),
+            exclude_from_create=True,
+            exclude_from_edit=True,
+            exclude_from_list=True,
+        ),
+        IntegerField(
+            "segments", label=_("SMS counted"), exclude_from_create=True, exclude_from_edit=True, exclude_from_list=True
+        ),
         IntegerField("attempts", label=_("Attempts"), exclude_from_create=True, exclude_from_edit=True),
         MomentField("not_before", label=_("Not before"), exclude_from_list=True),
         WallTimeField(
@@ -298,4 +309,5 @@ def _named(request: Request, rows: Sequence[Any]) -> Sequence[Any]:
 
 
 def _requeue(principal: Principal, message_id: int) -> None:
-    messages.requeue(engine(), principal, message_id, honours_key=settings().provider_honours_key)
+    chosen = settings()
+    messages.requeue(engine(), principal, message_id, honours_key=chosen.provider_honours_key, provider=chosen.provider_name)

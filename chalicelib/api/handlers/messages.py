@@ -83,5 +83,5 @@ def delete(call: Call[NoBody, NoQuery]) -> None:
 
 
 def _requeued(call: Call[object, NoQuery]) -> MessageRow:
-    honours_key = call.settings.provider_honours_key
-    return messages.requeue(call.engine, call.principal, call.id_of("message"), honours_key=honours_key)
+    honours_key, provider = call.settings.provider_honours_key, call.settings.provider_name
+    return messages.requeue(call.engine, call.principal, call.id_of("message"), honours_key=honours_key, provider=provider)

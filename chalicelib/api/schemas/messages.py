@@ -69,6 +69,11 @@ class MessageOut(Schema):
     attempts: int
     error_code: ErrorCode | None = Field(description=_ERROR_CODES)
     error_detail: str | None = Field(description="In the words of the provider or of the connection; holds no phone and no text")
+    provider: str | None = Field(
+        description="Which provider it was last handed to; it stays the same once the outcome of a call is unknown. null before the first"
+    )
+    provider_reference: str | None = Field(description="The provider's own id of it, once accepted, where its answer has one")
+    segments: int | None = Field(description="The number of SMS that the provider counted, where its answer says so")
 
 
 class CallOut(Schema):
@@ -176,6 +181,9 @@ def show(row: MessageRow) -> MessageOut:
         attempts=row.attempts,
         error_code=None if row.error_code is None else ErrorCode(row.error_code),
         error_detail=row.error_detail,
+        provider=row.provider,
+        provider_reference=row.provider_reference,
+        segments=row.segments,
     )
 
 

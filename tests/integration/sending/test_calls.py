@@ -1,14 +1,18 @@
 """The trail of a message: which calls are kept, what its row says of them, and when they go."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
+from chalicelib.domain.errors import ConflictError
 from chalicelib.domain.outcome import WORKER_DIED, Outcome, OutcomeKind
 from chalicelib.domain.status import MessageStatus
 from chalicelib.services import clients, mailings, messages
+from chalicelib.storage.mailings import Retry
 from chalicelib.storage.message_calls import FIRST_KEPT, LAST_KEPT
+from chalicelib.storage.message_edits import requeue_failed
 from tests.world import ACCEPTED, NOW, START, World
 
 LATER = Outcome(OutcomeKind.NOT_DELIVERED, "HTTP 503")
@@ -87,6 +91,92 @@ def test_a_duplicates_refusal_of_a_first_call_is_kept(world: World) -> None:
     assert world.finish(mailing).counts["sent"] == 1
     assert calls(world) == [(1, "already_accepted", None, "HTTP 200, 23")]
     assert reason(world) == (2, None, None, None)
+
+
+def stamp(world: World) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in world.sql("SELECT status, provider, provider_reference, segments FROM message ORDER BY id")]
+
+
+def other_provider(world: World, *, honours_key: bool = True) -> None:
+    """From now on the settings name another provider."""
+    world.settings = world.settings.model_copy(update={"provider_name": "infobip", "provider_honours_key": honours_key})
+
+
+def test_an_accepted_message_keeps_who_took_it_under_which_id(world: World) -> None:
+    mailing = answered(world, Outcome(OutcomeKind.ACCEPTED, reference="SM1", segments=2))
+    world.finish(mailing)
+    assert stamp(world) == [(2, "default", "SM1", 2)]
+    shown = messages.get(world.engine, world.owner, world.sql("SELECT id FROM message")[0].id)
+    assert (shown.provider, shown.provider_reference, shown.segments) == ("default", "SM1", 2)
+
+
+def test_a_reference_of_an_answer_that_is_no_acceptance_is_not_kept(world: World) -> None:
+    world.finish(answered(world, Outcome(OutcomeKind.REFUSED, "HTTP 400", reference="SM1", segments=2)))
+    assert stamp(world) == [(4, "default", None, None)]
+
+
+@pytest.mark.parametrize("last", [LATER, BLAMED, Outcome(OutcomeKind.THROTTLED, "HTTP 429")])
+def test_what_was_surely_not_sent_goes_to_another_provider(honoured: World, last: Outcome) -> None:
+    mailing = answered(honoured, last)
+    honoured.run(mailing)
+    honoured.work()
+    other_provider(honoured)
+    assert honoured.finish(mailing).counts["sent"] == 1
+    assert stamp(honoured) == [(2, "infobip", None, None)]
+    assert [row[0] for row in calls(honoured, "provider")] == ["default", "infobip"]
+
+
+@pytest.mark.parametrize("honours_key", [True, False])
+@pytest.mark.parametrize("last", [(UNKNOWN,), (UNKNOWN, LATER), (UNKNOWN, BLAMED)])
+def test_an_unknown_fate_never_goes_to_another_provider(honoured: World, last: tuple[Outcome, ...], honours_key: bool) -> None:
+    """Both honour keys: but each only its own."""
+    mailing = answered(honoured, *last)
+    honoured.run(mailing)
+    honoured.work()
+    for _ in last[1:]:
+        honoured.clock.advance(minutes=1)
+        honoured.run(mailing)
+        honoured.work()
+    made = len(honoured.provider.calls)
+    assert made == len(last)
+    other_provider(honoured, honours_key=honours_key)
+    assert honoured.finish(mailing).counts["failed"] == 1
+    assert len(honoured.provider.calls) == made
+    assert stamp(honoured) == [(4, "default", None, None)]
+    assert reason(honoured)[1] == "unknown_outcome"
+
+
+def test_what_a_dead_worker_may_have_sent_stays_with_its_provider(honoured: World) -> None:
+    mailing = answered(honoured)
+    honoured.run(mailing)
+    honoured.die_after_claim(honoured.aws.chunks.pop())
+    other_provider(honoured)
+    honoured.clock.advance(seconds=honoured.settings.lease_seconds)
+    honoured.reconcile()
+    assert honoured.finish(mailing).counts["failed"] == 1
+    assert honoured.provider.calls == []
+    assert stamp(honoured) == [(4, "default", None, None)]
+    assert {row[0] for row in calls(honoured, "provider")} == {"default"}
+
+
+@pytest.mark.parametrize("name", ["default", "infobip"])
+def test_an_unknown_fate_is_tried_again_by_hand_only_with_its_own_provider(honoured: World, name: str) -> None:
+    mailing = answered(honoured, *[UNKNOWN] * 20)
+    assert honoured.finish(mailing).counts["failed"] == 1
+    [row] = honoured.sql("SELECT id FROM message")
+    requeue = partial(messages.requeue, honours_key=True, provider=name, clock=honoured.clock)
+    if name == "default":
+        assert requeue(honoured.engine, honoured.owner, row.id).status == 1
+    else:
+        with pytest.raises(ConflictError, match="may have been delivered"):
+            requeue(honoured.engine, honoured.owner, row.id)
+        now = honoured.clock.now
+        with honoured.engine.begin() as connection:
+            retry = Retry(now, 0)
+            done, _ = requeue_failed(connection, mailing, retry, now, honours_key=True, provider=name, size=10)
+            assert done == 0
+            done, _ = requeue_failed(connection, mailing, retry, now, honours_key=True, provider="default", size=10)
+            assert done == 1
 
 
 @pytest.mark.parametrize("later", [BLAMED, LATER, REFUSED, Outcome(OutcomeKind.NOT_CALLED)])
