@@ -66,9 +66,10 @@ def test_the_pace_of_a_provider_that_throttles(
 ) -> None:
     with engine.begin() as connection:
         connection.execute(
+            # It has not begun to grow: how long the page takes would else be seen in it.
             text(
                 "INSERT INTO provider_state (name, pace, pace_at, pace_steady, pace_ceiling, held_until, held_reason)"
-                " VALUES (:name, 5, now(), 600, 7.5, now() + interval '10 minutes', 'HTTP 429, Retry-After 9000 s')"
+                " VALUES (:name, 5, now() + interval '5 minutes', 600, 7.5, now() + interval '10 minutes', 'HTTP 429, Retry-After 9000 s')"
             ),
             {"name": settings.provider_name},
         )
