@@ -20,6 +20,10 @@ MAILING_NAME_LENGTH: Final = 200
 MAILING_TEXT_LENGTH: Final = TEXT_LENGTH
 RATE: Final = 100_000
 REASON_LENGTH: Final = 200
+REFERENCE_LENGTH: Final = 100
+"""Of a provider's own id of a message."""
+SEGMENTS: Final = 2**15 - 1
+"""SMS that a provider counts for one message: as many as the column holds."""
 TOKEN_NAME_LENGTH: Final = 100
 TOKEN_DAYS: Final = 3_650
 USERNAME_LENGTH: Final = 150
@@ -42,6 +46,11 @@ def unfit(text: str) -> str:
     if found[0] == "\ufffd":
         return "the character \ufffd stands in the place of bytes that were not UTF-8: send the text in UTF-8"
     return "half of a surrogate pair is not a character"
+
+
+def repaired(text: str) -> str:
+    """The text with U+FFFD in the place of what cannot be stored: for foreign words that are only shown."""
+    return _UNFIT.sub("\ufffd", text)
 
 
 def unstorable(text: str) -> str:

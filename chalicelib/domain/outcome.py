@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from chalicelib.domain.limits import REFERENCE_LENGTH, SEGMENTS, repaired, unstorable
 from chalicelib.domain.status import ErrorCode, MessageStatus
 
 WORKER_DIED = "the worker died before it recorded an answer"
@@ -50,6 +51,20 @@ class Outcome:
     code: ErrorCode | None = None
     reference: str | None = None
     segments: int | None = None
+
+
+def storable(outcome: Outcome) -> Outcome:
+    """Return what of an outcome the columns hold: an odd id or count in one answer must not keep those of its chunk from being recorded."""
+    detail, reference, segments = outcome.detail, outcome.reference, outcome.segments
+    if reference is not None and (not 0 < len(reference) <= REFERENCE_LENGTH or unstorable(reference)):
+        reference = None
+    if segments is not None and not 0 < segments <= SEGMENTS:
+        segments = None
+    if not detail.isascii() or "\0" in detail:
+        detail = repaired(detail)
+    if (detail, reference, segments) == (outcome.detail, outcome.reference, outcome.segments):
+        return outcome
+    return replace(outcome, detail=detail, reference=reference, segments=segments)
 
 
 ACCEPTING = frozenset({OutcomeKind.ACCEPTED, OutcomeKind.ALREADY_ACCEPTED})

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from chalicelib.domain.http_status import rule_of
+from chalicelib.domain.limits import REFERENCE_LENGTH
 from chalicelib.domain.outcome import Outcome, OutcomeKind
 from chalicelib.observability import log_exception
 from chalicelib.providers.base import Account, Connections, Outgoing
 from chalicelib.providers.transport import NoAnswerError, Session, SocketAdapter, retry_after
 
 _CALLED_AGAIN: Final = frozenset({OutcomeKind.NOT_DELIVERED, OutcomeKind.THROTTLED, OutcomeKind.UNEXPECTED_REFUSAL})
-_LONGEST_REFERENCE: Final = 100
 
 
 class Rule(NamedTuple):
@@ -136,4 +136,4 @@ def integer(value: object) -> int | None:
 
 def reference(value: object) -> str | None:
     """Return a provider's id of a message; None if it is none."""
-    return str(value) if type(value) in (str, int) and 0 < len(str(value)) <= _LONGEST_REFERENCE else None
+    return str(value) if type(value) in (str, int) and 0 < len(str(value)) <= REFERENCE_LENGTH else None

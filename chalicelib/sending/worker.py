@@ -14,7 +14,7 @@ from chalicelib.config import Settings
 from chalicelib.domain import blame
 from chalicelib.domain.backoff import delay
 from chalicelib.domain.blame import Blamed, Judgement, judge
-from chalicelib.domain.outcome import ALIVE, Attempt, Outcome, OutcomeKind, RetryRules, Verdict, decide
+from chalicelib.domain.outcome import ALIVE, Attempt, Outcome, OutcomeKind, RetryRules, Verdict, decide, storable
 from chalicelib.domain.personal_text import UnsendableTextError, render
 from chalicelib.domain.status import ErrorCode, MessageStatus, StartSource
 from chalicelib.observability import Metrics, log, log_exception
@@ -185,7 +185,7 @@ class _Calls:
             return Answer(Outcome(OutcomeKind.NOT_CALLED))
         began = tools.monotonic()
         try:
-            outcome = tools.provider.send(Outgoing(claim.id, claim.phone, rendered))
+            outcome = storable(tools.provider.send(Outgoing(claim.id, claim.phone, rendered)))
         except Exception as error:  # noqa: BLE001 - the outcomes of the chunk's other calls must be recorded
             outcome = _failed(OutcomeKind.UNKNOWN, claim, error)
         if outcome.kind is OutcomeKind.THROTTLED:

@@ -11,7 +11,7 @@ from chalicelib.config import settings
 from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import ConflictError, FieldCode, FieldError, InvalidInputError, NotFoundError, TooManyRequestsError
-from chalicelib.domain.outcome import Outcome
+from chalicelib.domain.outcome import Outcome, storable
 from chalicelib.domain.personal_text import MissingValueError, UnsendableTextError, render
 from chalicelib.domain.segments import Segments, segments
 from chalicelib.domain.selection import Selection
@@ -144,7 +144,7 @@ def send_test(
         message_id: int = connection.execute(_DRAW_ID).scalar_one()
         recipient: dict[str, list[Any]] = {"phone": [None, phone], "client": [None, client_id], "message": [None, message_id]}
         history.note(connection, principal, Change(Kind.MAILING, mailing_id, row.owner_id, TEST_SEND, recipient))
-    outcome = provider.send(Outgoing(message_id, phone, rendered))
+    outcome = storable(provider.send(Outgoing(message_id, phone, rendered)))
     log("test_sent", user_id=principal.user_id, mailing_id=mailing_id, message_id=message_id, outcome=str(outcome.kind))
     return SentTest(message_id, rendered, outcome)
 

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from chalicelib.domain import limits
 from chalicelib.domain.status import MailingStatus, StartSource
 
 NAMING = {
@@ -278,7 +279,7 @@ class Message(Base):
     deleted_at: Mapped[datetime | None]
     provider: Mapped[str | None] = mapped_column(String(64))
     """By which it was last claimed to be sent; it does not change any more once the outcome of a call is unknown."""
-    provider_reference: Mapped[str | None] = mapped_column(String(100))
+    provider_reference: Mapped[str | None] = mapped_column(String(limits.REFERENCE_LENGTH))
     """The provider's own id of a message that it accepted."""
     segments: Mapped[int | None] = mapped_column(SmallInteger)
     """The number of SMS that the provider counted, where its answer says so."""

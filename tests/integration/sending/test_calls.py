@@ -115,6 +115,38 @@ def test_a_reference_of_an_answer_that_is_no_acceptance_is_not_kept(world: World
     assert stamp(world) == [(4, "default", None, None)]
 
 
+ODD = [
+    Outcome(OutcomeKind.ACCEPTED, reference="SM\0"),
+    Outcome(OutcomeKind.ACCEPTED, reference="\ud800"),
+    Outcome(OutcomeKind.ACCEPTED, reference=""),
+    Outcome(OutcomeKind.ACCEPTED, reference="9" * 101),
+    Outcome(OutcomeKind.ACCEPTED, segments=32_768),
+    Outcome(OutcomeKind.ACCEPTED, segments=-1),
+    Outcome(OutcomeKind.ACCEPTED, segments=10**400),
+    Outcome(OutcomeKind.ALREADY_ACCEPTED, "\0\udfff", reference="\0", segments=2**31),
+]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
+def test_what_no_column_holds_of_an_answer_spoils_nothing(world: World, odd: Outcome) -> None:
+    """One such answer must not keep the outcomes of its chunk from being recorded: their messages would be sent again."""
+    world.add_clients(3)
+    mailing = world.write()
+    world.provider.answer = lambda id_: odd if id_ == 2 else Outcome(OutcomeKind.ACCEPTED, reference="SM1", segments=1)
+    assert world.finish(mailing.id).counts["sent"] == 3
+    assert sorted(row.id for row in world.sql("SELECT id FROM message WHERE provider_reference = 'SM1' AND segments = 1")) == [
+        1,
+        3,
+    ]
+    assert stamp(world).count((2, "default", None, None)) == 1
+    assert len(world.provider.calls) == 3
+
+
+def test_what_no_column_holds_of_a_refusals_words_is_replaced(world: World) -> None:
+    world.finish(answered(world, Outcome(OutcomeKind.REFUSED, "HTTP 400, \0\ud800!")))
+    assert reason(world)[:3] == (4, "refused", "HTTP 400, \ufffd\ufffd!")
+
+
 @pytest.mark.parametrize("last", [LATER, BLAMED, Outcome(OutcomeKind.THROTTLED, "HTTP 429")])
 def test_what_was_surely_not_sent_goes_to_another_provider(honoured: World, last: Outcome) -> None:
     mailing = answered(honoured, last)
