@@ -197,29 +197,15 @@ def _stored_zone(name: str) -> str:
     return name if is_known(name) else parse_time_zone(name)
 
 
-ZoneName = Annotated[
-    str,
-    Field(
-        min_length=1,
-        max_length=64,
-        examples=["Europe/Moscow"],
-        json_schema_extra={"format": "time-zone"},
-        description="An IANA name",
-    ),
-    AfterValidator(_stored_zone),
-]
-ZoneNameIn = Annotated[
-    str,
-    Field(
-        min_length=1,
-        max_length=64,
-        examples=["Europe/Moscow"],
-        json_schema_extra={"format": "time-zone"},
-        description="An IANA name",
-    ),
-    AfterValidator(parse_time_zone),
-    MaybeStored,
-]
+_ZONE = Field(
+    min_length=1,
+    max_length=64,
+    examples=["Europe/Moscow"],
+    json_schema_extra={"format": "time-zone"},
+    description="An IANA name",
+)
+ZoneName = Annotated[str, _ZONE, AfterValidator(_stored_zone)]
+ZoneNameIn = Annotated[str, _ZONE, AfterValidator(parse_time_zone), MaybeStored]
 
 
 class PhoneQuery(QuerySchema):
