@@ -35,5 +35,8 @@ def files_passed() -> Iterator[list[str]]:
         threading.setprofile(None)
 
 
-def show(flow: str, passed: list[str]) -> None:
-    print(f"\n{flow}: {len(passed)} files", *passed, sep="\n  ")
+def require_at_most(files: int, flow: str, passed: list[str]) -> None:
+    """Print the files of a flow, and fail if it passes through more than it did: whoever reads the flow has to open each of them."""
+    listed = "\n  ".join([f"{flow}: {len(passed)} files", *passed])
+    print(f"\n{listed}")
+    assert len(passed) <= files, f"at most {files} were enough before; {listed}"
