@@ -33,7 +33,7 @@ _POLLED = ("/dashboard.json", "/data/")
 
 
 def principal_of(request: Request) -> Principal:
-    """Who asks; only for requests that the provider let through."""
+    """The authenticated user; only for requests that the provider let through."""
     found: Principal = request.state.principal
     return found
 

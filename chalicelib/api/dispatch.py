@@ -1,4 +1,4 @@
-"""The way of one request: who asks, what is asked, the handler, the answer. Nothing but JSON leaves here, whatever goes wrong."""
+"""Dispatch one request: authenticate, parse, call the handler, serialize. Every answer is JSON, errors included."""
 
 import hashlib
 import json

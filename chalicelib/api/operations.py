@@ -129,7 +129,7 @@ class Call(Generic[Body, Query]):
 
     @property
     def principal(self) -> Principal:
-        """The user who asks."""
+        """The authenticated user."""
         return self._bearer.principal
 
     @property

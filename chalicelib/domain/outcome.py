@@ -40,7 +40,7 @@ class OutcomeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one call. `detail` is for people and holds no phone and no text; `retry_after` is in seconds.
+    """The outcome of one call. `detail` is for people and holds no phone and no text; `retry_after` is in seconds.
 
     `reference` is the provider's own id of the message, `segments` the number of SMS that it counts, where its answer says so.
     """

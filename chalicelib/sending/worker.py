@@ -79,7 +79,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of one claim. `began` is by the process's clock, None where no call was made."""
+    """The outcome of one claim. `began` is by the process's clock, None where no call was made."""
 
     outcome: Outcome
     began: float | None = None
@@ -88,7 +88,7 @@ class Answer:
 
 @dataclass(slots=True)
 class ChunkFigures:
-    """What became of a chunk."""
+    """The outcome of a chunk."""
 
     claimed: int = 0
     sent: int = 0

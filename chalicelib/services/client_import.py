@@ -58,7 +58,7 @@ class RowError:
 
 @dataclass(slots=True)
 class Report:
-    """What became of rows, or (in a dry run) would become of them."""
+    """The result for rows, or (in a dry run) what it would be."""
 
     created: int = 0
     updated: int = 0

@@ -109,7 +109,7 @@ def create_many(
 
 
 def put(source: Engine, principal: Principal, new: NewClient) -> tuple[ClientRow, bool]:
-    """Add a client, or write anew the one that the owner has with this phone; was it added? Raises InvalidInputError."""
+    """Add a client, or replace the one that the owner has with this phone; was it added? Raises InvalidInputError."""
     wrong = problems(new)
     with source.begin() as connection:
         owner_id = owner_of_new(connection, principal, new.owner_id)
@@ -119,7 +119,7 @@ def put(source: Engine, principal: Principal, new: NewClient) -> tuple[ClientRow
 
 
 def _add_or_keep(connection: Connection, principal: Principal, rows: Sequence[dict[str, Any]], *, update: bool) -> Many:
-    """Add what is new, and with `update` write anew what is not: in the order of phones, so that two such calls do not wait in a ring."""
+    """Add what is new, and with `update` replace what is not: in the order of phones, so that two such calls do not wait in a ring."""
     stored: dict[tuple[int, str], ClientRow] = {}
     created, changes = 0, list[Change]()
     for owner_id in sorted({row["owner_id"] for row in rows}):

@@ -1,4 +1,4 @@
-"""Use cases around the phones that are left alone."""
+"""Use cases around the do-not-contact list."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,7 @@
 """One answer for one key, however often a call is repeated.
 
 The key is taken in a transaction of its own before the call, and its answer is stored after it. A call that breaks off in between
-leaves a key without an answer: nobody can tell whether it was done, so it is not done again, and who asks is told.
+leaves a key without an answer: nobody can tell whether it was done, so it is not done again, and the caller is told.
 """
 
 from dataclasses import dataclass

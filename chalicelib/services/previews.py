@@ -112,7 +112,7 @@ def _sample(template: str, client: selections.SampleClient) -> Sample:
 
 @dataclass(frozen=True, slots=True)
 class SentTest:
-    """What became of a test send: the key it was sent under, the text, and what the provider said."""
+    """The outcome of a test send: the key it was sent under, the text, and what the provider said."""
 
     message_id: int
     text: str

@@ -1,4 +1,4 @@
-"""Queries on the list of phones that are left alone."""
+"""Queries on the do-not-contact list."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -66,7 +66,7 @@ def recent(connection: Connection, user_id: int, action: str, span: timedelta) -
 
 
 def page(connection: Connection, owner_id: int | None, kind: str, object_id: int, part: Slice) -> list[HistoryRow]:
-    """A slice of what became of one thing while it was the owner's (None: anyone's)."""
+    """A slice of one thing's change history while it was the owner's (None: anyone's)."""
     wanted = select(*_COLUMNS).where(History.kind == kind, History.object_id == object_id)
     if owner_id is not None:
         wanted = wanted.where(History.owner_id == owner_id)

@@ -205,7 +205,7 @@ def count_running(connection: Connection) -> int:
 
 
 def overdue(connection: Connection, now: datetime, due: datetime) -> list[int]:
-    """Mailings that wanted a run at or before `due` and are in nobody's hands at `now`."""
+    """Mailings that wanted a run at or before `due` and have no live lease at `now`."""
     return [row.id for row in connection.execute(_OVERDUE, {"now": now, "due": due})]
 
 

@@ -277,7 +277,7 @@ def claim(
     provider: str = "default",
     permits: int | None = None,
 ) -> ClaimedChunk:
-    """Claims those of `ids` that may be sent now: waiting, due, in nobody's hands, mailing running, window open, end not too near.
+    """Claims those of `ids` that may be sent now: waiting, due, without a live lease, mailing running, window open, end not too near.
 
     `permits` bounds how many; None: all. Each is stamped with `provider`, except where the outcome of a call by another is unknown.
     """

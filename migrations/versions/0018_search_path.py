@@ -1,4 +1,4 @@
-"""Functions that run as the owner of the tables look for tables in their own schema first, and in nobody's temporary ones.
+"""Functions that run as the owner of the tables look for tables in their own schema first, and not in temporary ones.
 
 Without pg_temp at the end of the path, PostgreSQL looks there first: a role that may only add rows could put a table of its own, with a
 trigger of its own, in the place of one of ours, and have the trigger run as the owner.

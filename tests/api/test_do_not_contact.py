@@ -1,4 +1,4 @@
-"""Phones that are left alone, through the API."""
+"""The do-not-contact list, through the API."""
 
 from tests.api.conftest import PHONE, Api
 

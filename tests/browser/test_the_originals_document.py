@@ -214,7 +214,7 @@ def test_messages_are_listed_read_and_added_by_hand(anna: Caller, client: int) -
     anna.ask("POST", f"/api/v1/mailing/{mailing}/cancel/")
 
 
-# Who may what
+# Authorization
 
 
 def test_without_a_token_the_api_answers_401(stack: Stack) -> None:

@@ -26,7 +26,7 @@ QUEUES = {
     "MAILINGS_DLQ_URL": DEAD_MAILINGS,
     "MESSAGES_DLQ_URL": DEAD_MESSAGES,
 }
-# In seconds what is minutes in earnest; the order among them is the same.
+# In seconds what is minutes in production; the order among them is the same.
 ENVIRONMENT = {
     **QUEUES,
     "PROVIDER_TOKEN": "made-up",

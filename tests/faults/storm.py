@@ -44,7 +44,7 @@ ENVIRONMENT = {
     "RUN_BUDGET_SECONDS": "1",
     "RUN_LEASE_SECONDS": "2",
 }
-"""On top of the rig's: chunks as in earnest, and everything that is waited for within seconds."""
+"""On top of the rig's: chunks as in production, and everything that is waited for within seconds."""
 
 _POINTS: Mapping[str, Sequence[str]] = {
     "send": ["before claim", "after claim", "before call", "after call", "before record", "after record"],

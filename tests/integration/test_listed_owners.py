@@ -1,4 +1,4 @@
-"""Whose things a list shows is decided in the service, by who asks: no filter and no default means everyone."""
+"""Whose things a list shows is decided in the service, from the principal: no filter and no default means everyone."""
 
 import inspect
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Phones that are left alone."""
+"""The do-not-contact list."""
 
 from collections.abc import Sequence
 from typing import Any

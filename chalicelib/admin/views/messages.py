@@ -1,4 +1,4 @@
-"""Messages: what became of one mailing to one client."""
+"""Messages: one mailing to one client, and its delivery."""
 
 from collections.abc import Sequence
 from datetime import datetime

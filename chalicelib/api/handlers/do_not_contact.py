@@ -1,4 +1,4 @@
-"""Phones that are left alone."""
+"""The do-not-contact list."""
 
 from http import HTTPStatus
 

@@ -1,4 +1,4 @@
-"""What became of messages."""
+"""Statistics of messages."""
 
 from chalicelib.api import pages
 from chalicelib.api.operations import Call, NoBody, operation

@@ -1,4 +1,4 @@
-"""Messages, and what became of them."""
+"""Messages, and their statistics."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal
