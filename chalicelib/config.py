@@ -51,7 +51,7 @@ class Settings(BaseModel):
     schedule_role_arn: str = ""
     """The role with which schedules write to the queue."""
 
-    provider_name: str = "default"
+    provider_name: Annotated[str, Field(min_length=1, max_length=64)] = "default"
     """Under which name the provider's circuit breaker and rate limit are kept, and messages handed to it. Where `PROVIDER_KIND` is not
     contract, it is the kind unless it is given. Another account needs another name: a call whose outcome is unknown is only repeated by
     the provider of the same name."""

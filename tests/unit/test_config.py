@@ -78,3 +78,10 @@ def test_nothing_goes_in_clear_to_a_database_elsewhere() -> None:
     here = "postgresql+pg8000://us:secret@127.0.0.1/x"
     assert read_settings(SECURE | {"STAGE": "prod", "DATABASE_TLS": "off", "DATABASE_URL": here})
     assert read_settings(SECURE | {"STAGE": "local", "DATABASE_TLS": "off"})
+
+
+def test_the_providers_name_fits_where_messages_keep_it() -> None:
+    """Else no message could be claimed."""
+    assert read_settings(SECURE | {"PROVIDER_NAME": "p" * 64}).provider_name == "p" * 64
+    with pytest.raises(ConfigurationError, match="PROVIDER_NAME: String should have at most 64 characters"):
+        read_settings(SECURE | {"PROVIDER_NAME": "p" * 65})
