@@ -216,7 +216,9 @@ class _RemoteClient:
 def _run(link: Link, environment: Mapping[str, str], log: Path) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.update(environment)
-    sys.stdout = sys.stderr = log.open("a", buffering=1)
+    with log.open("ab") as file:  # the descriptors: whoever writes keeps the streams that there were when it was imported
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(file.fileno(), stream.fileno())
     try:
         _Function(link).serve()
     except (EOFError, BrokenPipeError):  # the test is over

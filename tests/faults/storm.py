@@ -18,6 +18,7 @@ from random import Random
 from typing import Any, Literal
 
 from sqlalchemy import Engine, text
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from chalicelib.domain.access import Principal
@@ -146,7 +147,8 @@ class Storm:
     def start(self, random: Random) -> FunctionProcess:
         environment = dict(self.site.environment)
         if self._doors:
-            url = self.site.engine.url.set(port=random.choice([self.site.engine.url.port, *self._doors]))
+            direct = make_url(environment["DATABASE_URL"])
+            url = direct.set(port=random.choice([direct.port, *self._doors]))
             environment["DATABASE_URL"] = url.render_as_string(hide_password=False)
         with self._starting:
             return FunctionProcess(environment, self.transport, self.site.log)
