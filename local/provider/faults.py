@@ -116,7 +116,7 @@ class Fault:
     @property
     def name(self) -> str:
         """As the ledger calls it."""
-        named = f"{self.status} {self.error or ''}".strip() if self.kind == "status" else self.kind
+        named = f"{self.status} {self.error or ''}".strip() if self.kind in ("status", "throttle") else self.kind
         if self.kind == "bomb" or (self.kind in ("interim", "leftover") and not self.accepted):
             named += f" {self.status}"
         return named + (" after accepting" if self.accepted else "")
