@@ -172,3 +172,16 @@ def test_a_wrong_token_is_a_401_wherever_it_is_refused(stack: Stack, header: str
     answer = requests.get(f"{stack.url}/api/v1/client", headers={"Authorization": header} if header else {}, timeout=30)
     assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
     assert answer.headers["WWW-Authenticate"] == "Token"
+
+
+def test_answers_are_not_held_back_by_nagle(upstream: list[str | None]) -> None:
+    door = FrontDoor(free_port(), lambda: upstream[0])
+    door.start()
+    try:
+        with requests.Session() as session:
+            assert session.get(f"{door.url}/", timeout=10).status_code == 201
+            (served,) = door._server.server_state.connections
+            connection = served.transport.get_extra_info("socket")
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    finally:
+        door.stop()
