@@ -27,6 +27,7 @@ from chalicelib.services.accounts import Account
 from chalicelib.storage.engine import build_engine
 from chalicelib.storage.engine import engine as process_engine
 from local.postgres import PostgresServer
+from local.stack import ENCRYPTION_KEY
 from tests.admin.browser import PASSWORD, Browser
 
 MESSAGES = 200_000
@@ -112,8 +113,8 @@ def _fill(engine: Engine) -> None:
 
 @contextlib.contextmanager
 def _own_settings(url: str) -> Iterator[None]:
-    before = os.environ.get("DATABASE_URL")
-    os.environ["DATABASE_URL"] = url
+    before = dict(os.environ)
+    os.environ |= {"DATABASE_URL": url, "ENCRYPTION_KEYS": ENCRYPTION_KEY}
     config.settings.cache_clear()
     process_engine.cache_clear()
     try:
@@ -123,7 +124,8 @@ def _own_settings(url: str) -> Iterator[None]:
         process_engine().dispose()
         process_engine.cache_clear()
         config.settings.cache_clear()
-        os.environ.pop("DATABASE_URL") if before is None else os.environ.update(DATABASE_URL=before)
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _pages_of(username: str, times: int) -> dict[str, list[float]]:

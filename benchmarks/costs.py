@@ -61,7 +61,7 @@ def idle_month(size: Size) -> dict[str, float]:
         "Aurora, storage": size.storage_gb * prices.AURORA_GB_MONTH,
         "NAT gateway": size.nats * prices.NAT_HOUR * DAYS * 24,
         "public addresses": size.nats * prices.PUBLIC_ADDRESS_HOUR * DAYS * 24,
-        "secrets": 4 * prices.SECRET_MONTH,
+        "secrets": 5 * prices.SECRET_MONTH,
         "alarms": alarm_metrics() * prices.ALARM_METRIC_MONTH,
         "metrics of our own": own_metrics() * prices.METRIC_MONTH,
         "reconcile": minutes * (prices.LAMBDA_REQUEST + RECONCILE_SECONDS * 0.5 * prices.LAMBDA_GB_SECOND),

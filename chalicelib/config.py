@@ -1,8 +1,8 @@
 """Settings from the environment: read at first use, validated once.
 
 Secrets (the database's URL, the provider's token) come from one Secrets Manager secret, a JSON object named by `SECRET_ID`.
-`DATABASE_URL` and `PROVIDER_TOKEN` in the environment stand in for it where there is no AWS endpoint: on a laptop's command line
-and in tests. A deployed function has only `SECRET_ID`.
+`DATABASE_URL`, `PROVIDER_TOKEN` and `ENCRYPTION_KEYS` in the environment stand in for it where there is no AWS endpoint: on a laptop's
+command line and in tests. A deployed function has only `SECRET_ID`.
 """
 
 import json
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, m
 
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
+_KEY_LENGTH = 32
 
 
 class ConfigurationError(Exception):
@@ -35,6 +36,9 @@ class Settings(BaseModel):
     """For `manage`, which owns the tables: as whom the other functions reach them. None: as their owner, too."""
     provider_token: SecretStr = SecretStr("")
     """The provider's bearer token or other credential (docs/providers.md), in the same secret."""
+    encryption_keys: SecretStr = SecretStr("")
+    """Random keys with commas between them, the newest first, in the same secret: they encrypt the secrets of authenticator apps and sign
+    cookies. Each is 32 visible ASCII characters or more. docs/aws.md says how to replace one."""
 
     mailings_queue_url: str = ""
     """The queue that runs of mailings are asked for on."""
@@ -214,6 +218,17 @@ class Settings(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def keys_are_long_enough(self) -> Self:
+        """A key that can be guessed protects nothing."""
+        given = self.encryption_keys.get_secret_value()
+        keys = [key.strip() for key in given.split(",")] if given.strip() else []
+        if not all(len(key) >= _KEY_LENGTH and _visible(key) for key in keys):
+            raise ValueError(
+                f"ENCRYPTION_KEYS must be keys of {_KEY_LENGTH} or more visible ASCII characters, with commas between them"
+            )
+        return self
+
+    @model_validator(mode="after")
     def single_sign_on_is_complete(self) -> Self:
         """Refuse a half-configured single sign-on, and a service that nobody could log in to."""
         if not self.oidc_issuer:
@@ -276,7 +291,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         secret = _secret(environment["SECRET_ID"])
         values |= {
             name: secret[name]
-            for name in ("database_url", "service_database_url", "provider_token", "oidc_client_secret")
+            for name in ("database_url", "service_database_url", "provider_token", "encryption_keys", "oidc_client_secret")
             if name in secret
         }
     try:

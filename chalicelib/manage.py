@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from chalicelib.auth.keyring import Keyring
 from chalicelib.auth.passwords import PasswordError
 from chalicelib.config import ConfigurationError, Settings, settings
 from chalicelib.domain.errors import ServiceError
@@ -40,8 +41,11 @@ _MIGRATION_LOCK = 7_105_081  # any constant: two deployments that migrate at onc
 def migrate(source: Engine, chosen: Settings) -> str:
     """Bring the schema to the newest revision and return that revision's name; safe to repeat and to run twice at once.
 
-    Grants the role that `service_database_url` names what it needs, and raises the message ids to `message_id_base`.
+    Seals secrets of authenticator apps with the newest of `encryption_keys`, grants the role that `service_database_url` names what it
+    needs, and raises the message ids to `message_id_base`.
     """
+    from chalicelib.services import second_factor  # only here: no other command needs it
+
     configuration = _alembic()
     with source.connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _MIGRATION_LOCK})
@@ -52,6 +56,7 @@ def migrate(source: Engine, chosen: Settings) -> str:
             connection.commit()
             configuration.attributes["connection"] = connection
             _upgrade(configuration, connection)
+            second_factor.seal_stored(connection, lambda: Keyring.of(chosen))
             connection.execute(_RAISE_MESSAGE_IDS, {"base": chosen.message_id_base})
             if chosen.service_database_url is not None:
                 service_role.let_in(connection, chosen.service_database_url.get_secret_value(), chosen.statement_timeout_seconds)

@@ -22,7 +22,7 @@ from local.errors import LocalError
 from local.front_door import FrontDoor
 from local.ledger import ProviderClient
 from local.settings import ROOT, Ports
-from local.stack import PASSWORD, PROVIDER_TOKEN, SUPERUSER
+from local.stack import ENCRYPTION_KEY, PASSWORD, PROVIDER_TOKEN, SUPERUSER
 
 STACK = "mailing-api-local"
 LOOK_SECONDS = 5.0
@@ -37,7 +37,11 @@ def deploy_all(console: Console) -> int:
         ("superuser", ("createsuperuser", "--username", SUPERUSER), {"SUPERUSER_PASSWORD": PASSWORD}),
     ):
         started = time.monotonic()
-        done = subprocess.run([sys.executable, "-m", "chalicelib.manage", *arguments], cwd=ROOT, env=os.environ | more)
+        done = subprocess.run(
+            [sys.executable, "-m", "chalicelib.manage", *arguments],
+            cwd=ROOT,
+            env=os.environ | more | {"ENCRYPTION_KEYS": ENCRYPTION_KEY},
+        )
         if done.returncode:
             raise LocalError(f"{name}: as it says above")
         report(name, time.monotonic() - started)
@@ -47,6 +51,7 @@ def deploy_all(console: Console) -> int:
         database_url=_needed("SERVICE_DATABASE_URL"),
         provider_url=_needed("PROVIDER_URL"),
         provider_token=PROVIDER_TOKEN,
+        encryption_keys=ENCRYPTION_KEY,
         stack=STACK,
         environment={"PUBLIC_URL": _public_url()},
     )

@@ -30,6 +30,7 @@ class Target:
     """As the functions reach it."""
     provider_url: str
     provider_token: str
+    encryption_keys: str
     provider_kind: str = "contract"
     provider_sender: str = ""
     provider_options: str = ""
@@ -117,7 +118,12 @@ def _stack(endpoint: str, name: str) -> Stack:
 
 def _keep_secret(target: Target) -> None:
     secrets = aws.client("secretsmanager", target.endpoint)
-    value = json.dumps({"database_url": target.database_url, "provider_token": target.provider_token})
+    held = {
+        "database_url": target.database_url,
+        "provider_token": target.provider_token,
+        "encryption_keys": target.encryption_keys,
+    }
+    value = json.dumps(held)
     try:
         secrets.create_secret(Name=target.secret_id, SecretString=value)
     except secrets.exceptions.ResourceExistsException:

@@ -200,7 +200,10 @@ def hosted_zone(clients: Clients, plan: Plan) -> Iterator[str]:
 
 def secrets(clients: Clients, plan: Plan) -> Iterator[str]:
     """The secrets that were named exist, and hold what the functions read."""
-    wanted = {"SecretId": {"database_url", "provider_token"}, "OwnerSecretId": {"database_url", "service_database_url"}}
+    wanted = {
+        "SecretId": {"database_url", "provider_token", "encryption_keys"},
+        "OwnerSecretId": {"database_url", "service_database_url", "encryption_keys"},
+    }
     for parameter, keys in wanted.items():
         name = plan.of(parameter)
         if not name:

@@ -3,7 +3,7 @@
     python -m local.release --stage prod [--yes] [ProviderUrl=https://… Name=value …]
 
 Parameters of the template keep the values that they had; the environment's PROVIDER_TOKEN is ProviderToken, its
-OIDC_CLIENT_SECRET OidcClientSecret. The account is that of the
+OIDC_CLIENT_SECRET OidcClientSecret, its ENCRYPTION_KEYS EncryptionKeys. The account is that of the
 environment (AWS_PROFILE, AWS_REGION …); with AWS_ENDPOINT_URL it is a LocalStack-compatible endpoint, which needs SecretId for a
 database that is there.
 """
@@ -44,6 +44,7 @@ SMOKE_SECONDS = 90
 MIGRATION_SECONDS = 900
 """How long a Lambda function may run."""
 _POLL_SECONDS = 5
+_SECRETS = {"PROVIDER_TOKEN": "ProviderToken", "OIDC_CLIENT_SECRET": "OidcClientSecret", "ENCRYPTION_KEYS": "EncryptionKeys"}
 _FIRST = {"DatabaseProtected": "false", "Started": "false"}
 _AFTER_SUCCESS = {"DatabaseProtected": "", "Started": "true"}
 """Parameters of a first deployment, and what they become once it has succeeded."""
@@ -414,7 +415,7 @@ def _command(arguments: Sequence[str]) -> Callable[[Console], int]:
     def run(console: Console) -> int:
         account = Account((os.environ.get(aws.ENDPOINT) or "").rstrip("/") or None)
         parameters = dict(_split(one) for one in chosen.parameters)
-        for variable, name in (("PROVIDER_TOKEN", "ProviderToken"), ("OIDC_CLIENT_SECRET", "OidcClientSecret")):
+        for variable, name in _SECRETS.items():
             if variable in os.environ:  # not among the arguments, which other users of this machine can see
                 parameters[name] = os.environ[variable]
         wanted_stack = f"mailing-api-{chosen.stage}"

@@ -24,6 +24,7 @@ from local.settings import ROOT, Ports
 DATABASE = "mailing"
 SUPERUSER = "admin"
 PASSWORD = "mailing-locally"  # opens nothing but a stack on loopback
+ENCRYPTION_KEY = "of-every-local-stack-and-secret-to-none"  # as the password
 PROVIDER_TOKEN = ACCOUNTS["contract"].credential
 
 POSTGRES, PROVIDER, ENDPOINT = "PostgreSQL", "the provider", "the AWS endpoint"
@@ -147,6 +148,7 @@ class Stack:
             database_url=self.postgres.service_url(DATABASE),
             provider_url=self.provider.url,
             provider_token=account.credential,
+            encryption_keys=ENCRYPTION_KEY,
             provider_kind=self._provider_kind,
             provider_sender=account.sender,
             provider_options=account.options,
@@ -177,6 +179,7 @@ class Stack:
                 **clean_environment(),
                 "DATABASE_URL": self.database_url,
                 "SERVICE_DATABASE_URL": self.postgres.service_url(DATABASE),
+                "ENCRYPTION_KEYS": ENCRYPTION_KEY,
                 **environment,
             },
             capture_output=True,

@@ -20,7 +20,7 @@ from chalicelib.storage.engine import engine as process_engine
 from chalicelib.storage.models import Base
 from local.ledger import ProviderClient
 from local.postgres import PostgresServer
-from local.stack import Stack
+from local.stack import ENCRYPTION_KEY, Stack
 from tests.databases import Migrated, migrated
 from tests.world import FakeAws, World
 
@@ -97,6 +97,7 @@ def settings(engine: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch)
     del engine
     monkeypatch.delenv("SECRET_ID", raising=False)
     monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("ENCRYPTION_KEYS", ENCRYPTION_KEY)
     _forget_settings()
     yield config.settings()
     _forget_settings()

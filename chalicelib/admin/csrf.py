@@ -7,6 +7,7 @@ replaces the session's secret, and so every token before it.
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from starlette.middleware.base import RequestResponseEndpoint
@@ -23,9 +24,9 @@ _NONCE_BYTES = 16
 class SessionCsrf(CSRFMiddleware):
     """Takes the place of the library's middleware, which believes any cookie that it once signed."""
 
-    def __init__(self, app: ASGIApp, secret_key: str) -> None:
+    def __init__(self, app: ASGIApp, secret_key: str, keys: Sequence[bytes]) -> None:
         super().__init__(app, secret_key)
-        self._key = hmac.new(secret_key.encode(), b"csrf", hashlib.sha256).digest()
+        self._keys = keys
 
     async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
         """Refuse a request that changes something without this session's token."""
@@ -45,12 +46,13 @@ class SessionCsrf(CSRFMiddleware):
     def token(self, bound_to: str) -> str:
         """A token for this secret; another one at each call, so that compression of a page tells nothing about it."""
         nonce = secrets.token_hex(_NONCE_BYTES)
-        return nonce + self._mac(nonce, bound_to)
+        return nonce + _mac(self._keys[0], nonce, bound_to)
 
     def fits(self, token: str, bound_to: str) -> bool:
         """Was the token made for this secret?"""
         nonce, mac = token[: 2 * _NONCE_BYTES], token[2 * _NONCE_BYTES :]
-        return hmac.compare_digest(mac.encode(), self._mac(nonce, bound_to).encode())
+        return any(hmac.compare_digest(mac.encode(), _mac(key, nonce, bound_to).encode()) for key in self._keys)
 
-    def _mac(self, nonce: str, bound_to: str) -> str:
-        return hmac.new(self._key, f"{nonce}:{bound_to}".encode(), hashlib.sha256).hexdigest()
+
+def _mac(key: bytes, nonce: str, bound_to: str) -> str:
+    return hmac.new(key, f"{nonce}:{bound_to}".encode(), hashlib.sha256).hexdigest()

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import hmac
 import logging
 import re
 from collections.abc import Callable, Mapping
@@ -44,6 +43,7 @@ from chalicelib.admin.views.mailings import MailingView
 from chalicelib.admin.views.messages import MessageView
 from chalicelib.admin.views.users import UserView
 from chalicelib.admin.words import segment_table, segment_words
+from chalicelib.auth.keyring import keyring
 from chalicelib.config import settings
 from chalicelib.domain.languages import LANGUAGES
 from chalicelib.storage.engine import DATA_EXCEPTION, sqlstate
@@ -142,7 +142,9 @@ class _Theme(DefaultTheme):
 class _Admin(BaseAdmin):
     def _init_csrf(self) -> None:
         assert self.secret_key is not None  # noqa: S101 - given below
-        self.middlewares.append(Middleware(SessionCsrf, secret_key=self.secret_key))
+        self.middlewares.append(
+            Middleware(SessionCsrf, secret_key=self.secret_key, keys=keyring().derived("CSRF tokens of the admin panel"))
+        )
 
 
 def build_site() -> Starlette:
@@ -206,8 +208,8 @@ class _Refusal:
 
 
 def _secret_key() -> str:
-    """Signs cookies that carry no secret (CSRF tokens, messages for the next page): the same in every instance of the function."""
-    return hmac.new(settings().database_url.get_secret_value().encode(), b"admin cookies", hashlib.sha256).hexdigest()
+    """Signs the messages for the next page: the same in every instance of the function. One of before a change of keys is not shown."""
+    return keyring().derived("messages for the next page")[0].hex()
 
 
 @lru_cache(maxsize=1)

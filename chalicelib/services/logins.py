@@ -131,6 +131,7 @@ def checked(source: Engine, username: str, password: str, address: str, limit: L
         raise PasswordLoginOffError
     if not isinstance(username, str) or not isinstance(password, str):
         raise LoginError
+    second_factor.require_keys()
     # One form of the name for the count of attempts and for the look-up: else each spelling had attempts of its own.
     name = canonical(username)
     with autocommit(source) as connection:

@@ -2,19 +2,22 @@
 
 import hashlib
 import hmac
+import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import pyotp
 from sqlalchemy import Connection, Engine
 
+from chalicelib.auth.keyring import Keyring, UnreadableError, keyring
 from chalicelib.auth.throttle import Guess, admit, succeeded
 from chalicelib.config import settings
 from chalicelib.domain.access import Principal
 from chalicelib.domain.characters import canonical
 from chalicelib.domain.errors import ConflictError, FieldError, ForbiddenError, InvalidInputError, NotFoundError
+from chalicelib.observability import warn
 from chalicelib.services import history
 from chalicelib.services.history import Change, Kind
 from chalicelib.storage import second_factor, sessions, user_edits
@@ -26,6 +29,9 @@ _SKEW = 1  # steps by which the clock of a phone may differ
 _CODES = 10
 _CODE_BYTES = 8
 _ISSUER = "mailing-api"
+_PURPOSE = "secrets of authenticator apps"
+_NOT_SEALED = re.compile(r"[A-Z2-7]{32}")
+"""As secrets were stored before they were sealed; `migrate` seals them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +72,18 @@ def must_enrol(source: Engine, principal: Principal) -> bool:
 
 def begin(source: Engine, principal: Principal) -> Enrolment:
     """A secret for the asker's app, the same until it is confirmed. Raises ConflictError where the second factor is on."""
-    with autocommit(source) as connection:
-        found = second_factor.begin(connection, principal.user_id, pyotp.random_base32())
-    if found.confirmed:
-        raise ConflictError("the second factor is on already")
-    address = pyotp.TOTP(found.secret).provisioning_uri(name=principal.username, issuer_name=_ISSUER)
-    return Enrolment(found.secret, address)
+    fresh = pyotp.random_base32()
+    sealed = keyring().seal(_PURPOSE, principal.user_id, fresh)
+    with source.begin() as connection:
+        found = second_factor.begin(connection, principal.user_id, sealed)
+        if found.confirmed:
+            raise ConflictError("the second factor is on already")
+        secret = _opened(principal.user_id, found.secret)
+        if secret is None:  # its key is gone, and no app has confirmed it
+            second_factor.store(connection, principal.user_id, sealed)
+            secret = fresh
+    address = pyotp.TOTP(secret).provisioning_uri(name=principal.username, issuer_name=_ISSUER)
+    return Enrolment(secret, address)
 
 
 def confirm(
@@ -83,7 +95,7 @@ def confirm(
     """
     with source.begin() as connection:
         found = second_factor.find(connection, principal.user_id)
-        step = _step_of(found.secret, code, clock(connection)) if found else None
+        step = _step_of(principal.user_id, found.secret, code, clock(connection)) if found else None
         if step is None:
             raise InvalidInputError(FieldError("code", "this is not the code that the app shows now"))
         if not second_factor.confirm(connection, principal.user_id, step):
@@ -132,7 +144,7 @@ def use(connection: Connection, user_id: int, code: str, now: datetime) -> bool:
     found = second_factor.find(connection, user_id)
     if found is None or not found.confirmed:
         return False
-    step = _step_of(found.secret, code, now)
+    step = _step_of(user_id, found.secret, code, now)
     if step is not None:
         return second_factor.use_step(connection, user_id, step)
     return second_factor.use_code(connection, user_id, _digest(code))
@@ -140,6 +152,7 @@ def use(connection: Connection, user_id: int, code: str, now: datetime) -> bool:
 
 def _require_code(source: Engine, principal: Principal, code: str, guess: Guess, clock: Clock) -> None:
     """Whoever has found an open session may guess codes no oftener than at the login."""
+    require_keys()
     attempt = admit(source, canonical(principal.username), guess.address, guess.limit, device=guess.device)
     with autocommit(source) as connection:
         right = use(connection, principal.user_id, code, clock(connection))
@@ -148,7 +161,48 @@ def _require_code(source: Engine, principal: Principal, code: str, guess: Guess,
     succeeded(source, attempt)
 
 
-def _step_of(secret: str, code: str, now: datetime) -> int | None:
+def require_keys() -> None:
+    """Raise ConfigurationError where no secret can be read: before an attempt is counted that could not succeed."""
+    keyring()
+
+
+def seal_stored(connection: Connection, keys: Callable[[], Keyring]) -> int:
+    """Seal what is stored in clear or with an older key; returns how many. Raises ConfigurationError if that needs a key and there is none.
+
+    What no key opens is left as it is: its user has recovery codes, or asks a superuser to take the second factor off.
+    """
+    changed = 0
+    for user_id, stored in second_factor.lock_all(connection):
+        ring = keys()
+        in_clear = _NOT_SEALED.fullmatch(stored)
+        if not in_clear and ring.is_newest(_PURPOSE, stored):
+            continue
+        try:
+            secret = stored if in_clear else ring.open(_PURPOSE, user_id, stored)
+        except UnreadableError:
+            warn("second_factor_unreadable", user=user_id)
+            continue
+        second_factor.store(connection, user_id, ring.seal(_PURPOSE, user_id, secret))
+        changed += 1
+    return changed
+
+
+def _opened(user_id: int, stored: str) -> str | None:
+    if _NOT_SEALED.fullmatch(stored):
+        return stored
+    for _ in range(2):
+        try:
+            return keyring().open(_PURPOSE, user_id, stored)
+        except UnreadableError:
+            settings.cache_clear()  # somebody may have put a newer key into the secret
+    warn("second_factor_unreadable", user=user_id)
+    return None
+
+
+def _step_of(user_id: int, stored: str, code: str, now: datetime) -> int | None:
+    secret = _opened(user_id, stored)
+    if secret is None:
+        return None
     given = "".join(code.split())
     current = int(now.timestamp()) // _STEP_SECONDS
     app = pyotp.TOTP(secret)

@@ -417,12 +417,15 @@ class History(Base):
 
 
 class SecondFactor(Base):
-    """The secret of a user's authenticator app. It counts once a code has confirmed it; no code before `last_step` is taken again."""
+    """The secret of a user's authenticator app, sealed for this user.
+
+    It counts once a code has confirmed it; no code before `last_step` is taken again.
+    """
 
     __tablename__ = "second_factor"
 
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
-    secret: Mapped[str] = mapped_column(String(64))
+    secret: Mapped[str] = mapped_column(String(255))
     confirmed_at: Mapped[datetime | None]
     last_step: Mapped[int] = mapped_column(BigInteger, server_default=sql_text("0"))
 

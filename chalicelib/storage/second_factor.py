@@ -18,13 +18,15 @@ _USE_STEP = text("UPDATE second_factor SET last_step = :step WHERE user_id = :us
 _USE_CODE = text("DELETE FROM recovery_code WHERE user_id = :user AND code_sha256 = :code")
 _ADD_CODES = text("INSERT INTO recovery_code (user_id, code_sha256) SELECT :user, unnest(CAST(:codes AS bytea[]))")
 _DROP_CODES = text("DELETE FROM recovery_code WHERE user_id = :user")
+_ALL = text("SELECT user_id, secret FROM second_factor ORDER BY user_id FOR UPDATE")
+_STORE = text("UPDATE second_factor SET secret = :secret WHERE user_id = :user")
 _COUNT_CODES = text("SELECT count(*) FROM recovery_code WHERE user_id = :user")
 _REMOVE = text("DELETE FROM second_factor WHERE user_id = :user")
 
 
 @dataclass(frozen=True, slots=True)
 class SecondFactor:
-    """A user's secret; it counts once a first code has confirmed it."""
+    """A user's secret, as it is stored; it counts once a first code has confirmed it."""
 
     secret: str
     confirmed: bool
@@ -71,3 +73,13 @@ def remove(connection: Connection, user_id: int) -> bool:
     """Takes the second factor off a user; False if there was none."""
     connection.execute(_DROP_CODES, {"user": user_id})
     return connection.execute(_REMOVE, {"user": user_id}).rowcount == 1
+
+
+def lock_all(connection: Connection) -> list[tuple[int, str]]:
+    """Every user's id and secret as it is stored, locked."""
+    return [(row.user_id, row.secret) for row in connection.execute(_ALL)]
+
+
+def store(connection: Connection, user_id: int, secret: str) -> None:
+    """Replace what is stored of a secret."""
+    connection.execute(_STORE, {"user": user_id, "secret": secret})

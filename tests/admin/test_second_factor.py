@@ -9,6 +9,10 @@ import pytest
 from sqlalchemy import Engine, text
 
 from chalicelib import config
+from chalicelib.admin import handler
+from chalicelib.auth.keyring import UnreadableError, keyring
+from chalicelib.config import ConfigurationError, Settings
+from chalicelib.manage import migrate
 from chalicelib.services import logins, second_factor, tokens
 from tests.admin.browser import PASSWORD, Browser
 from tests.admin.conftest import user_id
@@ -184,3 +188,103 @@ def test_the_clock_is_the_databases(anna: Browser) -> None:
     found = re.search(r'id="totp-key">([A-Z2-7]+)<', page)
     assert found is not None
     anna.post("/second-factor", {"action": "on", "code": pyotp.TOTP(found[1]).at(int(time.time()))}, expect=200)
+
+
+def stored(engine: Engine) -> dict[int, str]:
+    with engine.connect() as connection:
+        return {row.user_id: row.secret for row in connection.execute(text("SELECT user_id, secret FROM second_factor"))}
+
+
+def store(engine: Engine, user: int, secret: str) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            text("UPDATE second_factor SET secret = :secret WHERE user_id = :user"), {"secret": secret, "user": user}
+        )
+
+
+def with_keys(monkeypatch: pytest.MonkeyPatch, *keys: str) -> Settings:
+    monkeypatch.setenv("ENCRYPTION_KEYS", ",".join(keys))
+    config.settings.cache_clear()
+    return config.settings()
+
+
+def test_no_dump_of_the_database_holds_an_apps_secret(root: Browser, anna: Browser, engine: Engine, phone: Phone) -> None:
+    enrol(anna, phone)
+    (sealed,) = stored(engine).values()
+    assert phone.secret not in sealed
+    assert keyring().open("secrets of authenticator apps", user_id(engine, "anna"), sealed) == phone.secret
+    with pytest.raises(UnreadableError):
+        keyring().open("another purpose", user_id(engine, "anna"), sealed)
+    # Whoever can write to the database cannot give their own app's secret to somebody else.
+    root.get("/second-factor")
+    store(engine, user_id(engine, "root"), sealed)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE second_factor SET confirmed_at = now()"))
+    phone.now += 30
+    log_in(phone.code(), 401, name="root")
+    log_in(phone.code(), 303)
+
+
+def test_migrate_seals_what_was_stored_in_clear_and_changes_keys(
+    anna: Browser, engine: Engine, owner_engine: Engine, phone: Phone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes = enrol(anna, phone)
+    anna_id = user_id(engine, "anna")
+    store(engine, anna_id, phone.secret)
+    phone.now += 30
+    log_in(phone.code(), 303)  # between the new code and its migration
+    old, new = "o" * 40, "n" * 40
+    for keys, readable in (((old,), True), ((old, new), True), ((new, old), True), ((new,), True), ((old,), False)):
+        migrate(owner_engine, with_keys(monkeypatch, *keys))
+        assert phone.secret not in stored(engine)[anna_id]
+        phone.now += 30
+        log_in(phone.code(), 303 if readable else 401)
+    log_in(codes[0], 303)  # the key is lost, the recovery codes are not
+    before = stored(engine)
+    migrate(owner_engine, with_keys(monkeypatch, new))
+    assert stored(engine) == before
+
+
+def test_an_app_that_was_not_confirmed_starts_anew_when_its_key_is_gone(
+    anna: Browser, phone: Phone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phone.scan(anna.get("/second-factor").text)
+    shown = phone.secret
+    phone.scan(anna.get("/second-factor").text)
+    assert phone.secret == shown
+    with_keys(monkeypatch, "x" * 32)
+    enrol(anna, phone)
+    assert phone.secret != shown
+
+
+def test_without_a_key_no_attempt_is_counted_and_nothing_is_migrated_by_halves(
+    anna: Browser, engine: Engine, owner_engine: Engine, phone: Phone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrol(anna, phone)
+    store(engine, user_id(engine, "anna"), phone.secret)
+    with engine.connect() as connection:
+        before = connection.execute(text("SELECT * FROM login_attempt")).all()
+    chosen = with_keys(monkeypatch)
+    with pytest.raises(ConfigurationError, match="ENCRYPTION_KEYS"):
+        logins.checked(engine, "anna", PASSWORD, "192.0.2.1", logins.limit_of(chosen))
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT * FROM login_attempt")).all() == before
+    with pytest.raises(ConfigurationError, match="ENCRYPTION_KEYS"):
+        migrate(owner_engine, chosen)
+    assert list(stored(engine).values()) == [phone.secret]
+
+
+def test_a_form_made_before_the_keys_changed_is_still_taken_until_its_key_is_gone(
+    anna: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = "o" * 40, "n" * 40
+
+    def restarted(*keys: str) -> None:
+        with_keys(monkeypatch, *keys)
+        handler.forget()
+
+    restarted(old)
+    token = anna.csrf
+    for keys, status in (((old, new), 200), ((new, old), 200), ((new,), 403)):
+        restarted(*keys)
+        anna.post("/tokens", {"csrftoken": token, "name": "shop"}, expect=status)

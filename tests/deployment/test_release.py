@@ -22,7 +22,7 @@ from local.errors import LocalError
 from local.front_door import FrontDoor
 from local.process import free_port
 from local.release import Account, Release, Released, _Deployment, release
-from local.stack import PROVIDER_TOKEN, Stack
+from local.stack import ENCRYPTION_KEY, PROVIDER_TOKEN, Stack
 
 STAGE = "dev"
 NAME = "mailing-api-released"
@@ -70,8 +70,8 @@ def place(stack: Stack, tmp_path: Path) -> Iterator[Place]:
     owner, service = stack.postgres.create_database("release"), stack.postgres.service_url("release")
     secrets = aws.client("secretsmanager", stack.endpoint)
     for name, secret in {
-        SECRET: {"database_url": service, "provider_token": PROVIDER_TOKEN},
-        OWNER_SECRET: {"database_url": owner, "service_database_url": service},
+        SECRET: {"database_url": service, "provider_token": PROVIDER_TOKEN, "encryption_keys": ENCRYPTION_KEY},
+        OWNER_SECRET: {"database_url": owner, "service_database_url": service, "encryption_keys": ENCRYPTION_KEY},
     }.items():
         secrets.create_secret(Name=name, SecretString=json.dumps(secret))
     yield Place(Account(stack.endpoint), tmp_path / "package", stack.ministack is not None, [])
@@ -186,17 +186,19 @@ def test_the_whole_of_prod_can_be_made(stack: Stack, tmp_path: Path) -> None:
         functions = aws.client("lambda", stack.endpoint)
         found = functions.get_function_configuration(FunctionName=outputs["ManageName"])["Environment"]["Variables"]
         database = r'"postgresql\+pg8000://%s:(.{40})@[^"]+:5432/mailing"'
+        key = '"encryption_keys":"(.{64})"'
         service = re.fullmatch(
-            f'{{"database_url":{database % "mailing_service"},"provider_token":"","oidc_client_secret":""}}',
+            f'{{"database_url":{database % "mailing_service"},"provider_token":"","oidc_client_secret":"",{key}}}',
             secrets.get_secret_value(SecretId=outputs["SecretName"])["SecretString"],
         )
         owner = re.fullmatch(
-            f'{{"database_url":{database % "mailing"},"service_database_url":{database % "mailing_service"}}}',
+            f'{{"database_url":{database % "mailing"},"service_database_url":{database % "mailing_service"},{key}}}',
             secrets.get_secret_value(SecretId=found["SECRET_ID"])["SecretString"],
         )
         assert service is not None
         assert owner is not None
         assert owner[1] != owner[2] == service[1]
+        assert owner[3] == service[2]
         assert (found["STAGE"], found["DATABASE_TLS"], found["PUBLIC_URL"]) == ("prod", "verify", "https://mailing.example.com")
     finally:
         undeploy(stack.endpoint, "mailing-api-prod")

@@ -129,6 +129,19 @@ def test_what_may_be_a_credential_and_what_would_break_the_secrets_json(template
     assert re.fullmatch(pattern, "")
 
 
+def test_keys_are_long_enough_and_break_no_json(template: dict[str, Any]) -> None:
+    pattern, key = template["Parameters"]["EncryptionKeys"]["AllowedPattern"], "k" * 32
+    for keys, right in (
+        ("", True),
+        (key, True),
+        (f"{key},{key}", True),
+        (key[1:], False),
+        (f'{key}"', False),
+        (f"{key}\\", False),
+    ):
+        assert (re.fullmatch(pattern, keys) is not None) == right, keys
+
+
 def test_every_kind_of_provider_is_a_value_of_the_parameter(template: dict[str, Any]) -> None:
     assert template["Parameters"]["ProviderKind"]["AllowedValues"] == list(KINDS)
 
@@ -254,6 +267,7 @@ def test_a_cluster_restored_by_hand_leaves_the_network_as_it_is(template: dict[s
         "DatabaseInstance",
         "DatabaseLogs",
         "DatabasePassword",
+        "EncryptionKey",
         "ServicePassword",
         "ServiceSecret",
         "OwnerSecret",

@@ -20,6 +20,7 @@ from local.package import ARCHITECTURES, PYTHONS, Package, package, sizes, this_
 from local.postgres import PostgresServer
 from local.pythons import PROMISED, interpreters
 from local.settings import ROOT
+from local.stack import ENCRYPTION_KEY
 
 MACHINES = {"arm64": 0xB7, "x86_64": 0x3E}  # e_machine of an ELF header
 AS_ON_LAMBDA = "import sys, json; sys.path.insert(0, sys.argv[1])\n"
@@ -176,6 +177,8 @@ answers["superuser"] = app.manage({"command": "createsuperuser", "username": "an
 answers["health"] = app.app(get("/health"), Context())
 answers["docs"] = app.app(get("/docs"), Context())["statusCode"]
 answers["admin"] = app.admin(get("/admin/login", "/admin/{proxy+}"), Context())["statusCode"]
+from chalicelib.auth.keyring import keyring
+answers["sealed"] = keyring().open("test", 7, keyring().seal("test", 7, "secret"))
 token = {"type": "TOKEN", "authorizationToken": "Token none", "methodArn": "arn:aws:execute-api:us-east-1:1:api/prod/GET/api/v1"}
 answers["authorize"] = app.authorize(token, Context())["policyDocument"]["Statement"][0]["Effect"]
 answers["send"] = app.send_messages({"Records": []}, Context())
@@ -187,9 +190,11 @@ print(json.dumps(answers))
 def test_every_function_answers_from_it(run: Run, tmp_path: Path) -> None:
     """Each is called once, against an empty PostgreSQL."""
     with PostgresServer(tmp_path, durable=False) as server:
-        answers = run(_SERVE, DATABASE_URL=server.create_database("zip"), PROVIDER_URL="https://provider.test")
+        url = server.create_database("zip")
+        answers = run(_SERVE, DATABASE_URL=url, PROVIDER_URL="https://provider.test", ENCRYPTION_KEYS=ENCRYPTION_KEY)
     assert answers["migrate"]["revision"]
     assert answers["superuser"] == {"created": True}
+    assert answers["sealed"] == "secret"
     assert (answers["health"]["statusCode"], json.loads(answers["health"]["body"])["database"]) == (200, "ok")
     assert (answers["docs"], answers["admin"], answers["authorize"]) == (200, 200, "Deny")
     assert answers["send"] == answers["advance"] == {"batchItemFailures": []}

@@ -598,7 +598,7 @@ CASES: list[tuple[Any, dict[str, str], dict[str, Service], str]] = [
         preconditions.secrets,
         {"SecretId": "half"},
         {"secretsmanager": Service(get_secret_value={"SecretString": '{"database_url": "secret value"}'})},
-        "provider_token",
+        "encryption_keys and provider_token",
     ),
     (
         preconditions.secrets,

@@ -16,6 +16,7 @@ from starlette_admin.helpers import index_url
 
 from chalicelib.admin.access import SIGN_ON_FAILED, begin_session, cookie_name, set_cookie, target
 from chalicelib.admin.edge import is_https
+from chalicelib.auth.keyring import keyring
 from chalicelib.config import settings
 from chalicelib.services import single_sign_on
 from chalicelib.services.single_sign_on import Rules, SignOnError
@@ -94,8 +95,8 @@ def _kept(request: Request, state: str) -> list[str]:
 
 
 def _serializer() -> URLSafeTimedSerializer:
-    key = hmac.new(settings().database_url.get_secret_value().encode(), b"single sign-on", hashlib.sha256).hexdigest()
-    return URLSafeTimedSerializer(key, salt="single sign-on", signer_kwargs={"digest_method": hashlib.sha256})
+    keys = list(reversed(keyring().derived("single sign-on")))  # the library signs with the last
+    return URLSafeTimedSerializer(keys, salt="single sign-on", signer_kwargs={"digest_method": hashlib.sha256})
 
 
 def _callback(request: Request) -> str:
