@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from chalicelib.admin.reading import ReadSession
+from chalicelib.auth.browser_session import BOUND, cookie_name
 from chalicelib.config import settings
 from chalicelib.domain.languages import preferred_language
 from chalicelib.observability import log_exception
@@ -20,6 +21,8 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 BASE = "/admin"
+_LIBRARY = (b"language=", b"timezone=", b"starlette_admin_flash=")
+"""Cookies of starlette-admin, which knows no prefix."""
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _POLICY = (
     "default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
@@ -47,7 +50,11 @@ class Edge:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message["headers"], *_headers(scope, nonce, message)]
+                given = [
+                    (name, own_cookie(value, is_https(scope)) if name == b"set-cookie" else value)
+                    for name, value in message["headers"]
+                ]
+                message["headers"] = [*given, *_headers(scope, nonce, message)]
             await send(message)
 
         try:
@@ -76,10 +83,40 @@ def place(scope: Scope) -> None:
     path = scope["path"] if scope["path"] != BASE else f"{BASE}/"
     headers[b"host"] = host.encode("latin-1")
     # The library believes a cookie that names any language it knows; the words of most are not in the package.
-    headers[b"cookie"] = _ZONE.sub(_readable_zone, _OTHER_LANGUAGE.sub(b"", headers.get(b"cookie", b"")))
+    cookies = _known_cookies(headers.get(b"cookie", b""), https=is_https(scope))
+    headers[b"cookie"] = _ZONE.sub(_readable_zone, _OTHER_LANGUAGE.sub(b"", cookies))
     headers[b"accept-language"] = preferred_language(headers.get(b"accept-language", b"").decode("latin-1")).encode()
     scope["headers"] = list(headers.items())
     scope["root_path"], scope["path"] = prefix, prefix + path
+
+
+def own_cookie(header: bytes, https: bool) -> bytes:
+    """A Set-Cookie header, of the library or of ours, bound to this host and unreadable for scripts, whatever it was before."""
+    pair, *attributes = (part.strip() for part in header.decode("latin-1").split(";"))
+    name, _, value = pair.partition("=")
+    kept = [each for each in attributes if each.lower().startswith(("max-age=", "expires="))]
+    return "; ".join(
+        [
+            f"{cookie_name(name.removeprefix(BOUND), https=https)}={value}",
+            *kept,
+            "HttpOnly",
+            "Path=/",
+            "SameSite=lax",
+            *(["Secure"] if https else []),
+        ]
+    ).encode("latin-1")
+
+
+def _known_cookies(header: bytes, *, https: bool) -> bytes:
+    """The cookies that are bound to this host: over TLS another host of the domain, or a network in between, can set any other.
+
+    Those that the library reads have its names.
+    """
+    if not https:
+        return header
+    bound = BOUND.encode()
+    cookies = [part.strip() for part in header.split(b";") if part.strip().startswith(bound)]
+    return b"; ".join(each.removeprefix(bound) if each.removeprefix(bound).startswith(_LIBRARY) else each for each in cookies)
 
 
 def _name_of(host: str) -> str:

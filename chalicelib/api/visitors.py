@@ -31,7 +31,9 @@ def visitor_of(call: Call[Any, Any]) -> Visitor:
     cookies = call.headers.get("cookie", "")
     secret = browser_session.secret_in(cookies, https=is_https(call))
     principal = sessions.whose(call.engine, secret) if secret else None
-    chosen = browser_session.cookie_in(cookies, "language")  # the panel's switch
+    chosen = browser_session.cookie_in(
+        cookies, browser_session.cookie_name("language", https=is_https(call))
+    )  # the panel's switch
     language = chosen if chosen in LANGUAGES else preferred_language(call.headers.get("accept-language", ""))
     return Visitor(principal, secret, language)
 

@@ -7,11 +7,13 @@ import hashlib
 import hmac
 
 COOKIE = "mailing_session"
+BOUND = "__Host-"
+"""Before a cookie's name, it binds the cookie to this host and to TLS."""
 
 
 def cookie_name(name: str = COOKIE, *, https: bool) -> str:
-    """`__Host-` binds the cookie to this host and to TLS; browsers refuse that prefix over plain http on loopback."""
-    return f"__Host-{name}" if https else name
+    """The name with that prefix, which browsers refuse over plain http on loopback."""
+    return f"{BOUND}{name}" if https else name
 
 
 def secret_in(cookies: str, *, https: bool) -> str:

@@ -105,6 +105,51 @@ def paths(routes: list[BaseRoute], before: str = "") -> Iterator[str]:
             yield before + route.path
 
 
+def bound(cookie: str, *, https: bool) -> bool:
+    """Is it this host's alone, of this site's requests alone, and unreadable for scripts?"""
+    first, *attributes = (part.strip().lower() for part in cookie.split(";"))
+    secure_as_said = first.startswith("__host-") == ("secure" in attributes) == https
+    named = {attribute.partition("=")[0] for attribute in attributes}
+    return secure_as_said and {"httponly", "path=/", "samesite=lax"} <= set(attributes) and "domain" not in named
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize("tls", [True, False])
+def test_every_cookie_of_every_route_is_bound(monkeypatch: pytest.MonkeyPatch, tls: bool) -> None:
+    """Also the library's, for what a page says of the last action, and when they are deleted."""
+    monkeypatch.setenv("PUBLIC_URL", f"http{'s' * tls}://mailings.example")
+    config.settings.cache_clear()
+    stranger = Browser(host="mailings.example", forwarded="https" if tls else "http")
+    known = Browser(host="mailings.example", forwarded="https" if tls else "http")
+    asked = [known.get("/login"), known.post("/login", {"username": "root", "password": PASSWORD})]
+    asked += [known.post("/client/create", {"phone": "+79101234567", "time_zone": "UTC"}), known.get("/client/list")]
+    assert "successfully" in asked[-1].text
+    for path in set(paths(build_site().routes)) - {"/admin/logout"}:
+        for name in ("{key}", "{pk}", "{mailing_id}", "{token_id}", "{session_id}"):
+            path = path.replace(name, "client" if name == "{key}" else "1")
+        asked += [who.ask(method, path) for who in (known, stranger) for method in ("GET", "HEAD", "POST")]
+    asked += [known.get("/login", expect=303), known.post("/logout")]
+    cookies = [cookie for answer in asked for cookie in answer.cookies]
+    assert [cookie for cookie in cookies if not bound(cookie, https=tls)] == []
+    names = {cookie.partition("=")[0].removeprefix("__Host-") for cookie in cookies}
+    assert names >= {"mailing_login", "mailing_session", "mailing_device", "starlette_admin_flash"}
+    assert {"max-age=0" in cookie.lower() for cookie in cookies if "starlette_admin_flash" in cookie} == {True, False}
+
+
+@pytest.mark.usefixtures("https")
+def test_over_tls_no_cookie_counts_that_another_host_could_have_set(root: Browser) -> None:
+    del root
+    known = secure().login("root")
+    for name, value in (("language", "ru"), ("timezone", "Asia/Tokyo")):
+        plain = secure(**known.cookies, **{name: value}).get("/client/list").text
+        bound_to_host = secure(**known.cookies, **{f"__Host-{name}": value}).get("/client/list").text
+        assert value not in plain.split("<body", 1)[0].split("<head", 1)[0], name
+        assert plain != bound_to_host
+    assert '<html lang="ru"' in secure(**known.cookies, **{"__Host-language": "ru"}).get("/client/list").text
+    assert '<html lang="ru"' not in secure(**known.cookies, language="ru").get("/client/list").text
+    secure(mailing_session=known.cookies["__Host-mailing_session"]).get("/client/list", expect=303)
+
+
 def test_every_answer_of_the_panel_has_the_headers(root: Browser, https: None) -> None:
     """Pages, data, static files, redirects and errors, for somebody who is logged in and for strangers."""
     del https

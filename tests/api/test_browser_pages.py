@@ -34,7 +34,7 @@ class Person:
     language: str = "en"
 
     def ask(self, method: str, path: str, body: str | None = None, headers: Mapping[str, str] | None = None) -> Answer:
-        cookie = f"language={self.language}; __Host-mailing_session={self.secret}; other=x"
+        cookie = f"__Host-language={self.language}; __Host-mailing_session={self.secret}; other=x"
         return call(method, path, body=body, headers={"Accept": HTML, "Cookie": cookie, **(headers or {})}, stage="/prod")
 
     @property
