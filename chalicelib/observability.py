@@ -27,6 +27,7 @@ UNITS = {
     "ProviderLatency": "Milliseconds",
     "BreakerOpen": "None",
     "ScheduleLag": "Seconds",
+    "Receives": "Count",
 }
 """Every metric there is. Template alarms name some of them."""
 _MOST_VALUES = 100  # that CloudWatch reads of one metric in one line
@@ -85,6 +86,17 @@ _configure()
 def log(event: str, *, metrics: Metrics | None = None, **fields: Any) -> None:
     """One line: what happened, the ids and counts that belong to it, and what of it is measured (names of UNITS)."""
     _logger.info(event, extra={"fields": fields, "metrics": metrics or {}})
+
+
+def log_receives(queue: str, records: Sequence[Mapping[str, Any]]) -> None:
+    """One line if messages of an SQS event were received before, with the largest number of receives.
+
+    SQS itself tells of a message that fails again and again only when it becomes a dead letter: from the third receive on, the age of the
+    oldest message no longer counts it. Called before the work, because a function that is killed logs nothing after it.
+    """
+    receives = max((int(record.get("attributes", {}).get("ApproximateReceiveCount", 1)) for record in records), default=1)
+    if receives > 1:
+        log("received_again", queue=queue, metrics={"Receives": receives})
 
 
 def warn(event: str, **fields: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from chalicelib import aws
 from chalicelib.config import settings
 from chalicelib.domain.status import StartSource
-from chalicelib.observability import log_exception, warn
+from chalicelib.observability import log_exception, log_receives, warn
 from chalicelib.scheduling.reconcile import reconcile
 from chalicelib.scheduling.run import RunTools, advance_mailing
 from chalicelib.storage.engine import database_away, engine, read_by_index
@@ -22,6 +22,7 @@ def _tools() -> RunTools:
 
 def advance(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer an SQS event of the mailings queue: each request that failed, whatever the reason, comes again by itself."""
+    log_receives("mailings", event["Records"])
     failed = [record["messageId"] for record in event["Records"] if not _advance_one(record, context)]
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 

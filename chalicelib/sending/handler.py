@@ -7,7 +7,7 @@ from typing import Any
 
 from chalicelib import aws
 from chalicelib.config import settings
-from chalicelib.observability import log_exception, warn
+from chalicelib.observability import log_exception, log_receives, warn
 from chalicelib.providers import configured
 from chalicelib.providers.contract import expires_at
 from chalicelib.sending.worker import PoisonError, WorkerTools, give_back, parse_chunk, send_chunk
@@ -37,6 +37,7 @@ def send(event: dict[str, Any], context: Any) -> dict[str, Any]:
     No provider failure escapes: a function that fails makes Lambda throttle the queue. Only a chunk whose claim or record could not
     reach the database is reported as failed.
     """
+    log_receives("messages", event["Records"])
     expires = expires_at(settings().provider_token.get_secret_value())
     if expires is not None and expires < time.time():
         _forget_configuration()  # it was renewed while this process was frozen: the first chunk need not find that out

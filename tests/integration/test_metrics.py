@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from chalicelib import observability
+from chalicelib.config import Settings
 from chalicelib.domain.outcome import Outcome, OutcomeKind
+from chalicelib.scheduling import handler as scheduling_handler
+from chalicelib.sending import handler as sending_handler
 from tests.world import ACCEPTED, START, World
 
 
@@ -83,6 +86,35 @@ def test_reconcile_tells_of_repairs_breaker_and_lag(world: World, lines: Lines) 
     world.sql("INSERT INTO provider_state (name, failures, opened_at, probe_at) VALUES ('default', 20, now(), now())")
     world.reconcile()
     assert lines.metrics("reconcile") == {"Repaired": 1, "ItemsFailed": 0, "BreakerOpen": 1, "ScheduleLag": 300.0}
+
+
+@pytest.mark.parametrize(
+    ("queue", "receives", "logged"),
+    [("messages", ["1", "4", "2"], 4), ("mailings", ["1", "20"], 20), ("messages", ["1", "1"], None), ("mailings", [None], None)],
+)
+def test_messages_that_were_received_before_are_counted_before_the_work(
+    settings: Settings, lines: Lines, monkeypatch: pytest.MonkeyPatch, queue: str, receives: list[str | None], logged: int | None
+) -> None:
+    """A function that is killed at its work (timeout, memory) has said so already."""
+    del settings
+    module, entry = {"messages": (sending_handler, "send"), "mailings": (scheduling_handler, "advance")}[queue]
+    work = "_send_one" if queue == "messages" else "_advance_one"
+
+    def killed(*_: object) -> bool:
+        raise MemoryError
+
+    monkeypatch.setattr(module, work, killed)
+    records = [
+        {"messageId": str(number), "body": "{}"} | ({"attributes": {"ApproximateReceiveCount": count}} if count else {})
+        for number, count in enumerate(receives)
+    ]
+    with pytest.raises(MemoryError):
+        getattr(module, entry)({"Records": records}, None)
+    if logged is None:
+        assert lines.of("received_again") == []
+    else:
+        assert lines.metrics("received_again") == {"Receives": logged}
+        assert lines.of("received_again")[0]["queue"] == queue
 
 
 def test_a_line_without_metrics_is_only_a_line(lines: Lines) -> None:

@@ -16,6 +16,7 @@ import botocore.session
 import cfnlint
 import pytest
 
+from chalicelib.observability import NAMESPACE, UNITS
 from local.settings import ROOT
 from tests.packaging import calls
 from tests.packaging.resolved import Resources, compact, policy_documents, resources_of
@@ -231,6 +232,99 @@ def test_alarms_are_within_the_limits_of_cloudwatch(resources: Resources) -> Non
             assert len(alarm["Metrics"]) <= 10, f"{name}: ten metrics an alarm"
             assert len([metric for metric in alarm["Metrics"] if metric.get("ReturnData", True)]) == 1, name
             assert all(re.fullmatch(r"[a-z][a-zA-Z0-9_]*", metric["Id"]) for metric in alarm["Metrics"]), name
+
+
+_METRICS: dict[str, dict[str, list[set[str]]]] = {
+    # Amazon SQS Developer Guide, "Available CloudWatch metrics for Amazon SQS".
+    "AWS/SQS": {
+        name: [{"QueueName"}]
+        for name in (
+            "ApproximateAgeOfOldestMessage",
+            "ApproximateNumberOfMessagesDelayed",
+            "ApproximateNumberOfMessagesNotVisible",
+            "ApproximateNumberOfMessagesVisible",
+            "NumberOfEmptyReceives",
+            "NumberOfMessagesDeleted",
+            "NumberOfMessagesReceived",
+            "NumberOfMessagesSent",
+            "SentMessageSize",
+        )
+    },
+    # AWS Lambda Developer Guide, "Types of metrics for Lambda functions"; with an alias or a version, Resource, too.
+    "AWS/Lambda": {
+        name: [{"FunctionName"}, {"FunctionName", "Resource"}]
+        for name in ("ConcurrentExecutions", "Duration", "Errors", "Invocations", "Throttles")
+    },
+    # Amazon API Gateway Developer Guide, "Amazon API Gateway dimensions and metrics" (REST APIs).
+    "AWS/ApiGateway": {
+        name: [{"ApiName"}, {"ApiName", "Stage"}] for name in ("4XXError", "5XXError", "Count", "IntegrationLatency", "Latency")
+    },
+    # Amazon Aurora User Guide, "Amazon CloudWatch metrics for Amazon Aurora", of the cluster and of one instance.
+    "AWS/RDS": {
+        name: [{"DBClusterIdentifier"}, {"DBInstanceIdentifier"}]
+        for name in ("ACUUtilization", "CPUUtilization", "DatabaseConnections", "ServerlessDatabaseCapacity")
+    },
+    NAMESPACE: {name: [{"Stage"}] for name in UNITS},
+}
+"""Metrics that the services document, and ours, with the sets of dimensions under which each is published."""
+
+
+def _watched(alarm: dict[str, Any]) -> list[tuple[str, str, dict[str, str]]]:
+    """Namespace, name and dimensions of every metric of an alarm."""
+    metrics = [one["MetricStat"]["Metric"] for one in alarm["Metrics"] if "MetricStat" in one] if "Metrics" in alarm else [alarm]
+    return [(one["Namespace"], one["MetricName"], {each["Name"]: each["Value"] for each in one["Dimensions"]}) for one in metrics]
+
+
+def test_alarms_watch_metrics_that_are_published_for_what_this_stack_makes(resources: Resources) -> None:
+    """CloudWatch accepts an alarm for any metric; one that nobody publishes is silent for ever."""
+    made = {
+        "QueueName": {queue["QueueName"] for queue in _of(resources, "AWS::SQS::Queue").values()},
+        "FunctionName": _names_of_functions(resources),
+        "ApiName": {api["Name"] for api in _of(resources, "AWS::ApiGateway::RestApi").values()},
+        "Stage": {stage["StageName"] for stage in _of(resources, "AWS::ApiGateway::Stage").values()},
+        "DBClusterIdentifier": {cluster["DBClusterIdentifier"] for cluster in _of(resources, "AWS::RDS::DBCluster").values()},
+    }
+    alarms = _of(resources, "AWS::CloudWatch::Alarm")
+    assert len(alarms) > 10
+    for name, alarm in alarms.items():
+        for namespace, metric, dimensions in _watched(alarm):
+            assert set(dimensions) in _METRICS[namespace][metric], f"{name}: {metric} is not published by {set(dimensions)}"
+            assert {key: value for key, value in dimensions.items() if value not in made[key]} == {}, name
+
+
+def _names_of_functions(resources: Resources) -> set[str]:
+    return {f"mailing-api-prod-{name}" for name in _of(resources, "AWS::Lambda::Function")}
+
+
+@pytest.mark.parametrize("metric", UNITS)
+def test_every_metric_of_ours_is_logged_by_the_code(metric: str) -> None:
+    """As a key of `metrics`, or as what a count of the code is called there."""
+    code = [path.read_text(encoding="utf-8") for path in (ROOT / "chalicelib").rglob("*.py")]
+    mentions = sum(text.count(f'"{metric}"') for text in code)
+    assert mentions >= 2, "its unit and where it is logged"
+
+
+def test_every_queue_function_and_database_that_can_fail_has_an_alarm(resources: Resources) -> None:
+    """All queues, all functions and the cluster: what is added later is not forgotten."""
+    watched = [each for alarm in _of(resources, "AWS::CloudWatch::Alarm").values() for each in _watched(alarm)]
+    queues = {dimensions["QueueName"] for namespace, _, dimensions in watched if namespace == "AWS/SQS"}
+    assert queues == {queue["QueueName"] for queue in _of(resources, "AWS::SQS::Queue").values()}
+    for metric in ("Errors", "Throttles"):
+        assert {dimensions["FunctionName"] for _, name, dimensions in watched if name == metric} == _names_of_functions(resources)
+    clusters = {dimensions["DBClusterIdentifier"] for namespace, _, dimensions in watched if namespace == "AWS/RDS"}
+    assert clusters == {cluster["DBClusterIdentifier"] for cluster in _of(resources, "AWS::RDS::DBCluster").values()}
+
+
+def test_the_alarm_on_receives_comes_before_the_dead_letters(resources: Resources) -> None:
+    alarm = resources["ReceivesAlarm"]["Properties"]
+    limits = [
+        queue["RedrivePolicy"]["maxReceiveCount"]
+        for queue in _of(resources, "AWS::SQS::Queue").values()
+        if "RedrivePolicy" in queue
+    ]
+    assert len(limits) == 2
+    assert alarm["Statistic"] == "Maximum"
+    assert 1 < alarm["Threshold"] + 1 < min(limits) / 2
 
 
 def test_topics_and_log_groups_are_within_their_limits(resources: Resources) -> None:

