@@ -6,7 +6,8 @@ refused: no part of the service may store the replacement character.
 
 import base64
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -14,7 +15,11 @@ _HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,
 _MAX_PORT = 65_535
 _UNREADABLE = re.compile("[\ufffd\ud800-\udfff]")
 _FORM = "application/x-www-form-urlencoded"
+_NAME = re.compile(rb"""(?:^|[;\s])name=("?)([^";\r\n]*)\1""", re.IGNORECASE)
+_GIVEN_ONCE = ("authorization", "content-type", "host", "idempotency-key", "if-match", "origin", "x-csrftoken")
+"""Headers with one value: of two, everything behind the gateway would see the last alone."""
 _MULTIPART = re.compile(r"multipart/form-data\s*;.*?boundary=\"?([^\";,]+)", re.IGNORECASE)
+_NAME_SHOWN = 64
 REPLACEMENT = "\ufffd".encode()
 
 
@@ -27,6 +32,9 @@ def require_readable(event: Mapping[str, Any]) -> None:
     for place, text in _texts(event):
         if _UNREADABLE.search(text):
             raise UnreadableRequestError(f"{place} is not UTF-8")
+    for name, values in (event.get("multiValueHeaders") or {}).items():
+        if len(values or ()) > 1 and str(name).lower() in _GIVEN_ONCE:
+            raise UnreadableRequestError(f"the header {name} is given {len(values)} times, and may be given once")
     host = _header(event, "host")
     found = _HOST.fullmatch(host)
     if host and (found is None or int(found["port"] or 0) > _MAX_PORT):
@@ -47,18 +55,48 @@ def body_of(event: Mapping[str, Any]) -> bytes:
 def require_readable_form(event: Mapping[str, Any]) -> None:
     """Check the text fields of a form, or any other body that is not a file. Raises UnreadableRequestError."""
     body, content_type = body_of(event), _header(event, "content-type")
-    multipart = _MULTIPART.match(content_type)
-    if multipart:
-        parts = body.split(b"--" + multipart[1].strip().encode("utf-8", "replace"))
-        texts = [
-            content for head, _, content in (part.partition(b"\r\n\r\n") for part in parts) if b"filename" not in head.lower()
-        ]
+    parts = _parts(body, content_type)
+    if parts is not None:
+        texts = [content for head, content in parts if b"filename" not in head.lower()]
     elif content_type.lower().startswith(_FORM):
         texts = [unquote_to_bytes(body.replace(b"+", b" "))]
     else:
         texts = [] if content_type.lower().startswith("application/octet-stream") else [body]
     if not all(map(is_readable, texts)):
         raise UnreadableRequestError("the form is not UTF-8")
+
+
+def require_given_once(event: Mapping[str, Any], several: Collection[str]) -> None:
+    """Check that no query parameter and no field of a form is given twice, but for `several`. Raises UnreadableRequestError."""
+    for name, values in (event.get("multiValueQueryStringParameters") or {}).items():
+        if len(values or ()) > 1 and name not in several:
+            raise UnreadableRequestError(_twice("query parameter", str(name), len(values)))
+    for name, count in Counter(_form_names(body_of(event), _header(event, "content-type"))).items():
+        if count > 1 and name not in several:
+            raise UnreadableRequestError(_twice("field", name, count))
+
+
+def _twice(what: str, name: str, count: int) -> str:
+    return f"the {what} {name[:_NAME_SHOWN]!a} is given {count} times, and may be given once"
+
+
+def _form_names(body: bytes, content_type: str) -> Iterator[str]:
+    parts = _parts(body, content_type)
+    if parts is not None:
+        yield from (found[2].decode(errors="replace") for head, _ in parts if (found := _NAME.search(head)))
+    elif content_type.lower().startswith(_FORM):
+        for pair in body.split(b"&"):
+            if pair:
+                yield unquote_to_bytes(pair.partition(b"=")[0].replace(b"+", b" ")).decode(errors="replace")
+
+
+def _parts(body: bytes, content_type: str) -> list[tuple[bytes, bytes]] | None:
+    """The parts of a multipart form, each with its head; None for another body."""
+    multipart = _MULTIPART.match(content_type)
+    if multipart is None:
+        return None
+    pieces = body.split(b"--" + multipart[1].strip().encode("utf-8", "replace"))
+    return [(head, content) for head, _, content in (piece.partition(b"\r\n\r\n") for piece in pieces)]
 
 
 def is_readable(raw: bytes) -> bool:

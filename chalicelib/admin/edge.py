@@ -145,15 +145,15 @@ def _stage_prefix(scope: Scope) -> str:
 
 
 _PLAIN = {
-    (400, "en"): "This request cannot be read: its text is not UTF-8, or its address is not one of ours.",
-    (400, "ru"): "Этот запрос нельзя прочитать: его текст не в UTF-8, или это не наш адрес.",
+    (400, "en"): "This request cannot be read.",
+    (400, "ru"): "Этот запрос нельзя прочитать.",
     (500, "en"): "Something went wrong on our side; it has been written down.",
     (500, "ru"): "На нашей стороне что-то сломалось; мы это записали.",
 }
 
 
-def plain_answer(status: int, language: str) -> dict[str, Any]:
-    """The answer of the function where the site itself cannot answer."""
+def plain_answer(status: int, language: str, why: str = "") -> dict[str, Any]:
+    """The answer of the function where the site itself cannot answer; `why` is for those who write programs, and English."""
     headers = {
         "content-type": "text/plain; charset=utf-8",
         "cache-control": "no-store",
@@ -162,7 +162,12 @@ def plain_answer(status: int, language: str) -> dict[str, Any]:
         "x-frame-options": "DENY",
         "strict-transport-security": "max-age=31536000",
     }
-    return {"statusCode": status, "headers": headers, "body": _PLAIN[status, language], "isBase64Encoded": False}
+    return {
+        "statusCode": status,
+        "headers": headers,
+        "body": f"{_PLAIN[status, language]} {why}".strip(),
+        "isBase64Encoded": False,
+    }
 
 
 def is_https(scope: Scope) -> bool:

@@ -14,7 +14,8 @@ from starlette_admin.i18n import lazy_gettext as _
 from starlette_admin.types import RequestAction
 
 from chalicelib.admin.owners import owner_choices
-from chalicelib.domain.cells import join_attributes, join_words, split_attributes, split_words
+from chalicelib.admin.translations import said
+from chalicelib.domain.cells import CellError, join_attributes, join_words, split_attributes, split_words
 from chalicelib.domain.zones import time_zones
 
 BIG = 2**63 - 1
@@ -89,8 +90,25 @@ class AttributesField(TextAreaField):
     placeholder: str | None = "name = Anna"
 
     async def parse_form_data(self, request: Request, form_data: FormData) -> Any:
-        """The attributes; a line without `=` is kept as a name without a value, for the service to refuse."""
-        return split_attributes(text_of(form_data, self.id))
+        """The attributes; a line without `=` is kept as a name without a value, for the service to refuse.
+
+        What cannot be read stays a text, for `validate` to refuse.
+        """
+        typed = form_data.get(self.id)
+        typed = typed if isinstance(typed, str) else ""
+        try:
+            return split_attributes(typed)
+        except CellError:
+            return typed
+
+    async def validate(self, request: Request, value: Any, form_values: dict[str, Any]) -> None:
+        """Raises ValueError for what could not be read."""
+        if isinstance(value, str):
+            try:
+                split_attributes(value)
+            except CellError as error:
+                raise ValueError(said(str(error))) from None
+        await super().validate(request, value, form_values)
 
     async def serialize_value(self, request: Request, value: Any) -> str:
         """One line for each."""

@@ -11,7 +11,7 @@ from chalicelib import caller
 from chalicelib.admin.edge import Edge, plain_answer
 from chalicelib.admin.site import build_site
 from chalicelib.domain.languages import preferred_language
-from chalicelib.events import UnreadableRequestError, require_readable, require_readable_form
+from chalicelib.events import UnreadableRequestError, require_given_once, require_readable, require_readable_form
 from chalicelib.observability import log, log_exception
 from chalicelib.services import audit
 from chalicelib.services.audit import Event
@@ -19,7 +19,10 @@ from chalicelib.storage.engine import autocommit, engine
 
 # All that is sent is text (icon fonts are inside the style sheet), so that no endpoint has to know what is binary.
 _TEXT = ["text/", "application/json", "application/javascript", "image/svg+xml"]
-
+_SEVERAL = ("fields", "pks", "sort")
+"""Fields and query parameters of the library's that hold several values."""
+_CALLBACK = "/single-sign-on/callback"
+"""It refuses a repeated parameter itself, and records the failed login."""
 
 _PATH = 100  # characters of a refused path that are kept
 
@@ -52,8 +55,10 @@ def _answer(event: dict[str, Any], context: Any) -> dict[str, Any]:
     try:
         require_readable(event)
         require_readable_form(event)
-    except UnreadableRequestError:
-        return plain_answer(400, _language(event))
+        if not str(event.get("path", "")).endswith(_CALLBACK):
+            require_given_once(event, _SEVERAL)
+    except UnreadableRequestError as error:
+        return plain_answer(400, _language(event), str(error))
     asyncio.set_event_loop(_loop())  # Mangum works on the thread's loop
     return dict(_adapter()(event, context))
 

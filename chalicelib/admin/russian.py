@@ -650,8 +650,14 @@ MESSAGES: dict[str, str] = {
     "this user owns clients, mailings or do-not-contact entries: deactivate them instead": (
         "у пользователя есть клиенты, рассылки или список «не беспокоить»: сделайте его неактивным"
     ),
-    "two names of attributes differ only in how their letters are composed": (
-        "два имени атрибутов различаются только способом составления букв"
+    "names %(first)s and %(second)s are both %(raw)s, they differ only in how their letters are composed: give one": (
+        "имена %(first)s и %(second)s — это одно имя %(raw)s, они различаются только способом составления букв: укажите одно"
+    ),
+    "the attribute %(raw)s stands in lines %(first)s and %(second)s: give it once": (
+        "атрибут %(raw)s указан в строках %(first)s и %(second)s: укажите его один раз"
+    ),
+    "the attribute %(name)s stands in the column %(raw)s, too: give it once": (
+        "атрибут %(name)s указан и в столбце %(raw)s: укажите его один раз"
     ),
     "a name of an attribute is made of letters, digits and _, a digit not first; capital letters are not small ones": (
         "имя атрибута состоит из букв, цифр и знака _, цифра не первая; большие и маленькие буквы различаются"
@@ -805,7 +811,9 @@ MESSAGES: dict[str, str] = {
         "названия столбцов разделены по-разному (запятая, точка с запятой, табуляция): выберите разделитель"
     ),
     "no column was chosen for: %(names)s": "не выбран столбец для: %(names)s",
-    "two columns cannot be the same: %(names)s": "два столбца не могут быть одним и тем же: %(names)s",
+    "columns %(raw)s are both %(name)s: leave one out, rename it, or choose another attribute": (
+        "столбцы %(raw)s — оба %(name)s: уберите один, переименуйте его или выберите другой атрибут"
+    ),
     "this file is being imported already; upload it again": "этот файл уже импортируется; загрузите его ещё раз",
     "not all of the file has arrived": "файл пришёл не целиком",
     "this slice does not belong to the file": "эта часть не от этого файла",
@@ -944,7 +952,22 @@ PATTERNS: tuple[tuple[str, str], ...] = (
         "is not in %(raw)s: choose the file's encoding, or save it as CSV UTF-8",
     ),
     (r"no column was chosen for: (?P<names>.+)", "no column was chosen for: %(names)s"),
-    (r"two columns cannot be the same: (?P<names>.+)", "two columns cannot be the same: %(names)s"),
+    (
+        r"columns (?P<raw>.+) are both (?P<name>.+): leave one out, rename it, or choose another attribute",
+        "columns %(raw)s are both %(name)s: leave one out, rename it, or choose another attribute",
+    ),
+    (
+        r"names (?P<first>\d+) and (?P<second>\d+) are both (?P<raw>.+), they differ only in how their letters are composed: give one",
+        "names %(first)s and %(second)s are both %(raw)s, they differ only in how their letters are composed: give one",
+    ),
+    (
+        r"the attribute (?P<raw>.+) stands in lines (?P<first>\d+) and (?P<second>\d+): give it once",
+        "the attribute %(raw)s stands in lines %(first)s and %(second)s: give it once",
+    ),
+    (
+        r"the attribute (?P<name>.+) stands in the column (?P<raw>.+), too: give it once",
+        "the attribute %(name)s stands in the column %(raw)s, too: give it once",
+    ),
     *(
         (f"{said}: (?P<fix>format the column as text, .+)", f"{said}: %(fix)s")
         for said in (

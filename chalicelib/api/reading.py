@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from http import HTTPStatus
@@ -28,6 +29,7 @@ MAX_ITEMS = 1_000
 MAX_ALL_FIELDS = 64_000
 """A thousand clients with fifty attributes each fit."""
 _MAX_DIGITS = 400
+_NAME_SHOWN = 64
 MAX_ERRORS = 100
 _JSON = "application/json"
 _FORM = "application/x-www-form-urlencoded"
@@ -150,8 +152,9 @@ def _decoded_form(raw: bytes) -> dict[str, str]:
     problems = _unfit_pairs(pairs, "body")
     if problems:
         raise invalid(*problems)
-    if len(dict(pairs)) < len(pairs):
-        raise _malformed("a field of the form is given twice")
+    for name, count in Counter(name for name, _ in pairs).items():
+        if count > 1:
+            raise _malformed(f"the field {name[:_NAME_SHOWN]!a} of the form is given {count} times, and may be given once")
     return dict(pairs)
 
 

@@ -9,10 +9,16 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 
+from chalicelib.domain.personal_text import ATTRIBUTE_NAME_LENGTH, attribute_name
+
 _WORD = re.compile(r'\s*(?:"(?P<quoted>(?:[^"]|"")+)"\s*(?=[,;]|$)|(?P<bare>[^,;]*))(?:[,;]|$)')
 _ODD_WORD = re.compile(r"""^["']|[,;\r\n]|^\s|\s$""")
 _WHOLE = re.compile("0|-?[1-9][0-9]{0,14}", re.ASCII)  # as JSON writes it, and small enough for every reader
 _ODD_VALUE = re.compile(r'^"|[\r\n]|^\s|\s$')
+
+
+class CellError(ValueError):
+    """The text cannot be read without losing some of it; the message names the places."""
 
 
 def join_words(words: Iterable[str]) -> str:
@@ -34,9 +40,18 @@ def join_attributes(attributes: Mapping[str, str | int]) -> str:
 
 
 def split_attributes(text: str) -> dict[str, str | int]:
-    """The attributes; a line without `=` is a name without a value."""
-    lines = (line.partition("=") for line in text.split("\n") if line.strip())
-    return {name.strip(): _read(value.strip()) for name, _equals, value in lines}
+    """The attributes; a line without `=` is a name without a value. Raises CellError for a name that stands in two lines."""
+    lines: dict[str, int] = {}
+    attributes: dict[str, str | int] = {}
+    for number, line in enumerate(text.split("\n"), 1):
+        name, _equals, value = map(str.strip, line.partition("="))
+        if not line.strip():
+            continue
+        first = lines.setdefault(attribute_name(name), number)
+        if first != number:
+            raise CellError(f"the attribute {name[:ATTRIBUTE_NAME_LENGTH]} stands in lines {first} and {number}: give it once")
+        attributes[name] = _read(value)
+    return attributes
 
 
 def _shown(value: str | int) -> str:

@@ -1,6 +1,7 @@
 """What the columns of a file are: by their names in English and Russian, as a person left them the last time, or chosen."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -49,7 +50,7 @@ def suggested(header: Sequence[str], remembered: Mapping[str, str] | None = None
     found: list[str] = []
     for name in header:
         target = (remembered or {}).get(normalised(name)) if name else None
-        target = _by_name(name) if target is None else target
+        target = by_name(name) if target is None else target
         found.append(LEFT_OUT if target in found else target)
     return found
 
@@ -59,7 +60,8 @@ def is_exported(name: str) -> bool:
     return normalised(name) in _EXPORTED
 
 
-def _by_name(name: str) -> str:
+def by_name(name: str) -> str:
+    """The target that a column's name says; two columns may say the same."""
     known = normalised(name)
     exact = attribute_name(visible(name))
     if _is_attribute(exact):
@@ -68,8 +70,10 @@ def _by_name(name: str) -> str:
 
 
 def remembered(header: Sequence[str], targets: Sequence[str]) -> dict[str, str]:
-    """What to remember of a choice, by the columns' names."""
-    return {normalised(name): target for name, target in zip(header, targets, strict=True) if normalised(name)}
+    """What to remember of a choice, by the columns' names; nothing of a name that two columns have."""
+    names = Counter(map(normalised, header))
+    chosen = ((normalised(name), target) for name, target in zip(header, targets, strict=True))
+    return {name: target for name, target in chosen if name and names[name] == 1}
 
 
 def problem(header: Sequence[str], targets: Sequence[str]) -> str | None:
@@ -78,12 +82,16 @@ def problem(header: Sequence[str], targets: Sequence[str]) -> str | None:
         return f"there are {len(header)} columns, and {len(targets)} were chosen for"
     chosen = [target for target in targets if target != LEFT_OUT]
     odd = [target for target in chosen if target not in FIELDS and not _is_attribute(target)]
-    twice = sorted({target for target in chosen if chosen.count(target) > 1})
+    twice = next((target for target in chosen if chosen.count(target) > 1), None)
     missing = [name for name in REQUIRED if name not in chosen]
     if odd:
         return f"a column can be one of {', '.join(FIELDS)}, or {ATTRIBUTE} and the name of an attribute"
     if twice:
-        return f"two columns cannot be the same: {', '.join(twice)}"
+        first, second = [place for place, target in enumerate(targets) if target == twice][:2]
+        return (
+            f"columns {first + 1} ({header[first]}) and {second + 1} ({header[second]}) are both {twice}: leave one out, rename it,"
+            " or choose another attribute"
+        )
     if missing:
         return f"no column was chosen for: {', '.join(missing)}"
     return None

@@ -1,13 +1,13 @@
 """How long and how many: what is refused when it is written, wherever that is."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
 from chalicelib.domain.characters import is_blank
 from chalicelib.domain.errors import FieldCode, FieldError
-from chalicelib.domain.personal_text import NAME_RULE, TEXT_LENGTH, attribute_name, is_attribute_name
+from chalicelib.domain.personal_text import ATTRIBUTE_NAME_LENGTH, NAME_RULE, TEXT_LENGTH, attribute_name, is_attribute_name
 
 TAG_LENGTH: Final = 50
 TAGS: Final = 50
@@ -100,10 +100,19 @@ def client_problems(
     new = {name: value for name, value in attributes.items() if not (name in known and _is_same(value, known[name]))}
     if new and len(attributes) > ATTRIBUTES:
         found.append(FieldError("attributes", f"at most {ATTRIBUTES} attributes", FieldCode.WRONG_LENGTH))
-    if new and len({attribute_name(name) for name in attributes if isinstance(name, str)}) < len(attributes):
-        why = "two names of attributes differ only in how their letters are composed"
-        found.append(FieldError("attributes", why, FieldCode.GIVEN_TWICE))
+    if new:
+        found += _attributes_given_twice(attributes)
     return [*found, *(error for name, value in new.items() for error in _attribute_problems(name, value))]
+
+
+def _attributes_given_twice(attributes: Mapping[Any, Any]) -> Iterator[FieldError]:
+    places: dict[str, int] = {}
+    for place, name in enumerate((attribute_name(name) for name in attributes if isinstance(name, str)), 1):
+        first = places.setdefault(name, place)
+        if first != place:
+            shown = name[:ATTRIBUTE_NAME_LENGTH]
+            why = f"names {first} and {place} are both {shown}, they differ only in how their letters are composed: give one"
+            yield FieldError("attributes", why, FieldCode.GIVEN_TWICE)
 
 
 def _is_same(value: Any, stored: Any) -> bool:

@@ -14,9 +14,10 @@ from sqlalchemy import Connection, Engine
 
 from chalicelib.domain import columns
 from chalicelib.domain.access import Principal
-from chalicelib.domain.cells import split_attributes, split_words
+from chalicelib.domain.cells import CellError, split_attributes, split_words
 from chalicelib.domain.columns import ATTRIBUTE
-from chalicelib.domain.errors import FieldError, InvalidInputError
+from chalicelib.domain.errors import FieldCode, FieldError, InvalidInputError
+from chalicelib.domain.personal_text import attribute_name
 from chalicelib.domain.phone import CountryError, country_of, parse_country
 from chalicelib.domain.table import Row, Table, TableError, visible
 from chalicelib.domain.zones import zone_fits_country
@@ -91,7 +92,7 @@ def checked(header: Sequence[str], options: Options) -> Options:
 
 def targets_of(header: Sequence[str], unknown: str) -> tuple[str, ...]:
     """Targets of columns by their names; unknown ones are refused, left out, or (`attributes`) become one. Raises InvalidInputError."""
-    targets = columns.suggested(header)
+    targets = [columns.by_name(name) for name in header]
     odd = [
         place for place, target in enumerate(targets) if not target and header[place] and not columns.is_exported(header[place])
     ]
@@ -235,21 +236,29 @@ def _read(header: Sequence[str], row: Row, options: Options) -> tuple[NewClient,
     cells = {
         target: _ESCAPED.sub("", visible_ends(cell)) for target, cell in zip(options.targets, row.cells, strict=False) if target
     }
-    attributes = split_attributes(cells.get("attributes", "")) | {
-        target.removeprefix(ATTRIBUTE): cell for target, cell in cells.items() if target.startswith(ATTRIBUTE) and cell
-    }
+    wrong: list[RowError] = []
+    attributes: dict[str, str | int] = {}
+    try:
+        attributes = split_attributes(cells.get("attributes", ""))
+    except CellError as error:
+        wrong.append(_error(header, row, options, FieldError("attributes", str(error), FieldCode.GIVEN_TWICE)))
+    own = {target.removeprefix(ATTRIBUTE): cell for target, cell in cells.items() if target.startswith(ATTRIBUTE) and cell}
+    for name in sorted(own.keys() & {attribute_name(name) for name in attributes}):
+        column = header[options.targets.index(f"{ATTRIBUTE}{name}")]
+        why = f"the attribute {name} stands in the column {column}, too: give it once"
+        wrong.append(_error(header, row, options, FieldError("attributes", why, FieldCode.GIVEN_TWICE)))
     new = NewClient(
         phone=cells["phone"],
         time_zone=cells["time_zone"],
         operator_code=cells.get("operator_code") or None,
         tags=tuple(split_words(cells.get("tags", ""))),
-        attributes=attributes,
+        attributes=attributes | own,
         country=options.country,
     )
     if len(row.cells) > len(header):
         why = f"has {len(row.cells)} cells, the header has {len(header)}: a cell with a delimiter in it needs quotation marks"
         return new, [RowError(row.number, "", "", why)]
-    return new, []
+    return new, wrong
 
 
 def visible_ends(cell: str) -> str:

@@ -3,7 +3,7 @@
 import random
 from base64 import b64encode
 from collections.abc import Callable
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 import pytest
 from sqlalchemy import Engine, text
@@ -131,3 +131,38 @@ def test_odd_json_in_a_step_of_the_import_is_refused_and_never_500(root: Browser
                 assert answer.json["message"]
     for body in ("", "null", "[]", "1", "1e999", "{", deep):
         assert root.ask("POST", f"/admin/import/{step}", body, headers).status == 422, body[:40]
+
+
+@pytest.mark.parametrize(
+    ("address", "fields", "named"),
+    [
+        ("/admin/client/create", "phone=%2B79101234567&time_zone=UTC&phone=%2B79101234568", "'phone' is given 2 times"),
+        ("/admin/client/create", "phone=%2B79101234567&time_zone=UTC&time%5fzone=Asia/Tokyo", "'time_zone' is given 2 times"),
+        ("/admin/mailing/create?_origin=a&_origin=b", "name=x", "query parameter '_origin' is given 2 times"),
+        ("/admin/account", "default_country=RU&default_country=KZ", "'default_country' is given 2 times"),
+    ],
+)
+@pytest.mark.parametrize("multipart", [False, True])
+def test_a_field_that_is_given_twice_is_refused(
+    root: Browser, engine: Engine, address: str, fields: str, named: str, multipart: bool
+) -> None:
+    pairs = [("csrftoken", root.csrf), *parse_qsl(fields)]
+    if multipart:
+        head = '--frontier\r\nContent-Disposition: form-data; name="{}"\r\n\r\n{}\r\n'
+        body = "".join(head.format(*pair) for pair in pairs) + "--frontier--\r\n"
+        answer = root.ask_bytes("POST", address, body.encode(), "multipart/form-data; boundary=frontier")
+    else:
+        answer = root.ask("POST", address, urlencode(pairs), {"Content-Type": "application/x-www-form-urlencoded"})
+    assert (answer.status, named in answer.text) == (400, True), answer.text
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM client")).scalar_one() == 0
+
+
+def test_attributes_with_two_values_come_back_as_they_were_typed(root: Browser, engine: Engine) -> None:
+    typed = "name = Anna\ncity = Tver\nname = Boris"
+    fields = {"csrftoken": root.csrf, "phone": "+79101234567", "time_zone": "UTC", "attributes": typed}
+    answer = root.ask("POST", "/admin/client/create", urlencode(fields), {"Content-Type": "application/x-www-form-urlencoded"})
+    assert answer.errors == {"attributes": "The attribute name stands in lines 1 and 3: give it once."}
+    assert typed in answer.text
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM client")).scalar_one() == 0

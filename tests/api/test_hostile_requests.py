@@ -243,3 +243,13 @@ def test_raw_utf_8_in_a_query_string_is_read(anna: Api) -> None:
     assert len(json.loads(app(event, None)["body"])["results"]) == 1
     event["multiValueQueryStringParameters"] = {"tag": ["\ufffd\ufffd"]}
     assert app(event, None)["statusCode"] == 400
+
+
+@pytest.mark.parametrize("name", ["Idempotency-Key", "If-Match", "Authorization", "content-type", "HOST"])
+def test_a_header_that_is_given_twice_is_400(anna: Api, name: str) -> None:
+    event = event_of("POST", "/api/v1/client", token=anna.token, body=CLIENT, headers={name: "b"})
+    event["multiValueHeaders"] = {**event.get("multiValueHeaders", {}), name: ["a", "b"]}
+    answer = app(event, None)
+    assert answer["statusCode"] == 400
+    assert f"the header {name} is given 2 times" in json.loads(answer["body"])["message"]
+    assert anna.get("/api/v1/client")["results"] == []

@@ -150,7 +150,7 @@ def test_what_was_chosen_before_is_suggested_again() -> None:
     [
         (["phone", "time_zone"], None),
         (["phone", ""], "no column was chosen for: time_zone"),
-        (["phone", "phone"], "two columns cannot be the same: phone"),
+        (["phone", "phone"], "columns 1 (a) and 2 (b) are both phone: leave one out"),
         (["phone", "time_zone", ""], "there are 2 columns, and 3 were chosen for"),
         (["phone", "owner_id"], "a column can be one of phone"),
         (["phone", "attributes.1x"], "a column can be one of phone"),
