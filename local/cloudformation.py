@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from chalicelib.domain.words import counted
 from local.errors import LocalError
 
 if TYPE_CHECKING:
@@ -234,7 +235,7 @@ class Stack:
         deadline = time.monotonic() + self._patience.limit
         while (status := self.status).endswith("IN_PROGRESS") and status != "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS":
             if time.monotonic() > deadline:
-                raise LocalError(f"After {self._patience.limit / 60:.0f} minutes: {self.explain(status)}")
+                raise LocalError(f"After {counted(round(self._patience.limit / 60), 'minute')}: {self.explain(status)}")
             time.sleep(self._patience.interval)
         if status.removesuffix("_CLEANUP_IN_PROGRESS") not in wanted:
             raise LocalError(self.explain(status))

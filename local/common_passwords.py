@@ -14,6 +14,7 @@ import zipfile
 from pathlib import Path
 
 from chalicelib.auth.passwords import MIN_LENGTH
+from chalicelib.domain.words import counted
 
 SOURCE = "django==5.2.8"
 LIST = "django/contrib/auth/common-passwords.txt.gz"
@@ -28,7 +29,7 @@ def main() -> int:
             words = gzip.decompress(packed.read(LIST)).decode().splitlines()
     kept = sorted({word.lower() for word in words if len(word) >= MIN_LENGTH})
     TARGET.write_text("\n".join(kept) + "\n", encoding="utf-8")
-    print(f"{TARGET.name}: {len(kept):,} of {len(words):,}, {TARGET.stat().st_size:,} bytes")
+    print(f"{TARGET.name}: {len(kept):,} of {len(words):,}, {counted(TARGET.stat().st_size, 'byte')}")
     return 0
 
 

@@ -6,6 +6,7 @@ import time
 
 from rich.console import Console
 
+from chalicelib.domain.words import counted
 from local import aws, main_job
 from local.api import Api
 from local.console import guarded, step_printer
@@ -33,7 +34,9 @@ def demo(console: Console) -> int:
         api.login(SUPERUSER, PASSWORD)
         clients = main_job.ensure_clients(api)
         mailing = main_job.write_mailing(api)
-        console.print(f"{clients:,} clients in 24 time zones; mailing {mailing['id']} starts at {mailing['starts_at']} UTC")
+        console.print(
+            f"{counted(clients, 'client')} in 24 time zones; mailing {mailing['id']} starts at {mailing['starts_at']} UTC"
+        )
         outcome = main_job.watch(console, api, mailing, clients)
         ledger = provider.summary()
         main_job.show(console, outcome, ledger)

@@ -10,6 +10,7 @@ from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from chalicelib.domain.words import counted
 from local.api import Api
 from local.errors import LocalError
 from local.ledger import ProviderClient
@@ -58,7 +59,7 @@ def first(console: Console, api: Api, provider: ProviderClient) -> None:
     provider.configure(latency_ms=50)
     clients = ensure_clients(api)
     mailing = write_mailing(api)
-    console.print(f"{clients:,} test clients in 24 time zones; the first mailing starts at {mailing['starts_at']} UTC")
+    console.print(f"{counted(clients, 'test client')} in 24 time zones; the first mailing starts at {mailing['starts_at']} UTC")
     show(console, watch(console, api, mailing, clients), provider.summary())
 
 
@@ -129,7 +130,8 @@ def show(console: Console, outcome: Outcome, ledger: dict[str, Any]) -> None:
     figures.add_row("run start to last status", f"{outcome.seconds:.1f} s")
     figures.add_row("messages a second", f"{outcome.rate:,.0f}")
     figures.add_row(
-        "the provider's ledger", f"{ledger['calls']:,} calls, {ledger['accepted']:,} accepted, {ledger['duplicates']} twice"
+        "the provider's ledger",
+        f"{counted(ledger['calls'], 'call')}, {ledger['accepted']:,} accepted, {ledger['duplicates']} twice",
     )
     console.print(figures)
 
@@ -138,9 +140,11 @@ def shortcomings(outcome: Outcome, ledger: dict[str, Any], expected: int, *, sch
     """What is not as it must be; empty when all is well. Where schedules do not fire, reconcile may start the mailing."""
     found = []
     if outcome.counts["sent"] != expected or outcome.counts["total"] != expected:
-        found.append(f"{outcome.counts['sent']} of {outcome.counts['total']} messages are sent, not all {expected}")
+        found.append(f"{outcome.counts['sent']} of {counted(outcome.counts['total'], 'message')} are sent, not all {expected}")
     if schedules_fire and outcome.mailing["started_by"] != "schedule":
         found.append(f"{outcome.mailing['started_by']} started the mailing, not its schedule")
     if not ledger["calls"] == ledger["accepted"] == ledger["deliveries"] == expected:
-        found.append(f"the ledger shows {ledger['calls']} calls and {ledger['accepted']} accepted, not {expected} of each")
+        found.append(
+            f"the ledger shows {counted(ledger['calls'], 'call')} and {ledger['accepted']} accepted, not {expected} of each"
+        )
     return found

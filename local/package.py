@@ -31,6 +31,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from chalicelib.domain.words import counted
 from local import sbom
 from local.aws import REGION
 from local.errors import LocalError
@@ -334,12 +335,12 @@ def main(arguments: list[str] | None = None) -> int:
     if complaint:
         print(complaint, file=sys.stderr)
         return 1
-    console.print(f"cfn-lint and the SAM transform take the template: {len(made.template['Resources'])} resources")
+    console.print(f"cfn-lint and the SAM transform take the template: {counted(len(made.template['Resources']), 'resource')}")
     if chosen.bare:
         return 0
     _show_sizes(console, made)
     listed = sbom.write(made.zip_file, out / sbom.NAME)
-    console.print(f"{out / sbom.NAME}: {listed} Python packages", soft_wrap=True)
+    console.print(f"{out / sbom.NAME}: {counted(listed, 'Python package')}", soft_wrap=True)
     console.print(f"{made.zip_file} and {out / 'template.json'}", soft_wrap=True)
     return 0
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from chalicelib.domain.words import counted
 from local.conditions import decided
 
 UNRESERVED = 100
@@ -80,15 +81,15 @@ def concurrency(clients: Clients, plan: Plan) -> Iterator[str]:
     reserved = sum(_numbers(plan, "ReservedConcurrentExecutions"))
     if reserved and free + held - reserved < UNRESERVED:
         yield (
-            f"Lambda in {plan.region} allows {quota} functions at once, of which {free + held} are not reserved; this stage reserves "
-            f"{reserved}, and Lambda keeps {UNRESERVED} for the rest. Ask for a quota of 1,000 (Service Quotas, Lambda, Concurrent "
-            "executions), or deploy with ReserveConcurrency=false."
+            f"Lambda in {plan.region} allows {counted(quota, 'function')} at once, of which {free + held} are not reserved; this "
+            f"stage reserves {reserved}, and Lambda keeps {UNRESERVED} for the rest. Ask for a quota of 1,000 "
+            "(Service Quotas, Lambda, Concurrent executions), or deploy with ReserveConcurrency=false."
         )
     sending = _senders(plan)
     if sending + 4 > quota:
         yield (
-            f"Lambda in {plan.region} allows {quota} functions at once; {sending} senders leave none for the API. Ask for a higher "
-            f"quota, or deploy with Senders={max(2, quota - 6)}."
+            f"Lambda in {plan.region} allows {counted(quota, 'function')} at once; {counted(sending, 'sender')} would leave none for "
+            f"the API. Ask for a higher quota, or deploy with Senders={max(2, quota - 6)}."
         )
 
 
@@ -103,8 +104,9 @@ def addresses(clients: Clients, plan: Plan) -> Iterator[str]:
     used = len(ec2.describe_addresses()["Addresses"])
     if used + wanted > quota:
         yield (
-            f"This account may have {quota} Elastic IP addresses in {plan.region} and has {used}; {wanted} more are needed. Release "
-            "some, or ask for a higher quota (Service Quotas, EC2, EC2-VPC Elastic IPs)."
+            f"This account may have {counted(quota, 'Elastic IP address', 'Elastic IP addresses')} in {plan.region} and has {used};"
+            f" {counted(wanted, 'more is', 'more are')} needed. Release some, or ask for a higher quota"
+            " (Service Quotas, EC2, EC2-VPC Elastic IPs)."
         )
 
 
@@ -120,8 +122,8 @@ def networks(clients: Clients, plan: Plan) -> Iterator[str]:
         quota = default
     if used >= quota:
         yield (
-            f"This account may have {quota} VPCs in {plan.region} and has {used}. Delete one, ask for a higher quota (Service Quotas, "
-            "VPC, VPCs per Region), or use an existing network (SubnetIds, SecurityGroupIds, VpcId)."
+            f"This account may have {counted(quota, 'VPC')} in {plan.region} and has {used}. Delete one, ask for a higher quota "
+            "(Service Quotas, VPC, VPCs per Region), or use an existing network (SubnetIds, SecurityGroupIds, VpcId)."
         )
 
 
@@ -248,7 +250,7 @@ def connections(_clients: Clients, plan: Plan) -> Iterator[str]:
     admitted = max_connections(float(plan.of("DatabaseMinCapacity")), high) - _CONNECTIONS_OF_OTHERS
     if held > admitted:
         yield (
-            f"Up to {held:,} functions would hold a database connection each, and with DatabaseMaxCapacity={high:g} and "
+            f"Up to {counted(held, 'function')} would hold a database connection each, and with DatabaseMaxCapacity={high:g} and "
             f"DatabaseMinCapacity={plan.of('DatabaseMinCapacity')} Aurora admits {admitted:,}: lower Senders, or raise the capacities "
             "(after a change the database must be rebooted before it admits more)."
         )

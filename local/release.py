@@ -29,6 +29,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
+from chalicelib.domain.words import counted
 from local import aws, preconditions
 from local.cloudformation import AWS, LOCAL, Change, ChangeSet, Stack
 from local.conditions import contradictions
@@ -395,7 +396,7 @@ def _smoke_once(api_url: str) -> str:
 
 
 def _ask(console: Console, account: Account, stack: str, changes: Sequence[Change]) -> bool:
-    table = Table("", "resource", "type", title=f"{len(changes)} changes of {stack}: {account.name}")
+    table = Table("", "resource", "type", title=f"{counted(len(changes), 'change')} of {stack}: {account.name}")
     for change in sorted(changes, key=lambda one: (not one.grave, one.action, one.name)):
         style = "bold red" if change.grave else {"Add": "green", "Remove": "yellow"}.get(change.action, "")
         table.add_row(f"{change.action}{', replaced' if change.replaced else ''}", change.name, change.kind, style=style)

@@ -73,7 +73,7 @@ def _have_something_to_see(console: Console, api: Api, provider: ProviderClient)
     there = api.get("/api/v1/mailing", page_size=100, ordering="-id")["results"]
     if there:
         console.print(
-            f"your data is kept: {len(there)}{'+' if len(there) == 100 else ''} mailings, {sum(api.statistics().values()):,} messages"
+            f"your data is kept: mailings {len(there)}{'+' if len(there) == 100 else ''}, messages {sum(api.statistics().values()):,}"
         )
     else:
         main_job.first(console, api, provider)

@@ -313,6 +313,6 @@ def wall_time(value: datetime) -> str:
     return f"{format_date(value.date(), 'd MMM y')}, {value:%H:%M}{f':{value:%S}' if value.second else ''}"
 
 
-def count_of(number: int, one: str, many: str) -> str:
-    """`ngettext` with the number put in as `%(n)s`."""
-    return ngettext(one, many, number) % {"n": format_decimal(number, locale=get_locale())}
+def count_of(number: int, one: str, many: str, **values: str) -> str:
+    """The sentence with the noun's form for the number, which is put in as `%(n)s`."""
+    return ngettext(one, many, number) % {"n": format_decimal(number, locale=get_locale()), **values}

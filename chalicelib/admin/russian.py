@@ -1,6 +1,170 @@
 """The words themselves: what this package says, then what the services say."""
 
 PLURALS: dict[tuple[str, str], tuple[str, str, str]] = {
+    ("at most %(n)s operator code", "at most %(n)s operator codes"): (
+        "не больше %(n)s кода оператора",
+        "не больше %(n)s кодов оператора",
+        "не больше %(n)s кодов оператора",
+    ),
+    ("a user has at most %(n)s token: revoke one first", "a user has at most %(n)s tokens: revoke one first"): (
+        "у пользователя не больше %(n)s токена: сначала отзовите его",
+        "у пользователя не больше %(n)s токенов: сначала отзовите один из них",
+        "у пользователя не больше %(n)s токенов: сначала отзовите один из них",
+    ),
+    ("at most %(n)s test message an hour", "at most %(n)s test messages an hour"): (
+        "не больше %(n)s тестового сообщения в час",
+        "не больше %(n)s тестовых сообщений в час",
+        "не больше %(n)s тестовых сообщений в час",
+    ),
+    (
+        "must be more than %(n)s second after the start, and after now: one call may take that long",
+        "must be more than %(n)s seconds after the start, and after now: one call may take that long",
+    ): (
+        "должен быть больше чем на %(n)s секунду позже начала и текущего времени: столько может занять один вызов",
+        "должен быть больше чем на %(n)s секунды позже начала и текущего времени: столько может занять один вызов",
+        "должен быть больше чем на %(n)s секунд позже начала и текущего времени: столько может занять один вызов",
+    ),
+    (
+        "the sending hours never open for more than %(n)s second between the start and the end",
+        "the sending hours never open for more than %(n)s seconds between the start and the end",
+    ): (
+        "между началом и концом часы отправки ни разу не наступают больше чем на %(n)s секунду",
+        "между началом и концом часы отправки ни разу не наступают больше чем на %(n)s секунды",
+        "между началом и концом часы отправки ни разу не наступают больше чем на %(n)s секунд",
+    ),
+    ("a value of an attribute has at most %(n)s character", "a value of an attribute has at most %(n)s characters"): (
+        "в значении атрибута не больше %(n)s символа",
+        "в значении атрибута не больше %(n)s символов",
+        "в значении атрибута не больше %(n)s символов",
+    ),
+    ("at most %(n)s attribute", "at most %(n)s attributes"): (
+        "не больше %(n)s атрибута",
+        "не больше %(n)s атрибутов",
+        "не больше %(n)s атрибутов",
+    ),
+    ("at most %(n)s tag", "at most %(n)s tags"): (
+        "не больше %(n)s тега",
+        "не больше %(n)s тегов",
+        "не больше %(n)s тегов",
+    ),
+    (
+        "has %(n)s cell, the header has %(most)s: a cell with a delimiter in it needs quotation marks",
+        "has %(n)s cells, the header has %(most)s: a cell with a delimiter in it needs quotation marks",
+    ): (
+        "%(n)s ячейка, а столбцов: %(most)s; ячейку с разделителем внутри нужно взять в кавычки",
+        "%(n)s ячейки, а столбцов: %(most)s; ячейку с разделителем внутри нужно взять в кавычки",
+        "%(n)s ячеек, а столбцов: %(most)s; ячейку с разделителем внутри нужно взять в кавычки",
+    ),
+    ("a file has at most %(n)s row: split it", "a file has at most %(n)s rows: split it"): (
+        "в файле не больше %(n)s строки: разделите его",
+        "в файле не больше %(n)s строк: разделите его",
+        "в файле не больше %(n)s строк: разделите его",
+    ),
+    ("a file has at most %(n)s column", "a file has at most %(n)s columns"): (
+        "в файле не больше %(n)s столбца",
+        "в файле не больше %(n)s столбцов",
+        "в файле не больше %(n)s столбцов",
+    ),
+    (
+        "a cell has at most %(n)s character; is a quotation mark missing at the end of a cell?",
+        "a cell has at most %(n)s characters; is a quotation mark missing at the end of a cell?",
+    ): (
+        "в ячейке не больше %(n)s символа; не пропущена ли кавычка в конце ячейки?",
+        "в ячейке не больше %(n)s символов; не пропущена ли кавычка в конце ячейки?",
+        "в ячейке не больше %(n)s символов; не пропущена ли кавычка в конце ячейки?",
+    ),
+    (
+        "a column's name has at most %(n)s character; does the first row hold the names?",
+        "a column's name has at most %(n)s characters; does the first row hold the names?",
+    ): (
+        "в названии столбца не больше %(n)s символа; в первой строке названия?",
+        "в названии столбца не больше %(n)s символов; в первой строке названия?",
+        "в названии столбца не больше %(n)s символов; в первой строке названия?",
+    ),
+    ("a phone number is written in at most %(n)s character", "a phone number is written in at most %(n)s characters"): (
+        "номер телефона записывают не длиннее %(n)s символа",
+        "номер телефона записывают не длиннее %(n)s символов",
+        "номер телефона записывают не длиннее %(n)s символов",
+    ),
+    ("has %(n)s digit: a phone number has more", "has %(n)s digits: a phone number has more"): (
+        "%(n)s цифра, в номере телефона их больше",
+        "%(n)s цифры, в номере телефона их больше",
+        "%(n)s цифр, в номере телефона их больше",
+    ),
+    (
+        "has %(n)s digit, a phone number has at most %(most)s: are these two numbers?",
+        "has %(n)s digits, a phone number has at most %(most)s: are these two numbers?",
+    ): (
+        "%(n)s цифра, в номере телефона их не больше %(most)s; это два номера?",
+        "%(n)s цифры, в номере телефона их не больше %(most)s; это два номера?",
+        "%(n)s цифр, в номере телефона их не больше %(most)s; это два номера?",
+    ),
+    ("has %(least)s to %(n)s character", "has %(least)s to %(n)s characters"): (
+        "от %(least)s до %(n)s символа",
+        "от %(least)s до %(n)s символов",
+        "от %(least)s до %(n)s символов",
+    ),
+    ("a user's name has %(least)s to %(n)s printable character", "a user's name has %(least)s to %(n)s printable characters"): (
+        "в имени от %(least)s до %(n)s печатного символа",
+        "в имени от %(least)s до %(n)s печатных символов",
+        "в имени от %(least)s до %(n)s печатных символов",
+    ),
+    ("a password has %(least)s to %(n)s character", "a password has %(least)s to %(n)s characters"): (
+        "в пароле от %(least)s до %(n)s символа",
+        "в пароле от %(least)s до %(n)s символов",
+        "в пароле от %(least)s до %(n)s символов",
+    ),
+    ("a tag has %(least)s to %(n)s character", "a tag has %(least)s to %(n)s characters"): (
+        "в теге от %(least)s до %(n)s символа",
+        "в теге от %(least)s до %(n)s символов",
+        "в теге от %(least)s до %(n)s символов",
+    ),
+    ("an operator code is made of %(least)s to %(n)s digit", "an operator code is made of %(least)s to %(n)s digits"): (
+        "код оператора состоит из %(least)s–%(n)s цифры",
+        "код оператора состоит из %(least)s–%(n)s цифр",
+        "код оператора состоит из %(least)s–%(n)s цифр",
+    ),
+    ("a password has at least %(n)s different character", "a password has at least %(n)s different characters"): (
+        "в пароле не меньше %(n)s символа",
+        "в пароле не меньше %(n)s разных символов",
+        "в пароле не меньше %(n)s разных символов",
+    ),
+    ("%(n)s message", "%(n)s messages"): (
+        "%(n)s сообщение",
+        "%(n)s сообщения",
+        "%(n)s сообщений",
+    ),
+    ("%(n)s do-not-contact entry", "%(n)s do-not-contact entries"): (
+        "%(n)s запись «не беспокоить»",
+        "%(n)s записи «не беспокоить»",
+        "%(n)s записей «не беспокоить»",
+    ),
+    ("%(n)s change", "%(n)s changes"): (
+        "%(n)s изменение",
+        "%(n)s изменения",
+        "%(n)s изменений",
+    ),
+    ("%(n)s character", "%(n)s characters"): (
+        "%(n)s символ",
+        "%(n)s символа",
+        "%(n)s символов",
+    ),
+    (
+        "What it is for. It is good for %(n)s day, and does all that its user may do.",
+        "What it is for. It is good for %(n)s days, and does all that its user may do.",
+    ): (
+        "Для чего он. Действует %(n)s день и может всё, что может его пользователь.",
+        "Для чего он. Действует %(n)s дня и может всё, что может его пользователь.",
+        "Для чего он. Действует %(n)s дней и может всё, что может его пользователь.",
+    ),
+    (
+        "A session that is not used for %(n)s minute ends by itself.",
+        "A session that is not used for %(n)s minutes ends by itself.",
+    ): (
+        "Сеанс завершается сам, если им не пользуются в течение %(n)s минуты.",
+        "Сеанс завершается сам, если им не пользуются в течение %(n)s минут.",
+        "Сеанс завершается сам, если им не пользуются в течение %(n)s минут.",
+    ),
     ("%(n)s token is revoked.", "%(n)s tokens are revoked."): (
         "Отозван %(n)s токен.",
         "Отозвано %(n)s токена.",
@@ -19,10 +183,10 @@ PLURALS: dict[tuple[str, str], tuple[str, str, str]] = {
         "%(n)s клиента не получат сообщения: не хватает значения, нужного тексту.",
         "%(n)s клиентов не получат сообщения: не хватает значения, нужного тексту.",
     ),
-    ("%(zone)s and %(n)d more time zone", "%(zone)s and %(n)d more time zones"): (
-        "%(zone)s и ещё %(n)d часовой пояс",
-        "%(zone)s и ещё %(n)d часовых пояса",
-        "%(zone)s и ещё %(n)d часовых поясов",
+    ("%(zone)s and %(n)s more time zone", "%(zone)s and %(n)s more time zones"): (
+        "%(zone)s и ещё %(n)s часовой пояс",
+        "%(zone)s и ещё %(n)s часовых пояса",
+        "%(zone)s и ещё %(n)s часовых поясов",
     ),
     ("%(n)s API token is deleted with it.", "%(n)s API tokens are deleted with it."): (
         "Вместе с этим удаляется %(n)s API-токен.",
@@ -90,10 +254,15 @@ PLURALS: dict[tuple[str, str], tuple[str, str, str]] = {
         "Сейчас подходят %(n)s клиента.",
         "Сейчас подходит %(n)s клиентов.",
     ),
-    ("in %(n)d time zone", "in %(n)d time zones"): ("в %(n)d часовом поясе", "в %(n)d часовых поясах", "в %(n)d часовых поясах"),
+    ("in %(n)s time zone", "in %(n)s time zones"): ("в %(n)s часовом поясе", "в %(n)s часовых поясах", "в %(n)s часовых поясах"),
 }
 
 MESSAGES: dict[str, str] = {
+    "As client #%(id)s would read it; %(characters)s.": "Так его прочтёт клиент №%(id)s; %(characters)s.",
+    "Erased: %(counts)s.": "Стёрто: %(counts)s.",
+    "a workbook has at most %(n)s rows and %(most)s cells: save it as CSV UTF-8": (
+        "в книге строк может быть не больше %(n)s, ячеек — не больше %(most)s: сохраните её как CSV UTF-8"
+    ),
     "Its name or its ID": "Название или ID",
     "Phone, name or ID; the selection does not matter": "Телефон, имя или ID; отбор не важен",
     "Not before, on your clock": "Не раньше, по вашим часам",
@@ -188,7 +357,6 @@ MESSAGES: dict[str, str] = {
     "has no line breaks and no control characters": "здесь не должно быть переводов строки и управляющих знаков",
     "must be a text": "должен быть текст",
     "must be a list": "должен быть список",
-    "at most %(n)s operator codes": "не больше %(n)s кодов оператора",
     "has values with which nothing is left of the text": "с данными этого клиента от текста ничего не остаётся",
     "has values with which the text is too long": "с данными этого клиента текст слишком длинный",
     "clients who would get no message, because they lack a value: %(n)s; lacked values: %(raw)s": (
@@ -200,7 +368,6 @@ MESSAGES: dict[str, str] = {
     "a number is at most %(n)s either way": "число по модулю не больше %(n)s",
     "the client was changed since you read it: read it again": "клиента изменили, пока вы его читали: откройте его ещё раз",
     "the mailing was changed since you read it: read it again": "рассылку изменили, пока вы её читали: откройте её ещё раз",
-    "As client #%(id)s would read it; %(length)d characters.": "Так его прочтёт клиент №%(id)s; символов: %(length)d.",
     "As of": "По состоянию на",
     "At least 8 characters, 4 of them different; not only digits, not a common password, without the user's name.": (
         "Не менее 8 символов, из них 4 разных; не только цифры, не частый пароль, без имени пользователя."
@@ -416,9 +583,6 @@ MESSAGES: dict[str, str] = {
     "Waiting": "Ожидает",
     "What": "Что",
     "What is wrong": "Что не так",
-    "What it is for. It is good for %(days)d days, and does all that its user may do.": (
-        "Для чего он. Действует %(days)d дней и может всё, что может его пользователь."
-    ),
     "What still waits will not be sent. This cannot be undone.": "То, что ещё ожидает, не будет отправлено. Отменить это нельзя.",
     "What was written:": "Текст рассылки:",
     "What went wrong": "Что пошло не так",
@@ -449,15 +613,11 @@ MESSAGES: dict[str, str] = {
         "Отозвать все эти токены? Тот, кто ими пользуется, сразу потеряет доступ."
     ),
     "Sessions": "Сеансы",
-    "A session that is not used for %(minutes)d minutes ends by itself.": (
-        "Сеанс завершается сам, если им не пользуются в течение %(minutes)d мин."
-    ),
     "this session": "этот сеанс",
     "only a superuser may name another user, and one that exists and is active": (
         "другого пользователя может назвать только суперпользователь, и он должен существовать и быть активным"
     ),
     "your own password is changed with the old one": "свой пароль меняют, указав старый",
-    "a user has at most %(n)s tokens: revoke one first": "у пользователя не больше %(n)s токенов: сначала отзовите один из них",
     "session": "сеанс",
     "revoke_tokens": "отзыв всех токенов",
     "revoked_tokens": "отозвано токенов",
@@ -466,7 +626,6 @@ MESSAGES: dict[str, str] = {
         "Пароль изменён; другие ваши сеансы завершены, токены API отозваны."
     ),
     "Your password is changed; your other sessions have ended.": "Пароль изменён; другие ваши сеансы завершены.",
-    "a second": "в секунду",
     "client": "клиента",
     "entry": "запись",
     "leave it as it is": "оставить как есть",
@@ -474,7 +633,8 @@ MESSAGES: dict[str, str] = {
     "mailing": "рассылку",
     "message": "сообщение",
     "messages a second": "сообщений в секунду",
-    "more": "ещё",
+    "Messages a second": "Сообщений в секунду",
+    "more rows": "ещё строк",
     "never": "никогда",
     "new": "новых",
     "%(sent)s of %(total)s sent": "Отправлено %(sent)s из %(total)s",
@@ -532,7 +692,6 @@ MESSAGES: dict[str, str] = {
     "resumed": "продолжить",
     "deleted": "удалить",
     "test_send": "тестовая отправка",
-    "at most %(n)s test messages an hour": "не больше %(n)s тестовых сообщений в час",
     # Second factor
     "Second factor": "Второй фактор",
     "One-time code": "Одноразовый код",
@@ -605,9 +764,6 @@ MESSAGES: dict[str, str] = {
     "Phone to be erased": "Телефон, данные о котором надо стереть",
     "Erase": "Стереть",
     "Choose what is to be done.": "Выберите, что нужно сделать.",
-    "Erased: %(clients)d clients, %(messages)d messages, %(entries)d do-not-contact entries, %(history)d changes.": (
-        "Стёрто: клиентов %(clients)d, сообщений %(messages)d, записей «не беспокоить» %(entries)d, изменений %(history)d."
-    ),
     "erase_person": "стирание данных лица",
     "export_person": "выгрузка данных лица",
     # The audit log
@@ -668,12 +824,6 @@ MESSAGES: dict[str, str] = {
         "ни в одном часовом поясе клиентов между началом и концом нет времени: его пропускает перевод часов"
     ),
     "no selected client is in a time zone that is known here": "ни один выбранный клиент не находится в известном часовом поясе",
-    "must be more than %(seconds)s seconds after the start, and after now: one call may take that long": (
-        "должен быть больше чем на %(seconds)s секунд позже начала и текущего времени: столько может занять один вызов"
-    ),
-    "the sending hours never open for more than %(seconds)s seconds between the start and the end": (
-        "между началом и концом часы отправки ни разу не наступают больше чем на %(seconds)s секунд"
-    ),
     "only a superuser may name another user, and one that exists": (
         "только суперпользователь может назначить другого, и существующего, пользователя"
     ),
@@ -712,9 +862,6 @@ MESSAGES: dict[str, str] = {
         "состояние рассылки — «%(status)s», поэтому её нельзя %(action)s; можно в состоянии: %(states)s"
     ),
     "%(fields)s can change only before the mailing's first run": "это можно менять только до первого запуска рассылки: %(fields)s",
-    "a value of an attribute has at most %(n)s characters": "в значении атрибута не больше %(n)s символов",
-    "at most %(n)s attributes": "не больше %(n)s атрибутов",
-    "at most %(n)s tags": "не больше %(n)s тегов",
     "lacks the attribute %(raw)s, which the text needs": "нет атрибута %(raw)s, нужного тексту",
     "A CSV file or an .xlsx workbook. Its first row holds the names of the columns; a phone and a time zone must be there:": (
         "Файл CSV или книга .xlsx. В первой строке — названия столбцов; обязательны телефон и часовой пояс:"
@@ -733,7 +880,7 @@ MESSAGES: dict[str, str] = {
         "Телефон без + читается как номер этой страны и должен быть в ней действительным."
     ),
     "update it from the file; what the file has no column for stays": "обновить из файла; то, для чего в файле нет столбца, останется",
-    "rows in the file": "строк в файле",
+    "Rows in the file": "Строк в файле",
     "updated": "обновлено",
     "blank rows": "пустых строк",
     "Column": "Столбец",
@@ -762,9 +909,6 @@ MESSAGES: dict[str, str] = {
     "This is not a step of an import.": "Это не шаг импорта.",
     "row %(n)s: %(why)s": "строка %(n)s: %(why)s",
     "is the phone of row %(n)s, too": "этот телефон уже есть в строке %(n)s",
-    "has %(n)s cells, the header has %(most)s: a cell with a delimiter in it needs quotation marks": (
-        "ячеек: %(n)s, а столбцов: %(most)s; ячейку с разделителем внутри нужно взять в кавычки"
-    ),
     "a quotation mark is opened at the beginning of a cell and not closed at its end": (
         "кавычка открыта в начале ячейки и не закрыта в её конце"
     ),
@@ -774,19 +918,8 @@ MESSAGES: dict[str, str] = {
     "the file is empty": "файл пуст",
     "a file has at most %(n)s MB": "файл не больше %(n)s МБ",
     "a file has 1 byte to %(n)s MB": "размер файла — от 1 байта до %(n)s МБ",
-    "a file has at most %(n)s rows: split it": "в файле не больше %(n)s строк: разделите его",
-    "a file has at most %(n)s columns": "в файле не больше %(n)s столбцов",
-    "a workbook has at most %(n)s rows and %(most)s cells: save it as CSV UTF-8": (
-        "в книге не больше %(n)s строк и %(most)s ячеек: сохраните её как CSV UTF-8"
-    ),
     "a workbook unpacks to at most %(n)s MB: save it as CSV UTF-8": (
         "распакованная книга не больше %(n)s МБ: сохраните её как CSV UTF-8"
-    ),
-    "a cell has at most %(n)s characters; is a quotation mark missing at the end of a cell?": (
-        "в ячейке не больше %(n)s символов; не пропущена ли кавычка в конце ячейки?"
-    ),
-    "a column's name has at most %(n)s characters; does the first row hold the names?": (
-        "в названии столбца не больше %(n)s символов; в первой строке названия?"
     ),
     "this workbook cannot be read: save it as .xlsx again, or as CSV UTF-8": (
         "книгу не удаётся прочитать: сохраните её как .xlsx ещё раз или как CSV UTF-8"
@@ -866,25 +999,13 @@ MESSAGES: dict[str, str] = {
     ),
     'has letters ("%(raw)s", %(name)s): write digits in their place': "содержит буквы («%(raw)s», %(name)s): замените их цифрами",
     "has a character that no phone number has (%(raw)s)": "содержит знак, которого в номере телефона не бывает (%(raw)s)",
-    "a phone number is written in at most %(n)s characters": "номер телефона записывают не длиннее %(n)s символов",
-    "has %(n)s digits: a phone number has more": "цифр: %(n)s, в номере телефона их больше",
-    "has %(n)s digits, a phone number has at most %(most)s: are these two numbers?": (
-        "цифр: %(n)s, в номере телефона их не больше %(most)s; это два номера?"
-    ),
     "after +%(n)s a number is written without the prefix %(raw)s": "после +%(n)s номер пишется без префикса %(raw)s",
     "can be read in two ways: %(raw)s; write it with +": "читается двояко: %(raw)s; запишите номер с +",
     "is not a valid number of %(raw)s; numbers of other countries are written with + and their code": (
         "не является действительным номером страны %(raw)s; номера других стран пишутся с + и их кодом"
     ),
     "a NUL character is not allowed": "нулевой символ недопустим",
-    "has %(least)s to %(most)s characters": "от %(least)s до %(most)s символов",
-    "has %(n)s characters, at most %(most)s are allowed": "символов %(n)s, а можно не больше %(most)s",
     "a whole number from %(least)s to %(most)s": "целое число от %(least)s до %(most)s",
-    "a user's name has %(least)s to %(most)s printable characters": "в имени от %(least)s до %(most)s печатных символов",
-    "a password has at least %(n)s different characters": "в пароле не меньше %(n)s разных символов",
-    "a password has %(least)s to %(most)s characters": "в пароле от %(least)s до %(most)s символов",
-    "an operator code is made of %(least)s to %(most)s digits": "код оператора состоит из %(least)s–%(most)s цифр",
-    "a tag has %(least)s to %(most)s characters": "в теге от %(least)s до %(most)s символов",
     "no such client": "такого клиента нет",
     "no such mailing": "такой рассылки нет",
     "no such message": "такого сообщения нет",
@@ -902,50 +1023,68 @@ MESSAGES: dict[str, str] = {
     ),
 }
 
-# Sentences with values in them, and sentences that name fields as the API does: what is found, and under what it stands above.
-# Words in what a group found are translated, too, except in `raw`.
-PATTERNS: tuple[tuple[str, str], ...] = (
+# Sentences with values in them, and sentences that name fields as the API does: what is found, and under what it stands above (a pair
+# where the noun goes with the number `n`). Words in what a group found are translated, too, except in `raw`.
+PATTERNS: tuple[tuple[str, str | tuple[str, str]], ...] = (
     (
-        r"messages that may have been delivered, of which this is the only record: (?P<n>\d+)",
+        r"messages that may have been delivered, of which this is the only record: (?P<n>[\d,]+)",
         "messages that may have been delivered, of which this is the only record: %(n)s",
     ),
     (
-        r"clients to whom nothing can be sent: (?P<n>\d+) of (?P<total>\d+); (?P<raw>.+)",
+        r"clients to whom nothing can be sent: (?P<n>[\d,]+) of (?P<total>\d+); (?P<raw>.+)",
         "clients to whom nothing can be sent: %(n)s of %(total)s; %(raw)s",
     ),
     (
-        r"must be more than (?P<seconds>[\d.]+) seconds after the start, and after now: one call may take that long",
-        "must be more than %(seconds)s seconds after the start, and after now: one call may take that long",
+        r"must be more than (?P<n>[\d.,]+) seconds? after the start, and after now: one call may take that long",
+        (
+            "must be more than %(n)s second after the start, and after now: one call may take that long",
+            "must be more than %(n)s seconds after the start, and after now: one call may take that long",
+        ),
     ),
     (
-        r"the sending hours never open for more than (?P<seconds>[\d.]+) seconds between the start and the end",
-        "the sending hours never open for more than %(seconds)s seconds between the start and the end",
+        r"the sending hours never open for more than (?P<n>[\d.,]+) seconds? between the start and the end",
+        (
+            "the sending hours never open for more than %(n)s second between the start and the end",
+            "the sending hours never open for more than %(n)s seconds between the start and the end",
+        ),
     ),
     (r"row (?P<n>[\d,]+): (?P<why>.+)", "row %(n)s: %(why)s"),
-    (r"is the phone of row (?P<n>\d+), too", "is the phone of row %(n)s, too"),
+    (r"is the phone of row (?P<n>[\d,]+), too", "is the phone of row %(n)s, too"),
     (
-        r"has (?P<n>\d+) cells, the header has (?P<most>\d+): a cell with a delimiter in it needs quotation marks",
-        "has %(n)s cells, the header has %(most)s: a cell with a delimiter in it needs quotation marks",
+        r"has (?P<n>[\d,]+) cells?, the header has (?P<most>[\d,]+): a cell with a delimiter in it needs quotation marks",
+        (
+            "has %(n)s cell, the header has %(most)s: a cell with a delimiter in it needs quotation marks",
+            "has %(n)s cells, the header has %(most)s: a cell with a delimiter in it needs quotation marks",
+        ),
     ),
     (r"a file has at most (?P<n>[\d,]+) MB", "a file has at most %(n)s MB"),
-    (r"a file has 1 byte to (?P<n>\d+) MB", "a file has 1 byte to %(n)s MB"),
-    (r"a file has at most (?P<n>[\d,]+) rows: split it", "a file has at most %(n)s rows: split it"),
-    (r"a file has at most (?P<n>\d+) columns", "a file has at most %(n)s columns"),
+    (r"a file has 1 byte to (?P<n>[\d,]+) MB", "a file has 1 byte to %(n)s MB"),
+    (
+        r"a file has at most (?P<n>[\d,]+) rows?: split it",
+        ("a file has at most %(n)s row: split it", "a file has at most %(n)s rows: split it"),
+    ),
+    (r"a file has at most (?P<n>[\d,]+) columns?", ("a file has at most %(n)s column", "a file has at most %(n)s columns")),
     (
         r"a workbook has at most (?P<n>[\d,]+) rows and (?P<most>[\d,]+) cells: save it as CSV UTF-8",
         "a workbook has at most %(n)s rows and %(most)s cells: save it as CSV UTF-8",
     ),
     (
-        r"a workbook unpacks to at most (?P<n>\d+) MB: save it as CSV UTF-8",
+        r"a workbook unpacks to at most (?P<n>[\d,]+) MB: save it as CSV UTF-8",
         "a workbook unpacks to at most %(n)s MB: save it as CSV UTF-8",
     ),
     (
-        r"a cell has at most (?P<n>[\d,]+) characters; is a quotation mark missing at the end of a cell\?",
-        "a cell has at most %(n)s characters; is a quotation mark missing at the end of a cell?",
+        r"a cell has at most (?P<n>[\d,]+) characters?; is a quotation mark missing at the end of a cell\?",
+        (
+            "a cell has at most %(n)s character; is a quotation mark missing at the end of a cell?",
+            "a cell has at most %(n)s characters; is a quotation mark missing at the end of a cell?",
+        ),
     ),
     (
-        r"a column's name has at most (?P<n>\d+) characters; does the first row hold the names\?",
-        "a column's name has at most %(n)s characters; does the first row hold the names?",
+        r"a column's name has at most (?P<n>[\d,]+) characters?; does the first row hold the names\?",
+        (
+            "a column's name has at most %(n)s character; does the first row hold the names?",
+            "a column's name has at most %(n)s characters; does the first row hold the names?",
+        ),
     ),
     (
         r"is not in (?P<raw>[\w-]+): choose the file's encoding, or save it as CSV UTF-8",
@@ -983,12 +1122,24 @@ PATTERNS: tuple[tuple[str, str], ...] = (
         'has letters ("%(raw)s", %(name)s): write digits in their place',
     ),
     (r"(?s)has a character that no phone number has \((?P<raw>.+)\)", "has a character that no phone number has (%(raw)s)"),
-    (r"a phone number is written in at most (?P<n>\d+) characters", "a phone number is written in at most %(n)s characters"),
-    (r"at most (?P<n>\d+) test messages an hour", "at most %(n)s test messages an hour"),
-    (r"has (?P<n>\d+) digits: a phone number has more", "has %(n)s digits: a phone number has more"),
     (
-        r"has (?P<n>\d+) digits, a phone number has at most (?P<most>\d+): are these two numbers\?",
-        "has %(n)s digits, a phone number has at most %(most)s: are these two numbers?",
+        r"a phone number is written in at most (?P<n>[\d,]+) characters?",
+        ("a phone number is written in at most %(n)s character", "a phone number is written in at most %(n)s characters"),
+    ),
+    (
+        r"at most (?P<n>[\d,]+) test messages? an hour",
+        ("at most %(n)s test message an hour", "at most %(n)s test messages an hour"),
+    ),
+    (
+        r"has (?P<n>[\d,]+) digits?: a phone number has more",
+        ("has %(n)s digit: a phone number has more", "has %(n)s digits: a phone number has more"),
+    ),
+    (
+        r"has (?P<n>[\d,]+) digits?, a phone number has at most (?P<most>[\d,]+): are these two numbers\?",
+        (
+            "has %(n)s digit, a phone number has at most %(most)s: are these two numbers?",
+            "has %(n)s digits, a phone number has at most %(most)s: are these two numbers?",
+        ),
     ),
     (
         r"after \+(?P<n>\d+) a number is written without the prefix (?P<raw>\d+)",
@@ -1014,38 +1165,55 @@ PATTERNS: tuple[tuple[str, str], ...] = (
         "%(fields)s can change only before the mailing's first run",
     ),
     (
-        r"clients who would get no message, because they lack a value: (?P<n>\d+); lacked values: (?P<raw>.+)",
+        r"clients who would get no message, because they lack a value: (?P<n>[\d,]+); lacked values: (?P<raw>.+)",
         "clients who would get no message, because they lack a value: %(n)s; lacked values: %(raw)s",
     ),
-    (r"a number is at most (?P<n>\d+) either way", "a number is at most %(n)s either way"),
-    (r"at most (?P<n>\d+) operator codes", "at most %(n)s operator codes"),
-    (r"a value of an attribute has at most (?P<n>\d+) characters", "a value of an attribute has at most %(n)s characters"),
+    (r"a number is at most (?P<n>[\d,]+) either way", "a number is at most %(n)s either way"),
+    (r"at most (?P<n>[\d,]+) operator codes?", ("at most %(n)s operator code", "at most %(n)s operator codes")),
+    (
+        r"a value of an attribute has at most (?P<n>[\d,]+) characters?",
+        ("a value of an attribute has at most %(n)s character", "a value of an attribute has at most %(n)s characters"),
+    ),
     (r"a wall time of the years (?P<first>\d+) to (?P<last>\d+)", "a wall time of the years %(first)s to %(last)s"),
-    (r"at most (?P<n>\d+) attributes", "at most %(n)s attributes"),
-    (r"at most (?P<n>\d+) tags", "at most %(n)s tags"),
+    (r"at most (?P<n>[\d,]+) attributes?", ("at most %(n)s attribute", "at most %(n)s attributes")),
+    (r"at most (?P<n>[\d,]+) tags?", ("at most %(n)s tag", "at most %(n)s tags")),
     (r"lacks the attribute (?P<raw>\w+), which the text needs", "lacks the attribute %(raw)s, which the text needs"),
-    (r"has (?P<least>\d+) to (?P<most>\d+) characters", "has %(least)s to %(most)s characters"),
-    (r"has (?P<n>\d+) characters, at most (?P<most>\d+) are allowed", "has %(n)s characters, at most %(most)s are allowed"),
-    (r"a whole number from (?P<least>\d+) to (?P<most>\d+)", "a whole number from %(least)s to %(most)s"),
     (
-        r"a user's name has (?P<least>\d+) to (?P<most>\d+) printable characters",
-        "a user's name has %(least)s to %(most)s printable characters",
+        r"has (?P<least>\d+) to (?P<n>[\d,]+) characters?",
+        ("has %(least)s to %(n)s character", "has %(least)s to %(n)s characters"),
     ),
-    (r"a password has at least (?P<n>\d+) different characters", "a password has at least %(n)s different characters"),
-    (r"a password has (?P<least>\d+) to (?P<most>\d+) characters", "a password has %(least)s to %(most)s characters"),
+    (r"a whole number from (?P<least>\d+) to (?P<most>[\d,]+)", "a whole number from %(least)s to %(most)s"),
     (
-        r"an operator code is made of (?P<least>\d+) to (?P<most>\d+) digits",
-        "an operator code is made of %(least)s to %(most)s digits",
+        r"a user's name has (?P<least>\d+) to (?P<n>[\d,]+) printable characters?",
+        ("a user's name has %(least)s to %(n)s printable character", "a user's name has %(least)s to %(n)s printable characters"),
     ),
-    (r"a tag has (?P<least>\d+) to (?P<most>\d+) characters", "a tag has %(least)s to %(most)s characters"),
-    (r"a user has at most (?P<n>\d+) tokens: revoke one first", "a user has at most %(n)s tokens: revoke one first"),
+    (
+        r"a password has at least (?P<n>[\d,]+) different characters?",
+        ("a password has at least %(n)s different character", "a password has at least %(n)s different characters"),
+    ),
+    (
+        r"a password has (?P<least>\d+) to (?P<n>[\d,]+) characters?",
+        ("a password has %(least)s to %(n)s character", "a password has %(least)s to %(n)s characters"),
+    ),
+    (
+        r"an operator code is made of (?P<least>\d+) to (?P<n>[\d,]+) digits?",
+        ("an operator code is made of %(least)s to %(n)s digit", "an operator code is made of %(least)s to %(n)s digits"),
+    ),
+    (
+        r"a tag has (?P<least>\d+) to (?P<n>[\d,]+) characters?",
+        ("a tag has %(least)s to %(n)s character", "a tag has %(least)s to %(n)s characters"),
+    ),
+    (
+        r"a user has at most (?P<n>[\d,]+) tokens?: revoke one first",
+        ("a user has at most %(n)s token: revoke one first", "a user has at most %(n)s tokens: revoke one first"),
+    ),
     (r"no such (?P<thing>[\w -]+)", "no such %(thing)s"),
     (
         r"only a failed \(4\) or expired \(3\) message can be tried again, and this one is (?P<status>\w+) \(\d\)",
         "only a failed (4) or expired (3) message can be tried again, and this one is %(status)s",
     ),
     (
-        r"position (?P<n>\d+): a placeholder is .*",
+        r"position (?P<n>[\d,]+): a placeholder is .*",
         "position %(n)s: a placeholder is ${name} or ${name|default}; a literal ${ is written $${, a dollar sign before a placeholder $$;"
         " a name is made of letters, digits and _, a digit not first; capital letters are not small ones",
     ),

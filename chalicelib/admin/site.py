@@ -27,7 +27,7 @@ from chalicelib.admin import redirects, translations
 from chalicelib.admin.access import Access, principal_of
 from chalicelib.admin.csrf import SessionCsrf
 from chalicelib.admin.edge import BASE
-from chalicelib.admin.fields import moment, offset
+from chalicelib.admin.fields import count_of, moment, offset
 from chalicelib.admin.pages import single_sign_on
 from chalicelib.admin.pages.account import AccountPage
 from chalicelib.admin.pages.client_import import ImportPage
@@ -128,6 +128,7 @@ class _Theme(DefaultTheme):
 
     def template_globals(self) -> dict[str, Any]:
         return {
+            "count_of": count_of,
             "own_static": own_static,
             "principal_of": principal_of,
             "service_path": service_path,

@@ -6,8 +6,9 @@ from functools import lru_cache
 
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
+from babel.numbers import format_decimal
 from babel.support import Translations
-from starlette_admin.i18n import gettext, translations
+from starlette_admin.i18n import get_locale, gettext, ngettext, translations
 
 from chalicelib.admin.russian import MESSAGES, PATTERNS, PLURALS
 
@@ -33,7 +34,7 @@ def _catalog() -> Translations:
 
 
 @lru_cache(maxsize=1)
-def _patterns() -> list[tuple[re.Pattern[str], str]]:
+def _patterns() -> list[tuple[re.Pattern[str], str | tuple[str, str]]]:
     return [(re.compile(pattern), english) for pattern, english in PATTERNS]
 
 
@@ -49,11 +50,28 @@ def _translated(message: str) -> str:
     for pattern, english in _patterns():
         found = pattern.fullmatch(message)
         if found:
-            return gettext(english) % {
-                name: value if name == "raw" else _translated(value) if name == "why" else _words(value)
-                for name, value in found.groupdict().items()
-            }
+            values = {name: _value(name, value) for name, value in found.groupdict().items()}
+            return (gettext(english) if isinstance(english, str) else ngettext(*english, _whole(found["n"]))) % values
     return message
+
+
+def _value(name: str, value: str) -> str:
+    if name == "raw":
+        return value
+    if name == "why":
+        return _translated(value)
+    if _GROUPED.fullmatch(value):
+        return format_decimal(_whole(value), locale=get_locale())
+    return _words(value)
+
+
+_GROUPED = re.compile(r"\d{1,3}(,\d{3})+")
+
+
+def _whole(number: str) -> int:
+    """The number that decides the form of the noun: that of a fraction is another than that of 1."""
+    plain = number.replace(",", "")
+    return int(plain) if plain.isdecimal() else 2
 
 
 def _words(text: str) -> str:

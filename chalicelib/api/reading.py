@@ -18,6 +18,7 @@ from chalicelib.api.old_names import hint, renamed
 from chalicelib.api.operations import TYPES_ALONE
 from chalicelib.domain.errors import FieldCode, FieldError
 from chalicelib.domain.limits import unfit, unstorable
+from chalicelib.domain.words import counted
 from chalicelib.events import is_readable
 
 MAX_BODY = 4 * 2**20  # Lambda takes events of 6 MB, and a body may arrive in base64
@@ -40,7 +41,7 @@ _adapters: dict[Any, TypeAdapter[Any]] = {}
 def read_body(raw: bytes, content_type: str, schema: Any, *, form: bool, most: int = MAX_BODY) -> Any:
     """The body as `schema`, from JSON or (with `form`) from an HTML form. Raises ApiError."""
     if len(raw) > most:
-        raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body has at most {most} bytes")
+        raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body has at most {counted(most, 'byte')}")
     kind = content_type.partition(";")[0].strip().lower()
     if form and kind == _FORM:
         return validated(schema, _decoded_form(raw))
@@ -57,7 +58,7 @@ def read_body(raw: bytes, content_type: str, schema: Any, *, form: bool, most: i
 def read_file(raw: bytes, content_type: str) -> bytes:
     """The body as a file of text. Raises ApiError."""
     if len(raw) > MAX_BODY:
-        raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body has at most {MAX_BODY} bytes")
+        raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body has at most {counted(MAX_BODY, 'byte')}")
     kind = content_type.partition(";")[0].strip().lower()
     if kind not in ("", *FILES):
         raise ApiError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"the body must be {' or '.join(FILES)}")

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Engine
 
 from chalicelib.domain.errors import TooManyRequestsError
+from chalicelib.domain.words import counted
 from chalicelib.storage import login_attempts
 from chalicelib.storage.clock import Clock, database_clock
 
@@ -57,7 +58,7 @@ class TooManyAttemptsError(TooManyRequestsError):
     """Too many passwords were tried."""
 
     def __init__(self, retry_after: int) -> None:
-        super().__init__(f"too many attempts: try again in {retry_after} seconds", retry_after)
+        super().__init__(f"too many attempts: try again in {counted(retry_after, 'second')}", retry_after)
 
 
 @dataclass(frozen=True, slots=True)

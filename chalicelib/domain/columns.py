@@ -79,7 +79,7 @@ def remembered(header: Sequence[str], targets: Sequence[str]) -> dict[str, str]:
 def problem(header: Sequence[str], targets: Sequence[str]) -> str | None:
     """What is wrong with a choice of targets; None if nothing is."""
     if len(targets) != len(header):
-        return f"there are {len(header)} columns, and {len(targets)} were chosen for"
+        return f"the number of columns is {len(header)}, and that of the choices {len(targets)}"
     chosen = [target for target in targets if target != LEFT_OUT]
     odd = [target for target in chosen if target not in FIELDS and not _is_attribute(target)]
     twice = next((target for target in chosen if chosen.count(target) > 1), None)

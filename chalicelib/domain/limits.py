@@ -8,6 +8,7 @@ from typing import Any, Final
 from chalicelib.domain.characters import is_blank
 from chalicelib.domain.errors import FieldCode, FieldError
 from chalicelib.domain.personal_text import ATTRIBUTE_NAME_LENGTH, NAME_RULE, TEXT_LENGTH, attribute_name, is_attribute_name
+from chalicelib.domain.words import counted
 
 TAG_LENGTH: Final = 50
 TAGS: Final = 50
@@ -68,7 +69,7 @@ def text_problems(field: str, text: Any, most: int, least: int = 0) -> list[Fiel
     if not isinstance(text, str):
         return [FieldError(field, "must be a text", FieldCode.WRONG_TYPE)]
     if not least <= len(text) <= most:
-        return [FieldError(field, f"has {least} to {most} characters", FieldCode.WRONG_LENGTH)]
+        return [FieldError(field, f"has {least} to {counted(most, 'character')}", FieldCode.WRONG_LENGTH)]
     if why := unfit(text):
         return [FieldError(field, why, FieldCode.WRONG_CHARACTERS)]
     if least and is_blank(text):
@@ -204,7 +205,7 @@ def _tag_problems(field: str, tags: Any, most: int, stored: Collection[Any] = ()
         return [FieldError(field, "must be a list", FieldCode.WRONG_TYPE)]
     new = _new(tags, stored)
     if new and len(tags) > most:
-        return [FieldError(field, f"at most {most} tags", FieldCode.WRONG_LENGTH)]
+        return [FieldError(field, f"at most {counted(most, 'tag')}", FieldCode.WRONG_LENGTH)]
     if not all(isinstance(tag, str) and 0 < len(tag) <= TAG_LENGTH and not is_blank(tag) for tag in new):
         return [FieldError(field, f"a tag has 1 to {TAG_LENGTH} characters", FieldCode.WRONG_LENGTH)]
     found = (error for tag in new for error in name_problems(field, tag, TAG_LENGTH))

@@ -15,6 +15,7 @@ from typing import Final
 
 from chalicelib.domain.characters import is_blank
 from chalicelib.domain.status import ErrorCode
+from chalicelib.domain.words import counted
 
 TEXT_LENGTH: Final = 2_000
 """Of a mailing's text, and of what becomes of it for each client."""
@@ -161,7 +162,7 @@ def render(text: str, attributes: Mapping[str, object]) -> str:
     if is_blank(rendered):
         raise EmptyTextError
     if len(rendered) > TEXT_LENGTH:
-        raise LongTextError(f"{len(rendered)} characters")
+        raise LongTextError(counted(len(rendered), "character"))
     return rendered
 
 

@@ -14,6 +14,8 @@ from typing import Final
 import phonenumbers
 from phonenumbers import CountryCodeSource, PhoneMetadata, PhoneNumber, PhoneNumberFormat, ValidationResult
 
+from chalicelib.domain.words import counted
+
 MAX_TYPED: Final = 64
 """Characters that a typed phone may have, with everything that people write into it."""
 _CODE_LENGTH = 3
@@ -203,10 +205,10 @@ def _plain(text: str) -> str:
         raise PhoneError("phone_character", "the + stands before all digits and nowhere else")
     count = len(kept.lstrip("+"))
     if count < _LEAST_DIGITS:
-        raise PhoneError("phone_too_short", f"has {count} digits: a phone number has more")
+        raise PhoneError("phone_too_short", f"has {counted(count, 'digit')}: a phone number has more")
     if count > _MOST_DIGITS + _CODE_LENGTH:
         raise PhoneError(
-            "phone_too_long", f"has {count} digits, a phone number has at most {_MOST_DIGITS}: are these two numbers?"
+            "phone_too_long", f"has {counted(count, 'digit')}, a phone number has at most {_MOST_DIGITS}: are these two numbers?"
         )
     return kept
 

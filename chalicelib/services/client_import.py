@@ -20,6 +20,7 @@ from chalicelib.domain.errors import FieldCode, FieldError, InvalidInputError
 from chalicelib.domain.personal_text import attribute_name
 from chalicelib.domain.phone import CountryError, country_of, parse_country
 from chalicelib.domain.table import Row, Table, TableError, visible
+from chalicelib.domain.words import counted
 from chalicelib.domain.zones import zone_fits_country
 from chalicelib.services import history
 from chalicelib.services.clients import NewClient, problems, row_values, settled, stored_for
@@ -256,7 +257,8 @@ def _read(header: Sequence[str], row: Row, options: Options) -> tuple[NewClient,
         country=options.country,
     )
     if len(row.cells) > len(header):
-        why = f"has {len(row.cells)} cells, the header has {len(header)}: a cell with a delimiter in it needs quotation marks"
+        number = counted(len(row.cells), "cell")
+        why = f"has {number}, the header has {len(header)}: a cell with a delimiter in it needs quotation marks"
         return new, [RowError(row.number, "", "", why)]
     return new, wrong
 

@@ -14,6 +14,7 @@ from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
 from chalicelib.domain.characters import canonical
 from chalicelib.domain.errors import ConflictError, ServiceError
+from chalicelib.domain.words import counted
 from chalicelib.services import audit, second_factor
 from chalicelib.services.audit import Event
 from chalicelib.storage import tokens, user_edits, users
@@ -117,7 +118,7 @@ def login(source: Engine, username: str, password: str, address: str, rules: Log
 
 def too_many_tokens(limit: int) -> ConflictError:
     """Refuse another token."""
-    return ConflictError(f"a user has at most {limit} tokens: revoke one first")
+    return ConflictError(f"a user has at most {counted(limit, 'token')}: revoke one first")
 
 
 def checked(source: Engine, username: str, password: str, address: str, limit: Limit, *, device: str = "", code: str = "") -> int:

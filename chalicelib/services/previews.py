@@ -17,6 +17,7 @@ from chalicelib.domain.segments import Segments, segments
 from chalicelib.domain.selection import Selection
 from chalicelib.domain.status import ErrorCode
 from chalicelib.domain.window import Obstacle
+from chalicelib.domain.words import counted
 from chalicelib.observability import log
 from chalicelib.providers import Outgoing, Provider
 from chalicelib.services import history, reachability
@@ -154,7 +155,7 @@ def _count_test(connection: Connection, principal: Principal) -> None:
     most = settings().test_sends_per_hour
     recent = history_rows.recent(connection, principal.user_id, TEST_SEND, _HOUR)
     if recent.number >= most:
-        raise TooManyRequestsError(f"at most {most} test messages an hour", max(1, math.ceil(recent.seconds_left)))
+        raise TooManyRequestsError(f"at most {counted(most, 'test message')} an hour", max(1, math.ceil(recent.seconds_left)))
 
 
 _HOUR = timedelta(hours=1)

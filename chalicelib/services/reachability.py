@@ -9,6 +9,7 @@ from chalicelib.config import settings
 from chalicelib.domain.errors import ConfirmationRequiredError, FieldCode, FieldError, InvalidInputError
 from chalicelib.domain.selection import Selection
 from chalicelib.domain.window import BlockedZone, Obstacle, SendingTimes
+from chalicelib.domain.words import counted
 from chalicelib.storage import selections
 
 _EVERYWHERE = (Obstacle.PAST, Obstacle.TOO_SHORT)
@@ -60,7 +61,7 @@ def describe(blocked: Collection[BlockedZone]) -> str:
     """The zones and their reasons, as one line."""
     named = [f"{zone.time_zone}: {WORDS[zone.obstacle]}" for zone in list(blocked)[:_MOST_NAMED]]
     more = len(blocked) - len(named)
-    return "; ".join([*named, f"and {more} more time zones"] if more else named)
+    return "; ".join([*named, f"and {counted(more, 'more time zone')}"] if more else named)
 
 
 WORDS = {
@@ -74,17 +75,18 @@ WORDS = {
 
 
 def _field_errors(obstacles: Collection[Obstacle]) -> list[FieldError]:
-    seconds = f"{_margin().total_seconds():g}"
+    seconds = _margin().total_seconds()
+    margin = counted(int(seconds) if seconds.is_integer() else seconds, "second")
     errors = {
         Obstacle.PAST: ("ends_at", "is past in every time zone of the clients"),
         Obstacle.SKIPPED: ("ends_at", "in no time zone of the clients is there any time between start and end: clocks skip it"),
         Obstacle.TOO_SHORT: (
             "ends_at",
-            f"must be more than {seconds} seconds after the start, and after now: one call may take that long",
+            f"must be more than {margin} after the start, and after now: one call may take that long",
         ),
         Obstacle.HOURS: (
             "send_from",
-            f"the sending hours never open for more than {seconds} seconds between the start and the end",
+            f"the sending hours never open for more than {margin} between the start and the end",
         ),
         Obstacle.UNKNOWN_ZONE: ("time_zone", "no selected client is in a time zone that is known here"),
     }

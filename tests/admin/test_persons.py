@@ -18,7 +18,7 @@ def test_a_person_is_exported_and_erased(anna: Browser, engine: Engine) -> None:
     assert PHONE[1:] not in answer.headers["content-disposition"]
     assert answer.headers["cache-control"] == "no-store"
     anna.post("/persons", {"phone": PHONE, "action": "erase"})
-    assert "Erased: 1 clients" in anna.get("/persons").text
+    assert "Erased: 1 client," in anna.get("/persons").text
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM client")).scalar_one() == 0
 

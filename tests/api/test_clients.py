@@ -43,7 +43,7 @@ def test_all_that_is_wrong_is_named_at_once(anna: Api) -> None:
         *(f"clients.1.{name}" for name in ("phone", "time_zone", "tags.0", "operator_code")),
     }
     assert named["clients.1.time_zone"] == "not the IANA name of a time zone, like Europe/Moscow"
-    assert named["clients.0.phone"] == "has 1 digits: a phone number has more"
+    assert named["clients.0.phone"] == "has 1 digit: a phone number has more"
 
 
 def test_the_same_phone_twice_is_a_conflict_for_one_owner_only(anna: Api, boris: Api) -> None:
@@ -55,7 +55,7 @@ def test_the_same_phone_twice_is_a_conflict_for_one_owner_only(anna: Api, boris:
 def test_test_clients_are_made_once_and_by_a_superuser(root: Api, anna: Api) -> None:
     assert anna.post("/add-users", expect=403)["code"] == "forbidden"
     assert root.post("/add-users")["created"] == 2160
-    assert root.post("/add-users/") == {"created": 0, "total": 2160, "message": "0 test clients made, 2160 were there already"}
+    assert root.post("/add-users/") == {"created": 0, "total": 2160, "message": "0 test clients made, there already: 2,160"}
     page = root.get("/api/v1/client?page_size=500&operator_code=910")
     assert len(page["results"]) == len({client["time_zone"] for client in page["results"]}) == 24
     tags = {tag for client in root.get("/api/v1/client?page_size=500&time_zone=UTC")["results"] for tag in client["tags"]}
@@ -111,7 +111,7 @@ def test_all_clients_are_deleted_by_a_superuser_who_is_told_how_many(root: Api, 
     message = anna.post("/api/v1/message", {"mailing": mailing["id"], "client": client["id"]})
     root.post("/add-users")
     anna.post("/del-users", expect=403)
-    assert root.post("/del-users", expect=200) == {"deleted": 2161, "remaining": 0, "message": "2161 clients deleted"}
+    assert root.post("/del-users", expect=200) == {"deleted": 2161, "remaining": 0, "message": "2,161 clients deleted"}
     assert root.post("/del-users", expect=200)["deleted"] == 0
     left = anna.get(f"/api/v1/message/{message['id']}")
     assert (left["status"], left["error_code"], left["client"], left["phone"]) == (4, "client_deleted", None, PHONE)

@@ -78,9 +78,9 @@ def test_a_mailing_is_written_and_watched_until_it_is_finished(
 
     await_sent(page, rf"(?!0\b|{NUMBER}\b)\d+")
     assert 0 < width(page, ".code-sent") < width(page)
-    expect(page.locator("[data-show=rate]")).to_contain_text("messages a second")
+    expect(page.locator("[data-show=rate]")).to_contain_text("Messages a second: ")
     expect(dashboard.locator("#running")).to_contain_text("Spring sale")
-    expect(dashboard.locator("#running")).to_contain_text("a second")
+    expect(dashboard.locator("#running")).to_contain_text("messages a second: ")
     await_status(page, "Finished")
     failed = int(number_of(page, "Failed"))
     assert 0 < failed == NUMBER - sent(page)

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette_admin import route
 from starlette_admin.actions import ActionSelection
 from starlette_admin.exceptions import ActionFailed
-from starlette_admin.i18n import gettext, ngettext
+from starlette_admin.i18n import gettext
 from starlette_admin.types import RequestAction
 
 from chalicelib.admin.access import principal_of
@@ -62,7 +62,7 @@ class DataPage(Page):
             return JSONResponse({"text": ""})
         text = count_of(found.clients, "Matches %(n)s client", "Matches %(n)s clients")
         if found.clients:
-            text += " " + ngettext("in %(n)d time zone", "in %(n)d time zones", found.zones) % {"n": found.zones}
+            text += " " + count_of(found.zones, "in %(n)s time zone", "in %(n)s time zones")
         if found.do_not_contact:
             text += "; " + count_of(found.do_not_contact, "%(n)s is not to be contacted", "%(n)s are not to be contacted")
         longest = {name: each.longest or "" for name, each in found.values.items()}
@@ -156,7 +156,4 @@ def _place(zones: Sequence[str]) -> str:
     more = len(zones) - 1
     if not more:
         return zones[0]
-    return ngettext("%(zone)s and %(n)d more time zone", "%(zone)s and %(n)d more time zones", more) % {
-        "zone": zones[0],
-        "n": more,
-    }
+    return count_of(more, "%(zone)s and %(n)s more time zone", "%(zone)s and %(n)s more time zones", zone=zones[0])

@@ -12,6 +12,7 @@ from starlette_admin.i18n import lazy_gettext as _
 
 from chalicelib.admin.access import principal_of
 from chalicelib.admin.countries import default_country
+from chalicelib.admin.fields import count_of
 from chalicelib.admin.pages.base import Page
 from chalicelib.admin.translations import said
 from chalicelib.domain.errors import InvalidInputError
@@ -55,14 +56,11 @@ def _file(request: Request, phone: str) -> Response:
 
 def _erased(request: Request, phone: str) -> Response:
     counts = persons.erase(engine(), principal_of(request), phone, country=default_country(request))
-    message = gettext(
-        "Erased: %(clients)d clients, %(messages)d messages, %(entries)d do-not-contact entries, %(history)d changes."
+    parts = (
+        count_of(counts.clients, "%(n)s client", "%(n)s clients"),
+        count_of(counts.messages, "%(n)s message", "%(n)s messages"),
+        count_of(counts.do_not_contact, "%(n)s do-not-contact entry", "%(n)s do-not-contact entries"),
+        count_of(counts.history, "%(n)s change", "%(n)s changes"),
     )
-    numbers = {
-        "clients": counts.clients,
-        "messages": counts.messages,
-        "entries": counts.do_not_contact,
-        "history": counts.history,
-    }
-    flash(request, message % numbers, "success")
+    flash(request, gettext("Erased: %(counts)s.") % {"counts": ", ".join(parts)}, "success")
     return RedirectResponse(str(request.url_for("admin:persons")), status_code=303)

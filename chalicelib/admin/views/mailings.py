@@ -446,8 +446,9 @@ def _sample_text(sample: Sample) -> tuple[str | None, str]:
     if sample.text is None or sample.segments is None:
         note = gettext("Client #%(id)s would get no message: %(why)s.")
         return None, note % {"id": sample.client, "why": error(sample.error or "")}
-    note = gettext("As client #%(id)s would read it; %(length)d characters.")
-    return sample.text, note % {"id": sample.client, "length": sample.length}
+    note = gettext("As client #%(id)s would read it; %(characters)s.")
+    characters = count_of(sample.segments.characters, "%(n)s character", "%(n)s characters")
+    return sample.text, note % {"id": sample.client, "characters": characters}
 
 
 def size_of(found: Segments) -> str:

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from pydantic import Field
 
 from chalicelib.api.operations import Call, NoBody, NoQuery, Reply, Schema, operation
+from chalicelib.domain.words import counted
 from chalicelib.services import demo_clients
 
 _TAG = "test clients"
@@ -33,7 +34,7 @@ def add(call: Call[NoBody, NoQuery]) -> TestClientsAdded:
     """24 time zones × operator codes 910–999, yours; those that are there already are left alone. For superusers."""
     added = demo_clients.add(call.engine, call.principal, enabled=call.settings.test_clients_enabled)
     there = added.total - added.created
-    message = f"{added.created} test clients made" + (f", {there} were there already" if there else "")
+    message = counted(added.created, "test client") + " made" + (f", there already: {there:,}" if there else "")
     return TestClientsAdded(created=added.created, total=added.total, message=message)
 
 
@@ -44,8 +45,10 @@ def delete_all(call: Call[NoBody, NoQuery]) -> ClientsDeleted:
     Of very many clients the rest is deleted in the background.
     """
     removed = demo_clients.remove_all(call.engine, call.principal, enabled=call.settings.test_clients_enabled)
-    message = f"{removed.deleted} clients deleted" + (
-        f", {removed.remaining} more are being deleted" if removed.remaining else ""
+    message = (
+        counted(removed.deleted, "client")
+        + " deleted"
+        + (f", still being deleted: {removed.remaining:,}" if removed.remaining else "")
     )
     return ClientsDeleted(deleted=removed.deleted, remaining=removed.remaining, message=message)
 

@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Engine, func, select, text
 
+from chalicelib.domain.words import counted
 from chalicelib.services.original_import import clients, mailings, messages, users
 from chalicelib.services.original_import.job import ImportJob, ImportOptions, ImportReport, OriginalError
 from chalicelib.storage import original
@@ -47,10 +48,9 @@ def run(source: Engine, target: Engine, options: ImportOptions, tell: Callable[[
             writing.rollback()
             return job.report
         if unfinished and not options.original_is_stopped:
-            are = "mailing is" if unfinished == 1 else "mailings are"
             raise OriginalError(
-                f"{unfinished:,} {are} not over, and the original would send them, too: stop it (web, Celery workers and beat),"
-                " then say so by --original-is-stopped"
+                f"{counted(unfinished, 'mailing is', 'mailings are')} not over, and the original would send them, too:"
+                " stop it (web, Celery workers and beat), then say so by --original-is-stopped"
             )
         original.skip_message_ids(writing, original.highest_message_id(reading, options.tables))
         writing.commit()

@@ -151,7 +151,7 @@ def test_what_was_chosen_before_is_suggested_again() -> None:
         (["phone", "time_zone"], None),
         (["phone", ""], "no column was chosen for: time_zone"),
         (["phone", "phone"], "columns 1 (a) and 2 (b) are both phone: leave one out"),
-        (["phone", "time_zone", ""], "there are 2 columns, and 3 were chosen for"),
+        (["phone", "time_zone", ""], "the number of columns is 2, and that of the choices 3"),
         (["phone", "owner_id"], "a column can be one of phone"),
         (["phone", "attributes.1x"], "a column can be one of phone"),
     ],

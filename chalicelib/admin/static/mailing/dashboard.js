@@ -48,7 +48,7 @@
       const rate = before && data.epoch > before.epoch ? (each.bar.ended - before.ended) / (data.epoch - before.epoch) : 0;
       seen.set(each.id, { ended: each.bar.ended, epoch: data.epoch });
       const stack = element("div", { class: "stack", role: "img", "aria-label": each.bar.label, title: each.bar.label }, ...segments(each.bar));
-      const speed = rate > 0 ? ` · ${number(Math.round(rate))} ${list.dataset.rate}` : "";
+      const speed = rate > 0 ? ` · ${list.dataset.rate}: ${number(Math.round(rate))}` : "";
       return element("div", { class: "running" },
         element("div", { class: "d-flex justify-content-between gap-2" }, element("a", { href: each.url }, each.name), element("span", { class: `badge code-${each.colour}` }, each.status_title)),
         stack, element("div", { class: "text-secondary small" }, `${each.bar.text}${speed}`));

@@ -65,7 +65,7 @@
     table.tBodies[0].replaceChildren(...shown.map(({ column, index }) => element("tr", {},
       element("td", {}, column.name || words.no_name), element("td", {}, column.samples.join(", ")), element("td", {}, choice(column, index)))));
     const unknown = shown.filter(({ column }) => !column.target).length;
-    byId("import-about").textContent = `${number(read.rows)} ${words.rows}. ${read.sheet ? `${words.sheet}: ${read.sheet}. ` : ""}${unknown ? `${words.unknown}: ${number(unknown)}.` : ""}`;
+    byId("import-about").textContent = `${words.rows}: ${number(read.rows)}. ${read.sheet ? `${words.sheet}: ${read.sheet}. ` : ""}${unknown ? `${words.unknown}: ${number(unknown)}.` : ""}`;
     if (read.options) {
       byId("import-country").value = read.options.country ?? "";
       document.querySelector(`[name="duplicates"][value="${read.options.update ? "update" : "skip"}"]`).checked = true;
@@ -87,9 +87,9 @@
   }
 
   function report(kind, sum) {
-    const counts = ["created", "updated", "unchanged", "bad", "blank"].map(key => `${number(sum[key])} ${words[key]}`).join(", ");
+    const counts = ["created", "updated", "unchanged", "bad", "blank"].map(key => `${words[key]} ${number(sum[key])}`).join(", ");
     result.replaceChildren(element("div", { class: `alert ${sum.bad || !sum.accounted ? "alert-warning" : "alert-success"}` },
-      element("b", {}, words[kind]), ` ${number(sum.rows)} ${words.rows}: ${counts}.`, ...(sum.accounted ? [] : [` ${words.unaccounted}`])));
+      element("b", {}, words[kind]), ` ${words.rows}: ${number(sum.rows)} (${counts}).`, ...(sum.accounted ? [] : [` ${words.unaccounted}`])));
     if (sum.contradicting) {
       result.append(element("div", { class: "alert alert-warning" }, `${words.contradicting}: ${number(sum.contradicting)}.`),
         grid(words.zone, "import-contradictions", [words.row, words.country, words.zone], sum.contradictions.map(([row, ...rest]) => [number(row), ...rest])));
@@ -101,7 +101,7 @@
     result.append(element("h2", { class: "h3 mt-3" }, words.problem), element("p", {}, link),
       grid(words.problem, "import-errors", [words.row, words.column, words.cell, words.problem], sum.errors.map(([row, ...rest]) => [number(row), ...rest])));
     const shown = new Set(sum.errors.map(([row]) => row)).size;
-    if (sum.bad > shown) result.append(element("p", {}, `… ${number(sum.bad - shown)} ${words.more}`));
+    if (sum.bad > shown) result.append(element("p", {}, `… ${words.more}: ${number(sum.bad - shown)}`));
   }
 
   async function work(steps) {

@@ -28,7 +28,7 @@
     rows("zones", data.zones.map(each => [each.zone, each.opens, each.ends, each.waiting === null ? "…" : number(each.waiting)]));
     const seconds = last ? data.epoch - last.epoch : 0;
     const rate = seconds > 0 ? (data.bar.ended - last.bar.ended) / seconds : 0;
-    part("rate").textContent = rate > 0 ? `${number(Math.round(rate))} ${part("rate").dataset.text}` : "";
+    part("rate").textContent = rate > 0 ? `${part("rate").dataset.text}: ${number(Math.round(rate))}` : "";
     last = data;
     // The buttons are those of the state in which the page was made.
     if (status !== null && status !== data.status) location.reload();
