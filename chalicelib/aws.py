@@ -6,12 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.once import once
 
 if TYPE_CHECKING:
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
@@ -32,12 +34,12 @@ def client(service: str) -> Any:
     return make(service, config=_CONFIG)
 
 
-@lru_cache(maxsize=1)
+@once
 def _sqs() -> "SQSClient":
     return cast("SQSClient", client("sqs"))
 
 
-@lru_cache(maxsize=1)
+@once
 def _scheduler() -> "EventBridgeSchedulerClient":
     return cast("EventBridgeSchedulerClient", client("scheduler"))
 

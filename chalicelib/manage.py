@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from chalicelib.auth.passwords import PasswordError
 from chalicelib.config import ConfigurationError, Settings, settings
 from chalicelib.domain.errors import ServiceError
 from chalicelib.observability import warn
+from chalicelib.once import once
 from chalicelib.services.users import ensure_superuser
 from chalicelib.storage import service_role
 from chalicelib.storage.engine import LOCK_NOT_AVAILABLE, build_engine, follow_secret, sqlstate
@@ -117,7 +117,7 @@ def _alembic() -> "Config":
     return configuration
 
 
-@lru_cache(maxsize=1)
+@once
 def engine() -> Engine:
     """Waits for statements as long as they take."""
     return follow_secret(build_engine(settings(), patient=True))

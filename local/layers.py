@@ -14,6 +14,7 @@ from local.settings import ROOT
 
 QUICK_FIRST = ("unit", "packaging", "api", "integration", "faults", "fuzz", "e2e", "deployment", "browser")
 PYTHONS = "pythons"  # no folder: the quick layers once more, on the other interpreters
+OTHER_PYTHON = "other-python"  # no folder: the unit layer once more, on the newest of them
 DEPLOYING = {"e2e", "deployment"}
 SIDE_BY_SIDE = {"api", "integration", "admin"}
 """Layers of many tests that compute more than they wait: one process for each processor, with a database server of its own."""
@@ -23,7 +24,10 @@ NO_TESTS = 5  # pytest's exit code
 def layers() -> list[str]:
     """The folders under tests/ that hold tests; ones that are new to us come last."""
     there = {path.parent.relative_to(ROOT / "tests").parts[0] for path in (ROOT / "tests").glob("*/**/test_*.py")}
-    return [name for name in QUICK_FIRST if name in there] + sorted(there - set(QUICK_FIRST))
+    found = [name for name in QUICK_FIRST if name in there] + sorted(there - set(QUICK_FIRST))
+    if any(pythons.interpreters()):
+        found.insert(1, OTHER_PYTHON)
+    return found
 
 
 def _require_endpoint(chosen: list[str]) -> None:
@@ -36,6 +40,8 @@ def _require_endpoint(chosen: list[str]) -> None:
 def _run(layer: str, more: list[str]) -> int:
     if layer == PYTHONS:
         return pythons.run([])
+    if layer == OTHER_PYTHON:
+        return pythons.run(["tests/unit"], most=1)
     processes = ["-n", "logical", "--maxprocesses", "4", "--dist", "worksteal"] if layer in SIDE_BY_SIDE else []
     command = [sys.executable, "-m", "pytest", "-q", f"tests/{layer}", *processes, *more]
     return subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL).returncode

@@ -32,10 +32,10 @@ def _runs(path: Path, version: str) -> bool:
     return done.returncode == 0 and done.stdout.strip() == version
 
 
-def run(more: list[str]) -> int:
-    """Run the quick layers on each of them; the first failure's exit code, or 0."""
+def run(more: list[str], *, most: int | None = None) -> int:
+    """Run the quick layers, or `more`, on each of them (on the `most` newest); the first failure's exit code, or 0."""
     code = 0
-    for version, python in interpreters():
+    for version, python in sorted(interpreters(), reverse=True)[:most]:
         print(f"── Python {version} ({python})", flush=True)
         made = subprocess.run([python, str(ROOT / "local" / "bootstrap.py"), "here"], cwd=ROOT, stdin=subprocess.DEVNULL)
         command = [str(ROOT / ".local" / f"venv-{version}" / "bin" / "python"), "-m", "pytest", "-q"]

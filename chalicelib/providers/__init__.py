@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 from chalicelib.config import ConfigurationError, Settings, settings
+from chalicelib.once import once
 from chalicelib.providers.aws_sms import AwsSms
 from chalicelib.providers.base import Account, AccountError, Connections, Outgoing, Provider
 from chalicelib.providers.contract import ContractProvider
@@ -36,7 +36,7 @@ KINDS: Final = {
 }
 
 
-@lru_cache(maxsize=1)
+@once
 def configured() -> Provider:
     """Return the provider that the settings of this process name; made once, so that its connections are kept."""
     return provider_of(settings())

@@ -4,7 +4,6 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +12,7 @@ from sqlalchemy import URL, Connection, Dialect, Engine, ExceptionContext, creat
 from sqlalchemy.exc import DBAPIError
 
 from chalicelib.config import ConfigurationError, Settings, settings
+from chalicelib.once import once
 from chalicelib.storage import dialect
 from chalicelib.storage.prepared import prepare
 
@@ -97,7 +97,7 @@ def _read_by_index(connection: Any, _record: object) -> None:
     connection.autocommit = False
 
 
-@lru_cache(maxsize=1)
+@once
 def engine() -> Engine:
     """The engine of this process."""
     return follow_secret(build_engine(settings()))
