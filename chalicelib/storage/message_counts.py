@@ -27,7 +27,7 @@ _OF_MAILINGS = text(
 _OF_OWNER = text(
     f"""
     SELECT status, sum(messages)::bigint FROM (
-      SELECT s.status, CASE WHEN g.final_counts IS NULL THEN {_COUNTED} ELSE (g.final_counts ->> s.key)::bigint END AS messages
+      SELECT s.status, CASE WHEN g.final_counts IS NULL THEN {_COUNTED} ELSE coalesce((g.final_counts ->> s.key)::bigint, 0) END AS messages
       FROM mailing g CROSS JOIN {_STATUSES}
       WHERE g.deleting_since IS NULL AND (CAST(:owner AS bigint) IS NULL OR g.owner_id = :owner)
       UNION ALL

@@ -17,6 +17,7 @@ from chalicelib.api.schemas.fields import (
     PhoneQuery,
     Tag,
     TagIn,
+    Words,
     ZoneName,
     ZoneNameIn,
 )
@@ -144,8 +145,8 @@ class ClientOut(Versioned):
     owner: Id
     phone: Phone
     operator_code: str
-    tags: list[str]
-    attributes: dict[str, str | int]
+    tags: Words
+    attributes: Annotated[Any, WithJsonSchema({"type": "object", "additionalProperties": _ATTRIBUTE_SCHEMA})]
     time_zone: str
     created_at: Moment
 

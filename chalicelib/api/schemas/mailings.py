@@ -18,6 +18,7 @@ from chalicelib.api.schemas.fields import (
     Template,
     TimeOfDay,
     WallTime,
+    Words,
     ZoneNameIn,
 )
 from chalicelib.domain import limits
@@ -119,8 +120,8 @@ class MailingOut(Versioned):
     owner: Id
     name: str
     text: str
-    filter_operator_codes: list[str]
-    filter_tags: list[str]
+    filter_operator_codes: Words
+    filter_tags: Words
     starts_at: WallTime
     ends_at: WallTime
     time_zone: str | None

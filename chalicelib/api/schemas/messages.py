@@ -7,7 +7,7 @@ from pydantic import Field, WithJsonSchema
 
 from chalicelib.api.operations import Schema
 from chalicelib.api.pages import OwnedQuery, Page, PageQuery
-from chalicelib.api.schemas.fields import Country, Id, Moment, MomentIn, Phone, PhoneIn, known
+from chalicelib.api.schemas.fields import Country, Id, Moment, MomentIn, Phone, PhoneIn, StoredErrorCode, known
 from chalicelib.api.schemas.mailings import MailingOut
 from chalicelib.domain.outcome import UNASKED, OutcomeKind
 from chalicelib.domain.status import ErrorCode, MessageStatus
@@ -67,7 +67,7 @@ class MessageOut(Schema):
     sent_at: Moment | None
     last_attempted_at: Moment | None = Field(description="When the provider was last called; null before the first call")
     attempts: int
-    error_code: ErrorCode | None = Field(description=_ERROR_CODES)
+    error_code: StoredErrorCode | None = Field(description=_ERROR_CODES)
     error_detail: str | None = Field(description="In the words of the provider or of the connection; holds no phone and no text")
     provider: str | None = Field(
         description="Which provider it was last handed to; it stays the same once the outcome of a call is unknown. null before the first"
@@ -179,7 +179,7 @@ def show(row: MessageRow) -> MessageOut:
         sent_at=row.sent_at,
         last_attempted_at=row.last_attempted_at,
         attempts=row.attempts,
-        error_code=None if row.error_code is None else ErrorCode(row.error_code),
+        error_code=row.error_code,
         error_detail=row.error_detail,
         provider=row.provider,
         provider_reference=row.provider_reference,
