@@ -9,7 +9,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,14 +17,17 @@ from authlib.integrations.requests_client import OAuth2Session
 from authlib.oidc.core import CodeIDToken
 from joserfc import jws, jwt
 from joserfc.jwk import ECKey, RSAKey
-from requests.adapters import HTTPAdapter
+from requests.adapters import BaseAdapter
+
+from chalicelib.providers.base import Connections
+from chalicelib.providers.transport import NoAnswerError, SocketAdapter
 
 ALGORITHMS = ("RS256", "PS256", "ES256")
 """Signatures that an ID token may have. Never `none`, and none with a shared secret: a public key would pass for one."""
 _LEEWAY_SECONDS = 60
 _OLDEST_SECONDS = 600
-_SIZE = 256 * 1024
-_DEADLINE_SECONDS = 8.0
+_DEADLINE_SECONDS = 10.0
+"""For all calls of one request of the browser together (there are three at most): API Gateway waits for 29 seconds."""
 _KEPT_SECONDS = 3600.0
 _AGAIN_SECONDS = 60.0
 _KEYS = 50
@@ -67,23 +69,28 @@ class _Kept:
     keys_from: float = float("-inf")
 
 
-class _Adapter(HTTPAdapter):
-    """Answers of a bounded size within a bounded time; no redirects, no encodings."""
+class _Adapter(BaseAdapter):
+    """Answers of a bounded size until `ends`, over the sockets that messages are sent with; no redirects."""
 
-    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]  # options are passed on as they came
+    def __init__(self, ends: float) -> None:
+        super().__init__()
+        self._ends = ends
+
+    def send(self, request: requests.PreparedRequest, *_: Any, **_options: Any) -> requests.Response:
+        body = request.body or b""
+        request.body = body.encode() if isinstance(body, str) else body
         request.headers["Accept-Encoding"] = "identity"
-        answer = super().send(request, **{**options, "stream": True, "timeout": 4})
-        end, body = time.monotonic() + _DEADLINE_SECONDS, b""
-        if HTTPStatus.MULTIPLE_CHOICES <= answer.status_code < HTTPStatus.BAD_REQUEST or answer.headers.get("Content-Encoding"):
-            answer.close()
+        connections = Connections(threads=1, deadline=self._ends - time.monotonic(), idle_seconds=0)
+        try:
+            answer = SocketAdapter(str(request.url), connections).send(request)
+        except NoAnswerError as error:
+            raise ProviderError("too_slow" if time.monotonic() >= self._ends else "unreachable") from error
+        if HTTPStatus.MULTIPLE_CHOICES <= answer.status_code < HTTPStatus.BAD_REQUEST:
             raise ProviderError("unexpected_answer")
-        while piece := answer.raw.read1(8192, decode_content=False):
-            body += piece
-            if len(body) > _SIZE or time.monotonic() > end:
-                answer.close()
-                raise ProviderError("answer_too_long")
-        answer._content, answer._content_consumed = body, True  # type: ignore[attr-defined]  # the body was read here, with bounds
         return answer
+
+    def close(self) -> None:
+        """No connection outlives its call."""
 
 
 class Provider:
@@ -92,12 +99,11 @@ class Provider:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._kept = _Kept()
-        self._lock = Lock()
 
     def authorization_url(self, redirect_uri: str, begun: Begun) -> str:
         """Return where the browser is sent to log in. Raises ProviderError."""
-        endpoint = self._endpoint("authorization_endpoint")
-        with self._session(redirect_uri) as session:
+        endpoint = self._endpoint("authorization_endpoint", _ends())
+        with self._session(redirect_uri, _ends()) as session:
             url, _ = session.create_authorization_url(
                 endpoint, state=begun.state, code_verifier=begun.verifier, nonce=begun.nonce
             )
@@ -105,7 +111,8 @@ class Provider:
 
     def claims(self, answer: Mapping[str, str], redirect_uri: str, begun: Begun) -> dict[str, Any]:
         """Return the validated claims of the person with whom the browser came back. Raises ProviderError."""
-        metadata = self._metadata()
+        ends = _ends()
+        metadata = self._metadata(ends)
         # RFC 9207: the answer of another provider is not exchanged at this one (mix-up).
         sent_by = answer.get("iss")
         required = metadata.get("authorization_response_iss_parameter_supported") is True
@@ -115,10 +122,10 @@ class Provider:
             raise ProviderError("refused_by_provider")
         if not answer.get("code"):
             raise ProviderError("no_code")
-        with self._session(redirect_uri) as session:
+        with self._session(redirect_uri, ends) as session:
             try:
                 token = session.fetch_token(
-                    self._endpoint("token_endpoint"),
+                    self._endpoint("token_endpoint", ends),
                     code=answer["code"],
                     code_verifier=begun.verifier,
                     grant_type="authorization_code",
@@ -130,9 +137,9 @@ class Provider:
         id_token = token.get("id_token")
         if not isinstance(id_token, str):
             raise ProviderError("no_id_token")
-        return self.validated(id_token, begun.nonce, str(token.get("access_token") or ""))
+        return self._validated(id_token, begun.nonce, str(token.get("access_token") or ""), ends)
 
-    def validated(self, id_token: str, nonce: str, access_token: str = "") -> dict[str, Any]:
+    def _validated(self, id_token: str, nonce: str, access_token: str, ends: float) -> dict[str, Any]:
         """Return the claims of an ID token that is ours, of this login and valid now. Raises ProviderError."""
         try:
             header = jws.extract_compact(id_token.encode("ascii")).headers()
@@ -141,7 +148,7 @@ class Provider:
         algorithm = header.get("alg")
         if algorithm not in ALGORITHMS:
             raise ProviderError("algorithm")
-        key = self._key(algorithm, header.get("kid"))
+        key = self._key(algorithm, header.get("kid"), ends)
         try:
             token = jwt.decode(id_token, key, algorithms=[algorithm])
         except Exception as error:
@@ -178,9 +185,10 @@ class Provider:
         if not fits:
             raise ProviderError("claims")
 
-    def _key(self, algorithm: str, kid: Any) -> RSAKey | ECKey:
+    def _key(self, algorithm: str, kid: Any, ends: float) -> RSAKey | ECKey:
         for again in (False, True):
-            fitting = [key for key in self._keys(again=again) if _fits(key, algorithm) and (kid is None or key.get("kid") == kid)]
+            keys = self._keys(ends, again=again)
+            fitting = [key for key in keys if _fits(key, algorithm) and (kid is None or key.get("kid") == kid)]
             if len(fitting) == 1:
                 try:
                     kind = ECKey if algorithm == "ES256" else RSAKey
@@ -189,27 +197,26 @@ class Provider:
                     raise ProviderError("keys") from error
         raise ProviderError("unknown_key")
 
-    def _keys(self, *, again: bool) -> list[dict[str, Any]]:
-        with self._lock:
-            age = time.monotonic() - self._kept.keys_from
-            if age > (_AGAIN_SECONDS if again else _KEPT_SECONDS):
-                found = self._fetched(self._endpoint("jwks_uri")).get("keys")
-                if not isinstance(found, list) or len(found) > _KEYS:
-                    raise ProviderError("keys")
-                self._kept.keys = [key for key in found if isinstance(key, dict)]
-                self._kept.keys_from = time.monotonic()
-            return self._kept.keys
+    def _keys(self, ends: float, *, again: bool) -> list[dict[str, Any]]:
+        age = time.monotonic() - self._kept.keys_from
+        if age > (_AGAIN_SECONDS if again else _KEPT_SECONDS):
+            found = self._fetched(self._endpoint("jwks_uri", ends), ends).get("keys")
+            if not isinstance(found, list) or len(found) > _KEYS:
+                raise ProviderError("keys")
+            self._kept.keys = [key for key in found if isinstance(key, dict)]
+            self._kept.keys_from = time.monotonic()
+        return self._kept.keys
 
-    def _metadata(self) -> dict[str, Any]:
+    def _metadata(self, ends: float) -> dict[str, Any]:
         if time.monotonic() >= self._kept.metadata_until:
-            found = self._fetched(self._client.issuer.rstrip("/") + "/.well-known/openid-configuration")
+            found = self._fetched(self._client.issuer.rstrip("/") + "/.well-known/openid-configuration", ends)
             if found.get("issuer") != self._client.issuer:
                 raise ProviderError("discovery")
             self._kept.metadata, self._kept.metadata_until = found, time.monotonic() + _KEPT_SECONDS
         return self._kept.metadata
 
-    def _endpoint(self, name: str) -> str:
-        address = self._metadata().get(name)
+    def _endpoint(self, name: str, ends: float) -> str:
+        address = self._metadata(ends).get(name)
         try:
             parts = urlsplit(address if isinstance(address, str) else "")
             right = parts.scheme == "https" or (parts.scheme == "http" and not self._client.only_https)
@@ -219,20 +226,20 @@ class Provider:
             raise ProviderError("discovery")
         return str(address)
 
-    def _fetched(self, address: str) -> dict[str, Any]:
-        with self._session("") as session:
+    def _fetched(self, address: str, ends: float) -> dict[str, Any]:
+        with self._session("", ends) as session:
             try:
                 answer = session.request("GET", address, withhold_token=True)
                 found = json.loads(answer.content) if answer.status_code == HTTPStatus.OK else None
             except ProviderError:
                 raise
-            except Exception as error:  # deep JSON, connections, names
+            except Exception as error:  # deep JSON, and addresses that the library refuses
                 raise ProviderError("unreachable") from error
         if not isinstance(found, dict):
             raise ProviderError("discovery")
         return found
 
-    def _session(self, redirect_uri: str) -> OAuth2Session:
+    def _session(self, redirect_uri: str, ends: float) -> OAuth2Session:
         secret = self._client.client_secret
         methods = self._kept.metadata.get("token_endpoint_auth_methods_supported")
         in_body = isinstance(methods, list) and "client_secret_basic" not in methods and "client_secret_post" in methods
@@ -246,8 +253,12 @@ class Provider:
         )
         session.trust_env = False  # no proxy, no .netrc
         for scheme in ("https://", "http://"):
-            session.mount(scheme, _Adapter(max_retries=0))
+            session.mount(scheme, _Adapter(ends))
         return session
+
+
+def _ends() -> float:
+    return time.monotonic() + _DEADLINE_SECONDS
 
 
 def _fits(key: Mapping[str, Any], algorithm: str) -> bool:

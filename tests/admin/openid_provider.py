@@ -7,7 +7,8 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -38,6 +39,10 @@ class OpenIdProvider:
     """What is wrong with the signature."""
     token_answer: tuple[int, bytes, dict[str, str]] | None = None
     metadata: Claims = field(default_factory=dict)
+    raw: dict[str, Callable[[], Iterable[bytes]]] = field(default_factory=dict)
+    """By path: the pieces that are written in place of an answer, status line and all."""
+    delay: float = 0
+    """Seconds before each answer."""
     asked: list[str] = field(default_factory=list)
     issuer: str = ""
     _codes: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -48,10 +53,10 @@ class OpenIdProvider:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                outer._get(self)
+                outer._answer(self, outer._get)
 
             def do_POST(self) -> None:
-                outer._post(self)
+                outer._answer(self, outer._post)
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -80,8 +85,17 @@ class OpenIdProvider:
     def public_pem(self) -> bytes:
         return self.key.as_pem(private=False)
 
-    def _get(self, request: BaseHTTPRequestHandler) -> None:
+    def _answer(self, request: BaseHTTPRequestHandler, usual: Callable[[BaseHTTPRequestHandler], None]) -> None:
         self.asked.append(request.path)
+        time.sleep(self.delay)
+        with suppress(OSError):  # the service has hung up
+            if request.path not in self.raw:
+                usual(request)
+                return
+            for piece in self.raw[request.path]():
+                request.wfile.write(piece)
+
+    def _get(self, request: BaseHTTPRequestHandler) -> None:
         if request.path == "/.well-known/openid-configuration":
             found = {
                 "issuer": self.issuer,
@@ -95,7 +109,6 @@ class OpenIdProvider:
         _answer(request, 200, json.dumps(found).encode())
 
     def _post(self, request: BaseHTTPRequestHandler) -> None:
-        self.asked.append(request.path)
         body = parse_qs(request.rfile.read(int(request.headers["Content-Length"])).decode())
         if self.token_answer is not None:
             _answer(request, *self.token_answer)
