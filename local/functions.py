@@ -36,6 +36,8 @@ LOADS = {
     "advance_mailing": _DATABASE | _SETTINGS | _AWS,
     "send_messages": _DATABASE | _SETTINGS | _AWS | _PROVIDER,
     "reconcile": _DATABASE | _SETTINGS | _AWS,
+    # with mailings' providers, and phones' countries
+    "admin": _DATABASE | _SETTINGS | _AWS | _PROVIDER | _PANEL | _PASSWORDS | {"phonenumbers", "anyio"},
     "manage": _DATABASE | _SETTINGS | _PASSWORDS,
 }
 """What each function has loaded before its first answer: no more of the heavy packages than it works with."""
