@@ -12,6 +12,8 @@ from chalicelib.domain.characters import tidy
 from chalicelib.domain.errors import FieldCode, FieldError, InvalidInputError, NotFoundError
 from chalicelib.domain.paging import Slice
 from chalicelib.domain.phone import CountryError, PhoneError, misspellings, parse_phone
+from chalicelib.services import history
+from chalicelib.services.history import Change, Kind
 from chalicelib.services.ownership import listed_owner, owner_of_new
 from chalicelib.storage import clients, do_not_contact
 from chalicelib.storage.do_not_contact import DoNotContactRow
@@ -39,15 +41,37 @@ def put(source: Engine, principal: Principal, entries: Sequence[NewEntry], *, pr
     with source.begin() as connection:
         owners = {each.owner_id: owner_of_new(connection, principal, each.owner_id) for each in entries}
         rows = {(owners[each.owner_id], parse_phone(each.phone, each.country)): each.reason for each in entries}
-        _bar_misspellings(connection, rows)
-        return do_not_contact.put(connection, _values(rows))
+        _put(connection, principal, _misspelled(connection, rows))
+        return _put(connection, principal, rows)
+
+
+def _put(connection: Connection, principal: Principal, rows: Mapping[tuple[int, str], str]) -> list[DoNotContactRow]:
+    before = do_not_contact.reasons(connection, _values(rows))
+    entries = do_not_contact.put(connection, _values(rows))
+    for row in entries:
+        found = before.get((row.owner, row.phone))
+        if found is None:
+            _note(connection, principal, row, "create", {"reason": [None, row.reason]})
+        elif found != row.reason:
+            _note(connection, principal, row, "update", {"reason": [found, row.reason]})
+    return entries
+
+
+def _note(connection: Connection, principal: Principal, row: DoNotContactRow, action: str, changes: dict[str, list[Any]]) -> None:
+    """Write down who changed the entry, with the phone, by which this is exported and erased with the person.
+
+    The hash of an erased one is left out: it may outlive the entry nowhere.
+    """
+    if not row.phone.startswith("#"):
+        changes["phone"] = [None if action == "create" else row.phone, None if action == "delete" else row.phone]
+    history.note(connection, principal, Change(Kind.DO_NOT_CONTACT, row.id, row.owner, action, changes))
 
 
 def _values(rows: Mapping[tuple[int, str], str]) -> list[dict[str, Any]]:
     return [{"owner_id": owner_id, "phone": phone, "reason": reason} for (owner_id, phone), reason in rows.items()]
 
 
-def _bar_misspellings(connection: Connection, rows: Mapping[tuple[int, str], str]) -> None:
+def _misspelled(connection: Connection, rows: Mapping[tuple[int, str], str]) -> dict[tuple[int, str], str]:
     """Clients stored by an earlier version may have the same phone with a trunk prefix: it is put on the list with the phone."""
     meant = {(owner_id, other): reason for (owner_id, phone), reason in rows.items() for other in misspellings(phone)}
     known = {
@@ -55,7 +79,7 @@ def _bar_misspellings(connection: Connection, rows: Mapping[tuple[int, str], str
         for owner_id in {owner_id for owner_id, _phone in meant}
         for phone in clients.taken_phones(connection, owner_id, [phone for owner, phone in meant if owner == owner_id])
     }
-    do_not_contact.put(connection, _values({key: reason for key, reason in meant.items() if key in known}))
+    return {key: reason for key, reason in meant.items() if key in known}
 
 
 def _problems(entry: NewEntry, prefix: str) -> list[FieldError]:
@@ -100,6 +124,8 @@ def get(source: Engine, principal: Principal, entry_id: int) -> DoNotContactRow:
 
 def remove(source: Engine, principal: Principal, entry_id: int) -> None:
     """Takes an entry off the list. Raises NotFoundError."""
-    with autocommit(source) as connection:
-        if not (limits.is_id(entry_id) and do_not_contact.remove(connection, principal.owner_filter, entry_id)):
+    with source.begin() as connection:
+        row = do_not_contact.remove(connection, principal.owner_filter, entry_id) if limits.is_id(entry_id) else None
+        if row is None:
             raise NotFoundError("do-not-contact entry")
+        _note(connection, principal, row, "delete", {"reason": [row.reason, None]})

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     CLIENT = "client"
     MAILING = "mailing"
     USER = "user"
+    DO_NOT_CONTACT = "do_not_contact"
 
 
 @dataclass(frozen=True, slots=True)

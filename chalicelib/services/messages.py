@@ -13,7 +13,8 @@ from chalicelib.domain.errors import ConflictError, FieldError, InvalidInputErro
 from chalicelib.domain.paging import Slice
 from chalicelib.domain.requeue import Candidate, require_requeueable
 from chalicelib.domain.status import ErrorCode, MessageStatus, StartSource
-from chalicelib.services import schedules
+from chalicelib.services import history, schedules
+from chalicelib.services.history import Change, Kind
 from chalicelib.services.mailings import reopen
 from chalicelib.services.ownership import listed_owner
 from chalicelib.storage import (
@@ -83,6 +84,7 @@ def add(source: Engine, principal: Principal, mailing_id: int, client_id: int, *
             raise InvalidInputError(FieldError("client", "belongs to another owner than the mailing"))
         life_cycle.require("added to", mailing.status, life_cycle.ADDABLE)
         message_id = _added(connection, mailing, client, clock(connection))
+        _note(connection, principal, mailing, message_id, "add_message")
     schedules.arrange(source, mailing_id, woken_by=StartSource.API, clock=clock)
     return get(source, principal, message_id)
 
@@ -129,6 +131,7 @@ def requeue(
         if message.status != MessageStatus.WAITING:
             same = message.provider in (None, provider)
             _requeue(connection, mailing, message, honours_key and same, clock(connection))
+            _note(connection, principal, mailing, message_id, "requeue_message")
     schedules.arrange(source, mailing.id, woken_by=StartSource.API, clock=clock)
     return get(source, principal, message_id)
 
@@ -170,6 +173,7 @@ def delete(source: Engine, principal: Principal, message_id: int, *, clock: Cloc
         status = MessageStatus.CANCELLED if waits else MessageStatus(message.status)
         message_edits.hide(connection, message_id, status, clock(connection))
         message_edits.recount(connection, mailing.id, message_counts.of_messages(connection, mailing.id))
+        _note(connection, principal, mailing, message_id, "delete_message")
         if waits:  # it may have been the last one
             mailings.lower_next_run(connection, mailing.id, clock(connection))
     if waits:
@@ -191,6 +195,7 @@ def postpone(
         if moment >= zone.expires_at:
             raise InvalidInputError(FieldError("not_before", "the mailing's end is past then where the client lives"))
         message_edits.postpone(connection, message_id, moment)
+        _note(connection, principal, mailing, message_id, "postpone_message")
         mailings.lower_next_run(connection, mailing.id, moment)
     schedules.arrange(source, mailing.id, woken_by=StartSource.API, clock=clock)
     return get(source, principal, message_id)
@@ -204,9 +209,17 @@ def cancel(source: Engine, principal: Principal, message_id: int, *, clock: Cloc
         if message.unknown:
             raise ConflictError("it is being sent, or may have been delivered: its fate is not known yet")
         message_edits.cancel(connection, message_id)
+        _note(connection, principal, mailing, message_id, "cancel_message")
         mailings.lower_next_run(connection, mailing.id, clock(connection))  # it may have been the last one
     schedules.arrange(source, mailing.id, woken_by=StartSource.API, clock=clock)
     return get(source, principal, message_id)
+
+
+def _note(connection: Connection, principal: Principal, mailing: RunMailing, message_id: int, action: str) -> None:
+    """Write into the mailing's history who changed which message; not whose it is, which would have to be erased."""
+    history.note(
+        connection, principal, Change(Kind.MAILING, mailing.id, mailing.owner_id, action, {"message": [None, message_id]})
+    )
 
 
 def _require_waiting(message: LockedMessage) -> None:

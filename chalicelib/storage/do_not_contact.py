@@ -39,6 +39,13 @@ _PUT = text(
     """
 )
 
+_REASONS = text(
+    """
+    SELECT owner_id, phone, entry.reason
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS asked (owner_id bigint, phone text) JOIN do_not_contact entry USING (owner_id, phone)
+    """
+)
+
 
 def put(connection: Connection, entries: Sequence[Mapping[str, Any]]) -> list[DoNotContactRow]:
     """Puts phones on lists, each once, and returns them in the same order."""
@@ -61,12 +68,19 @@ def page(connection: Connection, owner_id: int | None, phone: str | None, part: 
     return [DoNotContactRow(*row) for row in rows_of(connection, statement, DoNotContact.id, part)]
 
 
-def remove(connection: Connection, owner_id: int | None, entry_id: int) -> bool:
-    """Takes an entry off the owner's (None: anyone's) list; False if it is not there."""
-    statement = delete(DoNotContact).where(DoNotContact.id == entry_id)
+def reasons(connection: Connection, entries: Sequence[Mapping[str, Any]]) -> dict[tuple[int, str], str]:
+    """The reasons of those of these entries (`owner_id`, `phone`) that are on lists."""
+    rows = connection.execute(_REASONS, {"rows": json.dumps(list(entries))})
+    return {(owner_id, phone): reason for owner_id, phone, reason in rows}
+
+
+def remove(connection: Connection, owner_id: int | None, entry_id: int) -> DoNotContactRow | None:
+    """Takes an entry off the owner's (None: anyone's) list and returns it; None if it is not there."""
+    statement = delete(DoNotContact).where(DoNotContact.id == entry_id).returning(*_COLUMNS)
     if owner_id is not None:
         statement = statement.where(DoNotContact.owner_id == owner_id)
-    return connection.execute(statement).rowcount == 1
+    row = connection.execute(statement).one_or_none()
+    return DoNotContactRow(*row) if row is not None else None
 
 
 def listed(connection: Connection, owner_id: int, phone: str) -> bool:

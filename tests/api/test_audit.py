@@ -12,6 +12,7 @@ from chalicelib import config
 from chalicelib.api.routes import ROUTES
 from tests.api.conftest import MAILING, PASSWORD, Api, make_user
 from tests.api.lambda_event import call
+from tests.api.test_who_may_what import walk, with_one_of_each
 
 LOGIN = "/api/v1/auth-rest/login"
 
@@ -91,6 +92,39 @@ def test_every_route_with_a_token_has_the_caller_in_its_line(anna: Api, caplog: 
                     assert {"user_id", "token_id", "address"} <= line.keys(), (method, route.path)
     finally:
         logger.removeHandler(caplog.handler)
+
+
+# What a row holds besides what people change: counters, moments and the state of the work on it.
+_PEOPLES_OWN = """
+    SELECT (SELECT md5(string_agg(concat_ws('|', id, phone, time_zone, tags, attributes), ',' ORDER BY id)) FROM client),
+      (SELECT md5(string_agg(concat_ws('|', id, name, text, status, starts_at, ends_at), ',' ORDER BY id)) FROM mailing),
+      (SELECT md5(string_agg(concat_ws('|', id, status, deleted_at), ',' ORDER BY id)) FROM message),
+      (SELECT md5(string_agg(concat_ws('|', id, phone, reason), ',' ORDER BY id)) FROM do_not_contact),
+      (SELECT md5(string_agg(concat_ws('|', id, username, password_hash, is_superuser, is_active), ',' ORDER BY id)) FROM "user"),
+      (SELECT md5(string_agg(concat_ws('|', id, name), ',' ORDER BY id)) FROM api_token)
+"""
+_TRACES = "SELECT (SELECT count(*) FROM history) + (SELECT count(*) FROM audit_event)"
+
+
+def test_every_call_that_changes_something_leaves_a_trace_of_who_did_it(api: Api, engine: Engine) -> None:
+    """A route that is added is in here by itself."""
+    anna = with_one_of_each(api, engine, "anna")
+    root = make_user(engine, "root", superuser=True)
+
+    def state() -> tuple[object, int]:
+        with engine.connect() as connection:
+            return connection.execute(text(_PEOPLES_OWN)).one(), connection.execute(text(_TRACES)).scalar_one()
+
+    changing = set()
+    for route, method in walk():
+        caller = root if "user" in route.path and "/me" not in route.path else anna.user
+        token = anna.api.as_user(engine, caller).token
+        (before, traces), answer, (after, more) = state(), anna.ask(route, method, token), state()
+        if before != after:
+            changing.add((method, route.path))
+            assert more > traces, (method, route.path, answer)
+    for kind in ("client", "mailing", "message", "do-not-contact", "token"):
+        assert ("DELETE", f"/api/v1/{kind}/{{id}}") in changing, "the walk would see a change"
 
 
 def test_the_functions_can_only_add_to_the_audit_log_and_to_the_history(anna: Api, engine: Engine, owner_engine: Engine) -> None:

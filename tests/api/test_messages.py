@@ -269,6 +269,7 @@ def test_what_people_did_to_a_mailing_stays_in_its_history(anna: Api, running: d
     anna.ask("DELETE", path_of_mailing, expect=204)
     found = anna.get(f"{path_of_mailing}/history")["results"]
     assert [(row["action"], row["changes"]) for row in found[1:]] == [
+        ("add_message", {"message": [None, running["id"]]}),
         ("retry_failed", {"messages": [None, 1]}),
         ("update", {"name": [MAILING["name"], "autumn"]}),
         ("delete", {}),
