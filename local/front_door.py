@@ -102,6 +102,9 @@ class _Proxy:
         if request.method not in METHODS:
             message = f"{request.method} is not answered here"
             return _error(405, "method_not_allowed", message, {"Allow": ", ".join(METHODS)})
+        hosts = request.headers.getlist("host")
+        if len(hosts) > 1 or (not hosts and request.scope["http_version"] == "1.1"):
+            return _error(400, "malformed", "a request has one Host header")
         body = await _body(request)
         if body is None:
             return _error(413, "too_large", f"at most {MAX_BODY:,} bytes")
@@ -111,6 +114,8 @@ class _Proxy:
         try:
             async with self._static_files if request.url.path.startswith(STATIC_FILES) else contextlib.nullcontext():
                 return await self._forward(upstream, request, body)
+        except httpcore.LocalProtocolError:  # what this parser lets through and the client's refuses to write
+            return _error(400, "malformed", "the request is not well-formed HTTP")
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
             message = f"The API does not answer ({type(error).__name__}); is the local stack still running?"
             return _error(502, "bad_gateway", message)

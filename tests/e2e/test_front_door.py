@@ -150,6 +150,13 @@ def test_a_body_that_could_be_read_in_two_ways_is_refused(connection: http.clien
     assert not any(b"hidden" in body for _, body in answers)
 
 
+@pytest.mark.parametrize("headers", [b"", b"Host: a\r\nHost: b\r\n", b"Host: a\r\nhost: a\r\n", b"Host: x\r\nX: a\x00b\r\n"])
+def test_a_request_that_no_server_takes_is_refused_here(connection: http.client.HTTPConnection, headers: bytes) -> None:
+    """As API Gateway refuses it, and not passed on to be misread."""
+    ((status, _),) = exchange(connection, b"GET /api/v1/client HTTP/1.1\r\n" + headers + b"\r\n")
+    assert status == 400
+
+
 @pytest.mark.parametrize("coding", [b"chunked", b"Chunked", b"CHUNKED"])
 def test_a_chunked_body_arrives_whole_however_it_is_spelt(connection: http.client.HTTPConnection, coding: bytes) -> None:
     head = b"POST /api/v1/client HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: " + coding + b"\r\n\r\n"
