@@ -16,10 +16,9 @@ from starlette_admin.types import RequestAction
 from chalicelib.admin.owners import owner_choices
 from chalicelib.admin.translations import said
 from chalicelib.domain.cells import CellError, join_attributes, join_words, split_attributes, split_words
+from chalicelib.domain.limits import BIGGEST_ID
 from chalicelib.domain.zones import time_zones
 
-BIG = 2**63 - 1
-"""The largest id."""
 _WHOLE = re.compile("-?[0-9]{1,30}", re.ASCII)
 
 
@@ -27,7 +26,7 @@ def whole(text: Any) -> int | None:
     """The number of an id or a code that a person or an address gave; None for what cannot be one."""
     digits = str(text)
     # Never more digits than the largest id has: Python refuses to read thousands of them.
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 19 and int(digits) <= BIG else None
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 19 and int(digits) <= BIGGEST_ID else None
 
 
 def text_of(form: FormData, name: str) -> str:
@@ -238,9 +237,13 @@ class OwnerField(Strict, EnumField):
 
 @dataclass
 class WholeNumberField(Strict, IntegerField):
-    """A whole number; the library takes what is none for nothing at all."""
+    """A whole number; the library takes what is none for nothing at all. Its range is only shown to the browser: the service checks it."""
 
     unread = _("This is not a whole number.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.validators = []  # the library's repeat `min` and `max`
 
     async def parse_form_data(self, request: Request, form_data: FormData) -> Any:
         """The number; what is none stays a text, for `validate` to refuse."""
@@ -253,7 +256,7 @@ class LinkField(WholeNumberField):
     """The id of another thing, shown as a link to it, by its name where a view has put names aside in `request.state`."""
 
     to: str = ""
-    max: int | None = BIG
+    max: int | None = BIGGEST_ID
     list_template: str = "admin/fields/link.html"
     detail_template: str = "admin/fields/link.html"
 

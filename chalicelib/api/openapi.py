@@ -21,6 +21,7 @@ from chalicelib.api.examples import EXAMPLES
 from chalicelib.api.operations import FileBody, NoBody, NoQuery, Operation, Reply, Versioned, declared, takes_key
 from chalicelib.api.reading import FILES
 from chalicelib.api.routes import ROUTES, Route, has_location
+from chalicelib.domain.limits import BIGGEST_ID
 from chalicelib.domain.phone import MAX_TYPED
 
 _REF = "#/components/schemas/{model}"
@@ -62,7 +63,7 @@ _ERROR_WORDS = {
 }
 _GOOD_WORDS = {HTTPStatus.OK: "OK", HTTPStatus.CREATED: "Created", HTTPStatus.SEE_OTHER: "See other"}
 _PATH_SCHEMAS = {
-    "id": {"type": "integer", "format": "int64", "minimum": 1, "maximum": 2**63 - 1, "examples": [1]},
+    "id": {"type": "integer", "format": "int64", "minimum": 1, "maximum": BIGGEST_ID, "examples": [1]},
     "status": {"type": "integer", "minimum": 1, "maximum": 5, "examples": [1]},
     "phone": {"type": "string", "format": "phone", "minLength": 1, "maxLength": MAX_TYPED, "examples": ["+79101234567"]},
 }

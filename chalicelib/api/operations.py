@@ -21,8 +21,8 @@ from chalicelib.auth.tokens import Bearer
 from chalicelib.config import Settings
 from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import FieldCode, FieldError, InvalidInputError, NotFoundError
+from chalicelib.domain.limits import BIGGEST_ID
 
-MAX_ID = 2**63 - 1
 _VERSION = re.compile(r'"([0-9a-f]{16})"')
 _VERSIONS = re.compile(r'"[0-9a-f]{16}"(?:\s*,\s*"[0-9a-f]{16}")*')
 
@@ -163,7 +163,7 @@ class Call(Generic[Body, Query]):
 
 def as_id(text: str) -> int | None:
     """The id that `text` is; None if it cannot be one."""
-    if text.isascii() and text.isdecimal() and not text.startswith("0") and len(text) <= 19 and int(text) <= MAX_ID:
+    if text.isascii() and text.isdecimal() and not text.startswith("0") and len(text) <= 19 and int(text) <= BIGGEST_ID:
         return int(text)
     return None
 

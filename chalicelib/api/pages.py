@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from pydantic import Field
 
 from chalicelib.api.operations import Call, QuerySchema, Schema
+from chalicelib.domain.limits import BIGGEST_ID
 from chalicelib.domain.paging import Counter, Slice
 
 Cursor = Annotated[str, Field(pattern=r"^(after|before):[0-9]{1,18}$", examples=["after:7"])]
@@ -29,7 +30,7 @@ class PageQuery(QuerySchema):
 class OwnedQuery(PageQuery):
     """The same for things that have owners."""
 
-    owner: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = Field(
+    owner: Annotated[int, Field(ge=1, le=BIGGEST_ID)] | None = Field(
         default=None, description="Whose; superusers may name any user, everyone else themselves"
     )
 

@@ -195,8 +195,11 @@ def _code_problems(field: str, codes: Any, stored: Collection[Any] = ()) -> list
     new = _new(codes, stored)
     if new and len(codes) > FILTER_WORDS:
         return [FieldError(field, f"at most {FILTER_WORDS} operator codes", FieldCode.WRONG_LENGTH)]
-    if not all(isinstance(code, str) and _CODE.fullmatch(code) for code in new):
-        return [FieldError(field, f"an operator code is made of 1 to {CODE_LENGTH} digits", FieldCode.WRONG_FORMAT)]
+    wrong = [code for code in new if not (isinstance(code, str) and _CODE.fullmatch(code))]
+    if wrong:
+        long = all(isinstance(code, str) and not 0 < len(code) <= CODE_LENGTH for code in wrong)
+        why = FieldCode.WRONG_LENGTH if long else FieldCode.WRONG_FORMAT
+        return [FieldError(field, f"an operator code is made of 1 to {CODE_LENGTH} digits", why)]
     return []
 
 

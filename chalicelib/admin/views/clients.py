@@ -56,7 +56,7 @@ class ClientView(ServiceView):
         StringField(
             "operator_code",
             label=_("Operator code"),
-            maxlength=10,
+            maxlength=limits.CODE_LENGTH,
             help_text=_("Taken from the phone if left empty"),
         ),
         WordsField("tags", label=_("Tags"), help_text=_("Commas between them"), orderable=False),

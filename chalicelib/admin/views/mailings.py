@@ -208,7 +208,7 @@ class MailingView(ServiceView):
             help_text=_("Daily sending hours in the client's local time; may cross midnight"),
         ),
         TimeOfDayField("send_until", label=_("Send until"), exclude_from_list=True, filters=[]),
-        WholeNumberField("rate_limit", label=_("Messages a second, at most"), exclude_from_list=True, min=1),
+        WholeNumberField("rate_limit", label=_("Messages a second, at most"), exclude_from_list=True, min=1, max=limits.RATE),
         BooleanField(
             "draft",
             label=_("Draft"),

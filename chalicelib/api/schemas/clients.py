@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import Discriminator, Field, PlainValidator, ValidationInfo, WithJsonSchema
 from pydantic import Tag as Branch
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from chalicelib.api.operations import TYPES_ALONE, Schema, Versioned, partial
 from chalicelib.api.pages import OwnedQuery
@@ -31,14 +32,15 @@ MAX_AT_ONCE = limits.AT_ONCE
 
 
 def _attribute(value: Any, info: ValidationInfo) -> str | int:
-    any_size = info.context == TYPES_ALONE
-    if isinstance(value, str) and (any_size or len(value) <= limits.ATTRIBUTE_VALUE_LENGTH):
+    if isinstance(value, str):
+        if info.context != TYPES_ALONE and len(value) > limits.ATTRIBUTE_VALUE_LENGTH:
+            raise PydanticKnownError("string_too_long", {"max_length": limits.ATTRIBUTE_VALUE_LENGTH})
         return value
-    if type(value) is int and (any_size or abs(value) <= limits.SAFE_INTEGER):
-        return value
-    raise ValueError(
-        f"a text of up to {limits.ATTRIBUTE_VALUE_LENGTH} characters, or a whole number of at most {limits.SAFE_INTEGER} either way"
-    )
+    if type(value) is not int:
+        raise PydanticCustomError("attribute_type", "a text or a whole number")
+    if info.context != TYPES_ALONE and abs(value) > limits.SAFE_INTEGER:
+        raise PydanticCustomError("attribute_size", f"a whole number of at most {limits.SAFE_INTEGER} either way")
+    return value
 
 
 _ATTRIBUTE_SCHEMA = {

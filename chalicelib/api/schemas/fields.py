@@ -29,7 +29,6 @@ _WALL_TIME = r"^2[0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[
 _ANY_WALL_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?"
 _TIME_OF_DAY = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
 _DIGITS = r"^[0-9]+$"
-BIG = 2**63 - 1
 
 
 def _wall_time(value: Any, info: ValidationInfo) -> Any:
@@ -60,7 +59,7 @@ def _utc(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-Id = Annotated[int, Field(ge=1, le=BIG)]
+Id = Annotated[int, Field(ge=1, le=limits.BIGGEST_ID)]
 WallTime = Annotated[
     datetime,
     BeforeValidator(_wall_time),
