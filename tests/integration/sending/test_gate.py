@@ -7,7 +7,11 @@ from random import Random
 import pytest
 
 from chalicelib.domain.outcome import Outcome, OutcomeKind
+from chalicelib.domain.pace import FREE, Pace, rate_at
+from chalicelib.sending import gate
 from chalicelib.services import mailings
+from chalicelib.storage import gates
+from chalicelib.storage.engine import autocommit
 from tests.world import ACCEPTED, NOW, START, World
 
 DOWN = Outcome(OutcomeKind.NOT_DELIVERED, "ConnectTimeout")
@@ -161,6 +165,66 @@ def test_a_providers_rate_is_kept_across_mailings(world: World) -> None:
     assert 190 <= calls.total() <= 211
     [(first,), (second_,)] = world.sql("SELECT count(*) FILTER (WHERE status = 2) FROM message GROUP BY mailing_id")
     assert min(first, second_) >= 40, "neither starves the other"
+
+
+@pytest.mark.parametrize("objected", [False, True])
+def test_unused_permits_of_a_provider_that_objected_are_not_given_back(world: World, objected: bool) -> None:
+    """Others hold permits for later moments: what is given back would be called for beside them. The mailing's own come back."""
+    world.settings = world.settings.model_copy(update={"provider_rate": 10})
+    world.add_clients(1)
+    mailing = world.write(rate_limit=100)
+    ids = list(range(1, 26))
+    with autocommit(world.engine) as connection:
+        gates.set_pace(connection, "default", Pace(5, NOW, 60, 5), None)
+        admission = gate.admit(connection, world.settings, mailing.id, ids, NOW)
+        assert admission.permits == 11, "five a second for two seconds, and one"
+        gate.refund(connection, world.settings, mailing.id, admission, 4, NOW, objected=objected)
+        again = gate.admit(connection, world.settings, mailing.id, ids, NOW)
+    assert again.permits == (0 if objected else 7)
+    [(own,)] = world.sql("SELECT rate_tat FROM mailing")
+    assert own == NOW + timedelta(seconds=(4 if objected else 11) / 100)
+
+
+@pytest.mark.parametrize(
+    ("configured", "pace", "rate"),
+    [(10, 50.0, 10), (10, 5.0, 5), (10, FREE, 10), (10, None, 10), (0, 50.0, 50), (0, FREE, None), (1, 0.2, 0.2)],
+)
+def test_a_configured_rate_is_a_ceiling_for_the_pace(
+    world: World, configured: int, pace: float | None, rate: float | None
+) -> None:
+    world.settings = world.settings.model_copy(update={"provider_rate": configured})
+    world.add_clients(1)
+    mailing = world.write()
+    granted = 0
+    for second in range(60):
+        now = NOW + timedelta(seconds=second)
+        with autocommit(world.engine) as connection:
+            if pace is not None and second == 0:
+                gates.set_pace(connection, "default", Pace(pace, NOW, 3_600, pace), None)
+            admission = gate.admit(connection, world.settings, mailing.id, list(range(25 * 60)), now)
+        assert admission.shared_rate == rate
+        if rate is None or admission.permits is None:
+            assert rate is admission.permits is None
+            continue
+        assert admission.spacing is None or admission.spacing.apart == pytest.approx(1 / rate)
+        granted += admission.permits
+    if rate is not None:
+        assert rate * 59 <= granted <= rate * 62 + 1
+
+
+def test_a_pace_that_grows_past_the_configured_rate_stays_below_it(world: World) -> None:
+    world.settings = world.settings.model_copy(update={"provider_rate": 10})
+    world.add_clients(1)
+    mailing = world.write()
+    grows, rates = Pace(5, NOW, 0, 5), []
+    with autocommit(world.engine) as connection:
+        gates.set_pace(connection, "default", grows, None)
+        for second in range(40):
+            now = NOW + timedelta(seconds=second)
+            rates.append(gate.admit(connection, world.settings, mailing.id, [1], now).shared_rate)
+            assert rates[-1] == pytest.approx(min(rate_at(grows, now), 10))
+    assert (rates[0], rates[-1]) == (5, 10)
+    assert world.sql("SELECT pace FROM provider_state") == [(None,)], "the pace has ended, the configured rate stays"
 
 
 def test_phones_on_the_do_not_contact_list_are_left_alone(world: World) -> None:
