@@ -131,14 +131,15 @@ def relink(connection: Connection, message_id: int) -> bool:
     return connection.execute(_RELINK, {"message": message_id}).rowcount == 1
 
 
-# A phone that only a deleted client's row holds, which was never called for, is free again.
+# A phone that only a deleted client's row holds, which was never called for, is free again. coalesce: by IS NULL, planned without
+# statistics, the index of clients would be read for what all deleted clients left behind in all mailings.
 _FREE_PHONE = text(
     f"""
     UPDATE message m SET phone = NULL
     WHERE m.id = ANY(ARRAY(
         SELECT (SELECT other.id FROM message other WHERE other.mailing_id = own.mailing_id AND other.phone = :phone)
         FROM message own WHERE own.client_id = :client))
-      AND m.client_id IS NULL AND m.status <> 1 AND {NEVER_CALLED}
+      AND coalesce(m.client_id, 0) = 0 AND m.status <> 1 AND {NEVER_CALLED}
     """  # noqa: S608 - constants only
 )
 _FOLLOW_PHONE = text(

@@ -230,6 +230,7 @@ class MailingZone(Base):
 _VISIBLE = sql_text("deleted_at IS NULL")
 _UNDISPATCHED = sql_text("status = 1 AND dispatched_at IS NULL")
 _DISPATCHED = sql_text("status = 1 AND dispatched_at IS NOT NULL")
+_LEFT_BEHIND = sql_text("client_id IS NULL AND phone IS NOT NULL")
 
 
 class Message(Base):
@@ -252,6 +253,8 @@ class Message(Base):
         Index("ix_message_undispatched", "mailing_id", "time_zone", "not_before", "id", postgresql_where=_UNDISPATCHED),
         # How full the queue is, and what reconcile takes for lost; a row under a lease is always a dispatched one.
         Index("ix_message_dispatched", "mailing_id", "dispatched_at", postgresql_where=_DISPATCHED),
+        # What deleted clients left behind, for a client who comes with the phone of one of them.
+        Index("ix_message_left_behind", "mailing_id", postgresql_where=_LEFT_BEHIND),
     )
 
     id: Mapped[int] = _big_id()

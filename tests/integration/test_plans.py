@@ -95,6 +95,12 @@ LOAD_CALLS = """
 INSERT INTO message_call (mailing_id, message_id, slot, claim_no, attempt, at, provider, kind)
 SELECT mailing_id, id, 0, 1, 1, not_before, 'default', 'unknown' FROM message WHERE mailing_id = :mailing ON CONFLICT DO NOTHING
 """
+# Rows of clients that were deleted and added again.
+LOAD_LEFT_BEHIND = """
+UPDATE message SET client_id = NULL, status = 4, error_code = 'client_deleted', dispatched_at = NULL WHERE id IN (
+  SELECT id FROM message WHERE mailing_id = :mailing AND status = 1 AND dispatched_at IS NULL AND client_id IS NOT NULL
+  ORDER BY id DESC LIMIT :number)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +185,10 @@ class Steps:
             self.reads.append(Read(name, _size_of(result) if needed is None else needed, executed))
         return result
 
+    @property
+    def adoption(self) -> dict[str, Any]:
+        return selections.selected(ALL) | {"mailing": self.mailing, "owner": OWNER, "now": NOW, "unknown": [], "size": SIZE}
+
     def listed(self, page: int) -> int:
         """What a list may read for a page: no row twice, while PostgreSQL takes the owner's rows for few and sorts them all."""
         return page if self.state in ANALYSED else max(page, ROWS // 3)
@@ -250,6 +260,12 @@ class Steps:
         self.database.load("DELETE FROM message WHERE mailing_id = :mailing", mailing=new.mailing_id)
         self.database.load("DELETE FROM mailing WHERE id = :mailing", mailing=new.mailing_id)
         self.run(engine, "catch up", lambda c: planning.catch_up(c, mailing, OWNER, ALL, NOW, size=SIZE), ROWS)
+        self.run(engine, "adopt nothing", lambda c: c.execute(planning._ADOPT, self.adoption), 0)
+        self.database.load(LOAD_LEFT_BEHIND, mailing=mailing, number=SIZE)
+        adopted = self.run(
+            engine, "adopt what was left behind", lambda c: c.execute(planning._ADOPT, self.adoption).rowcount, SIZE
+        )
+        assert adopted == SIZE
         all_mailings = self.database.load("SELECT count(*) FROM mailing")[0][0]
         self.run(engine, "lease", lambda c: mailings.take_lease(c, mailing, StartSource.API, NOW, NOW + HOUR))
         self.run(engine, "settle", lambda c: [mailings.lock(c, mailing), mailings.settle(c, mailing, NOW)])
