@@ -101,6 +101,19 @@ def grave(axe: Axe, page: Page) -> list[str]:
     ]
 
 
+def dim(axe: Axe, page: Page) -> list[str]:
+    """What cannot be read in the dark theme of the panel, by axe-core's rule of contrast."""
+    root = page.locator("html")
+    if root.get_attribute("data-theme") is None:
+        return []  # a page outside the panel
+    page.emulate_media(color_scheme="dark")
+    expect(root).to_have_attribute("data-bs-theme", "dark")
+    found = axe.run(page, options={"runOnly": ["color-contrast"]}).response["violations"]
+    page.emulate_media(color_scheme="light")
+    expect(root).to_have_attribute("data-bs-theme", "light")
+    return [f"{node['html'][:200]} {node['any'][0]['message'][:160]}" for each in found for node in each["nodes"]]
+
+
 def sticking_out(page: Page) -> int:
     """By how many pixels the page is wider than its window."""
     return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
@@ -132,7 +145,7 @@ def test_pages_are_for_everybody(visit: Visit, things: dict[str, int], problems:
             visitor.page.set_viewport_size({"width": width, "height": 900})
             found: dict[str, object] = {"sticks out by": sticking_out(visitor.page)}
             if width == audited:
-                found |= {"axe": grave(problems, visitor.page)}
+                found |= {"axe": grave(problems, visitor.page), "dark": dim(problems, visitor.page)}
                 if locale == "ru-RU" and path not in ("/user/list", "/audit/list"):
                     found |= {"not Russian": latin(visitor.page)}
             wrong.extend(f"{path} at {width}, {name}: {value}" for name, value in found.items() if value)
@@ -150,6 +163,31 @@ def test_pages_are_for_everybody(visit: Visit, things: dict[str, int], problems:
     for path in ("/", *SUPERUSERS):
         look(root, path)
     assert not wrong, "\n".join(wrong)
+
+
+def test_the_theme_follows_the_system_until_somebody_chooses_and_is_there_before_the_first_paint(visit: Visit) -> None:
+    visitor = visit()
+    page = visitor.page
+    root = page.locator("html")
+    page.emulate_media(color_scheme="dark")
+    visitor.open("/admin/login")
+    expect(root).to_have_attribute("data-bs-theme", "dark")
+    page.emulate_media(color_scheme="light")
+    expect(root).to_have_attribute("data-bs-theme", "light")
+    visitor.log_in(SUPERUSER, PASSWORD)
+    visitor.press("Dark")
+    expect(page.get_by_role("button", name="Dark", exact=True)).to_have_attribute("aria-pressed", "true")
+    expect(root).to_have_attribute("data-bs-theme", "dark")
+    # Where the body begins the theme is set already: nothing is painted before.
+    page.add_init_script(
+        "new MutationObserver(() => { if (document.body) window.firstTheme ??= document.documentElement.dataset.bsTheme; })"
+        ".observe(document, {childList: true, subtree: true})"
+    )
+    visitor.open("/admin/mailing/list")
+    assert page.evaluate("window.firstTheme") == "dark"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
+    visitor.press("As the system")
+    expect(root).to_have_attribute("data-bs-theme", "light")
 
 
 def test_what_opens_on_pages_is_for_everybody(visit: Visit, things: dict[str, int], problems: Axe) -> None:

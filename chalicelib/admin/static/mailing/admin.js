@@ -9,6 +9,14 @@
     const copy = event.target.closest("[data-copy]");
     if (copy) navigator.clipboard.writeText(document.querySelector(copy.dataset.copy).textContent).then(() => { copy.textContent = copy.dataset.copied; });
   });
+
+  // The switch of the theme; base.html applies it before the page is painted.
+  const themes = document.querySelectorAll("[data-theme-choice]");
+  const showTheme = () => themes.forEach(each => each.setAttribute("aria-pressed", each.dataset.themeChoice === document.documentElement.dataset.theme));
+  themes.forEach(each => each.addEventListener("click", () => { window.keepTheme(each.dataset.themeChoice); showTheme(); }));
+  addEventListener("storage", showTheme);
+  showTheme();
+
   document.addEventListener("change", event => {
     if (event.target.matches('[data-admin="go-to-value"]')) location.assign(event.target.value);
   });
