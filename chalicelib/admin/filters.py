@@ -13,8 +13,9 @@ from starlette_admin.filters.enum import InFilter, NotInFilter
 from starlette_admin.filters.registry import filters
 from starlette_admin.i18n import lazy_gettext as _
 
-from chalicelib.admin.fields import CodeField, MomentField, OwnerField, WordsField, whole
-from chalicelib.domain.characters import canonical
+from chalicelib.admin.fields import AttributesField, CodeField, MomentField, OwnerField, WordsField, whole
+from chalicelib.domain.characters import VISIBLE, canonical
+from chalicelib.domain.personal_text import attribute_name
 
 
 def _column(ctx: FilterApplyContext) -> ColumnElement[Any]:
@@ -126,6 +127,21 @@ def _instant(value: datetime) -> datetime:
     return value.replace(tzinfo=UTC)
 
 
+class LacksValue(_Word):
+    """Attributes without a value of this name that can be seen."""
+
+    name = "lacks_value"
+    label = _("Lacks a value of")
+
+    def parse_value(self, raw: Any) -> str:
+        """The name of the attribute, as it is stored."""
+        return attribute_name(str(raw))
+
+    def apply(self, ctx: FilterApplyContext) -> Any:
+        """The condition."""
+        return ~func.coalesce(_column(ctx)[ctx.value].astext, "").regexp_match(VISIBLE)
+
+
 class Registry(SqlaFilterRegistry):
     """Which filters a field has."""
 
@@ -138,6 +154,11 @@ class Registry(SqlaFilterRegistry):
     def words(self, field: BaseField) -> list[type[BaseFilter]]:
         """Lists of words."""
         return [HasWord, LacksWord, NoWords]
+
+    @filters(AttributesField)
+    def attributes(self, field: BaseField) -> list[type[BaseFilter]]:
+        """Values of clients by name."""
+        return [LacksValue]
 
     @filters(MomentField)
     def moments(self, field: BaseField) -> list[type[BaseFilter]]:

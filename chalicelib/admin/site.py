@@ -34,6 +34,7 @@ from chalicelib.admin.pages.client_import import ImportPage
 from chalicelib.admin.pages.dashboard import Dashboard
 from chalicelib.admin.pages.data import DataPage
 from chalicelib.admin.pages.persons import PersonsPage
+from chalicelib.admin.pages.review import ReviewPage
 from chalicelib.admin.pages.second_factor import SecondFactorPage
 from chalicelib.admin.pages.tokens import TokensPage
 from chalicelib.admin.views.audit import AuditView
@@ -172,7 +173,18 @@ def build_site() -> Starlette:
         export_config=ExportConfig(max_rows=_EXPORT_ROWS),
     )
     lists = (MailingView, ClientView, MessageView, DoNotContactView)
-    for view in (*lists, ImportPage, PersonsPage, UserView, AuditView, TokensPage, AccountPage, SecondFactorPage, DataPage):
+    for view in (
+        *lists,
+        ImportPage,
+        ReviewPage,
+        PersonsPage,
+        UserView,
+        AuditView,
+        TokensPage,
+        AccountPage,
+        SecondFactorPage,
+        DataPage,
+    ):
         admin.add_view(view())
     admin.routes[:0] = single_sign_on.ROUTES
     admin.routes.insert(0, Route("/static/icons.css", _icons, name="icons"))

@@ -144,6 +144,25 @@ def needs(text: str) -> Needs:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class TextParts:
+    """What a text is made of: each placeholder's name and default (None: it has none), and how long the rest is."""
+
+    placeholders: tuple[tuple[str, str | None], ...]
+    fixed_length: int
+    by_values_alone: bool
+
+
+def parts_of(text: str) -> TextParts:
+    """The text's placeholders, once for each time that they occur; raises TextError where its syntax is unknown."""
+    parts = _parse(text)
+    return TextParts(
+        tuple((part.name, part.default) for part in parts if isinstance(part, _Placeholder)),
+        sum(len(part) for part in parts if isinstance(part, str)),
+        needs(text).by_values_alone,
+    )
+
+
 def placeholders(text: str) -> frozenset[str]:
     """Names of the attributes that the text asks for; raises TextError where its syntax is unknown."""
     return needs(text).names

@@ -285,6 +285,23 @@ def start(
     return _arranged(source, principal, mailing_id, clock)
 
 
+def duplicate(source: Engine, principal: Principal, mailing_id: int, *, clock: Clock = database_clock) -> MailingRecord:
+    """Write a draft with the text and the selection of a mailing, and its times unless their end is past. Raises NotFoundError."""
+    found = get(source, principal, mailing_id)
+    with autocommit(source) as connection:
+        now = clock(connection)
+    times = ("starts_at", "ends_at") if found.ends_at > wall_time_now(now, found.time_zone) else ()
+    same = ("name", "text", "time_zone", "send_from", "send_until", "rate_limit", *times)
+    new = NewMailing(
+        **{name: getattr(found, name) for name in same},
+        filter_operator_codes=tuple(found.filter_operator_codes),
+        filter_tags=tuple(found.filter_tags),
+        draft=True,
+        owner_id=found.owner if principal.is_superuser else None,
+    )
+    return create(source, principal, new, confirmed=True, clock=clock)
+
+
 def pause(source: Engine, principal: Principal, mailing_id: int, *, clock: Clock = database_clock) -> MailingRecord:
     """Stops a mailing where it is: no call starts later than a few seconds after. Raises NotFoundError, ConflictError."""
     return _move(source, principal, mailing_id, "pause", life_cycle.PAUSABLE, MailingStatus.PAUSED, clock)

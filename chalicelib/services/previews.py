@@ -44,6 +44,8 @@ class ZonePreview:
     """Why nothing can be sent there; None if something can."""
     obstacle_now: Obstacle | None
     """The same if the mailing were started now."""
+    opens_now_at: datetime
+    """When it would open if it were started now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ def preview(source: Engine, principal: Principal, mailing_id: int, *, clock: Clo
                 window.expires_at,
                 reachability.obstacle(times, zone, now),
                 reachability.obstacle(at_once, zone, now),
+                at_once.window(zone, now).opens_at,
             )
             for zone, window in windows.items()
         ]

@@ -140,7 +140,7 @@ LONG = "9" * 5_000
 @pytest.mark.parametrize("pk", ["", "abc", "1,2", "%C2%B2", "%00", LONG])
 def test_an_action_on_what_is_no_id(root: Browser, pk: str) -> None:
     for key, action in (
-        ("mailing", "start"),
+        ("mailing", "pause"),
         ("mailing", "test"),
         ("client", "leave_alone"),
         ("message", "retry"),
@@ -155,7 +155,7 @@ def test_an_action_on_what_is_no_id(root: Browser, pk: str) -> None:
 
 
 def test_a_link_is_no_action(root: Browser) -> None:
-    for name in ("view", "edit"):
+    for name in ("view", "edit", "schedule", "send_now"):
         assert root.post(f"/_api/client/row-action?name={name}&pk=1", expect=400).json["msg"]
 
 
@@ -203,7 +203,7 @@ def test_a_form_that_was_opened_before_somebody_elses_change_loses_nothing(root:
     assert "theirs" in root.get(f"/{key}/detail?pk=1").text
 
 
-def test_missing_values_are_confirmed_in_the_form_and_in_the_dialog(root: Browser, engine: Engine) -> None:
+def test_missing_values_are_confirmed_in_the_form_and_in_the_review(root: Browser, engine: Engine) -> None:
     owner = root_principal(engine)
     clients.create(engine, owner, NewClient("+79105550000", "UTC", attributes={"name": "Olga"}))
     wrong = {**MAILING, "text": "Hello, ${nmae}", "filter_operator_codes": "", "filter_tags": ""}
@@ -215,9 +215,11 @@ def test_missing_values_are_confirmed_in_the_form_and_in_the_dialog(root: Browse
     seen = unescape(root.get(f"/mailing/detail?pk={mailing}").text)
     assert "1 client would get no message" in seen
     assert "Do you mean name?" in seen
-    assert 'name="confirmed"' in seen
-    assert "lack a value: 1" in unescape(root.act("mailing", "start", mailing, expect=400).text)
-    root.act("mailing", "start", mailing, {"confirmed": "1"})
+    review = root.get(f"/review?pk={mailing}&when=now").text
+    assert "Nobody would get this mailing" in review
+    refused = root.post(f"/review?pk={mailing}&when=now", {"reviewed": "0"}, expect=409)
+    assert "lack a value: 1" in unescape(refused.text)
+    root.post(f"/review?pk={mailing}&when=now", {"reviewed": "0", "confirmed": "1"}, expect=303)
     root.post("/mailing/create", {**wrong, "confirmed": "on"})
 
 

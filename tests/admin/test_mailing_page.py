@@ -43,7 +43,7 @@ def test_what_comes_next_in_words(root: Browser, engine: Engine, time_zone: str 
     assert data["headline"] == headline
     assert (data["bar"]["sent"], data["bar"]["ended"], data["bar"]["total"]) == (0, 0, 4)
     page = root.get(f"/mailing/detail?pk={mailing.id}").text
-    assert ("Start now" if language == "en" else "Запустить сейчас") in page
+    assert ("Send now" if language == "en" else "Отправить сейчас") in page
 
 
 def test_a_finished_mailing_without_failures_offers_no_second_try(root: Browser, engine: Engine) -> None:

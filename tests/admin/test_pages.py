@@ -79,7 +79,7 @@ def test_everyone_sees_their_own(root: Browser, anna: Browser, engine: Engine) -
     assert anna.get("/dashboard.json").json["totals"] == {"clients": 1, "mailings": 1, "sent": 0, "errors": 0, "waiting": 0}
     assert "+79217654321" in root.get("/client/list").text
     assert root.get("/dashboard.json").json["totals"]["clients"] == 2
-    for action, key in (("delete", "client"), ("delete", "mailing"), ("start", "mailing"), ("password", "user")):
+    for action, key in (("delete", "client"), ("delete", "mailing"), ("pause", "mailing"), ("password", "user")):
         anna.act(key, action, 1, {"password": "correct horse battery"}, expect=400)
     assert root.get("/client/detail?pk=1").status == 200
 

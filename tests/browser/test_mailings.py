@@ -117,8 +117,13 @@ def test_a_draft_is_started_paused_and_taken_up_again(
     expect(visitor.alerts).to_contain_text("took the test message")
     assert provider.summary()["accepted"] == 1
 
-    visitor.press("Start now")
-    visitor.press("Start now", within=visitor.question)
+    visitor.press("Schedule")
+    expect(page.locator("#review-recipients")).to_have_text(f"Recipients: {NUMBER}")
+    expect(page.locator("#review-samples")).to_contain_text("Hello, friend!")
+    visitor.press("Now")
+    if page.get_by_role("checkbox").is_visible():  # at this hour it is night somewhere
+        page.get_by_role("checkbox").check()
+    visitor.press(f"Send now to {NUMBER} clients")
     await_status(page, "Running")
     await_sent(page, r"[4-9]|\d\d+")
     visitor.press("Pause")

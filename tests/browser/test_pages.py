@@ -33,6 +33,7 @@ PAGES = (
     "/mailing/detail?pk={finished}",
     "/mailing/detail?pk={scheduled}",
     "/mailing/edit?pk={scheduled}",
+    "/review?pk={scheduled}&when=now",
     "/message/list",
     "/message/detail?pk={message}",
     "/message/create",

@@ -33,7 +33,7 @@ from chalicelib.storage.engine import autocommit, engine
 from chalicelib.storage.models import Base
 
 AnySelect = Select[*tuple[Any, ...]]
-_LINKS = ("view", "edit")  # row actions of the library's that are addresses, and nothing to be done
+_LINKS = ("view", "edit", "schedule", "send_now")  # row actions of the library's that are addresses, and nothing to be done
 _MOST_FILTER, _MOST_CONDITIONS = 4_000, 50
 MAX_FILE = 4_000_000
 """Bytes of an export: a Lambda function answers 6 MB at most, and a file goes in base64."""

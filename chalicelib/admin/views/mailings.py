@@ -2,18 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from html import escape
 from typing import Any
 
 from sqlalchemy import Engine
 from starlette.requests import Request
-from starlette_admin import row_action
+from starlette.responses import JSONResponse, Response
+from starlette_admin import link_row_action, row_action
 from starlette_admin.fields import BaseField, BooleanField, StringField, TextAreaField
 from starlette_admin.flash import flash
 from starlette_admin.i18n import gettext
 from starlette_admin.i18n import lazy_gettext as _
-from starlette_admin.types import RequestAction
 
 from chalicelib.admin import dependents
 from chalicelib.admin.access import principal_of
@@ -53,7 +51,8 @@ from chalicelib.storage.models import Mailing
 
 _NAMES = {"owner": "owner_id"}
 _ALLOWED = {
-    "start": life_cycle.STARTABLE,
+    "schedule": (MailingStatus.DRAFT,),
+    "send_now": life_cycle.STARTABLE,
     "pause": life_cycle.PAUSABLE,
     "resume": life_cycle.RESUMABLE,
     "cancel": life_cycle.CANCELLABLE,
@@ -87,33 +86,6 @@ def _test_form(request: Request, obj: Any) -> str:
         f'<form><label class="form-label" for="test-phone">{label}</label>'
         '<input class="form-control" id="test-phone" name="phone" type="tel" placeholder="+79101234567" required>'
         f'<small class="form-hint">{hint}</small></form>'
-    )
-
-
-def _start_form(request: Request, obj: Any) -> str:
-    """On the mailing's own page a box to tick, if clients would get no message; in the list nothing is counted."""
-    if request.state.action != RequestAction.DETAIL:
-        return "<form></form>"
-    found = previews.preview(engine(), principal_of(request), obj.id)
-    warnings = []
-    if found.text.failing:
-        warnings.append(
-            count_of(
-                found.text.failing,
-                "%(n)s client would get no message, because a value that the text needs is missing.",
-                "%(n)s clients would get no message, because a value that the text needs is missing.",
-            )
-        )
-    blocked = [BlockedZone(zone.time_zone, zone.clients, zone.obstacle_now) for zone in found.zones if zone.obstacle_now]
-    if blocked:
-        warnings.append(escape(blocked_zones(blocked)))
-    if not warnings:
-        return "<form></form>"
-    warning, label = " ".join(warnings), gettext("Start although some clients get no message")
-    return (
-        f'<form><p class="text-danger-emphasis">{warning}</p><label class="form-check">'
-        '<input class="form-check-input" type="checkbox" id="confirmed" name="confirmed" value="1" required>'
-        f'<span class="form-check-label">{label}</span></label></form>'
     )
 
 
@@ -247,7 +219,10 @@ class MailingView(ServiceView):
     )
     sortable_fields = ("id", "name", "status", "starts_at", "ends_at", "owner_id", "created_at")
     searchable_fields = ("id", "name", "status", "text", "time_zone", "rate_limit", "owner_id", "created_at")
-    row_actions = ("view", "edit", "start", "pause", "resume", "cancel", "test", "retry_failed", "delete", "delete_unknown")
+    row_actions = (
+        *("view", "edit", "schedule", "send_now", "pause", "resume", "test", "duplicate", "retry_failed"),
+        *("cancel", "delete", "delete_unknown"),
+    )
 
     # Reading
 
@@ -330,19 +305,25 @@ class MailingView(ServiceView):
 
     # Its life
 
-    @row_action(
-        name="start",
-        text=_("Start now"),
-        icon_class="fa-solid fa-play",
-        action_btn_class="btn btn-primary",
-        confirmation=_("The mailing starts at once, in every time zone."),
-        form=_start_form,
-        submit_btn_text=_("Start now"),
+    @link_row_action(
+        name="schedule", text=_("Schedule"), icon_class="fa-solid fa-calendar-check", action_btn_class="btn btn-primary"
     )
-    async def start_action(self, request: Request, pk: Any) -> None:
-        """Starts a mailing now."""
-        accept = bool((await request.form()).get("confirmed"))
-        _move(request, pk, partial(mailings.start, confirmed=accept), gettext("The mailing has started."))
+    def schedule_action(self, request: Request, pk: Any) -> str:
+        """To the review of a draft, to be sent at its times."""
+        return str(request.url_for("admin:review").include_query_params(pk=pk, when="scheduled"))
+
+    @link_row_action(name="send_now", text=_("Send now"), icon_class="fa-solid fa-play")
+    def send_now_action(self, request: Request, pk: Any) -> str:
+        """To the review of a mailing, to be sent at once."""
+        return str(request.url_for("admin:review").include_query_params(pk=pk, when="now"))
+
+    @row_action(name="duplicate", text=_("Duplicate"), icon_class="fa-solid fa-copy", exclude_from_list=True)
+    async def duplicate_action(self, request: Request, pk: Any) -> Response:
+        """Writes a draft like this mailing, and goes to its form."""
+        with shown_as_alert():
+            made = mailings.duplicate(engine(), principal_of(request), int(pk))
+        flash(request, gettext("A draft with the same text and selection: check its name and its times."), "success")
+        return JSONResponse({"redirect": str(request.url_for("admin:edit", key=self.key).include_query_params(pk=made.id))})
 
     @row_action(name="pause", text=_("Pause"), icon_class="fa-solid fa-pause", action_btn_class="btn btn-primary")
     async def pause_action(self, request: Request, pk: Any) -> None:
