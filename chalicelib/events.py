@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from chalicelib.domain.words import counted
+
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?", re.ASCII)
 _MAX_PORT = 65_535
 _UNREADABLE = re.compile("[\ufffd\ud800-\udfff]")
@@ -34,7 +36,7 @@ def require_readable(event: Mapping[str, Any]) -> None:
             raise UnreadableRequestError(f"{place} is not UTF-8")
     for name, values in (event.get("multiValueHeaders") or {}).items():
         if len(values or ()) > 1 and str(name).lower() in _GIVEN_ONCE:
-            raise UnreadableRequestError(f"the header {name} is given {len(values)} times, and may be given once")
+            raise UnreadableRequestError(f"the header {name} is given {counted(len(values), 'time')}, and may be given once")
     host = _header(event, "host")
     found = _HOST.fullmatch(host)
     if host and (found is None or int(found["port"] or 0) > _MAX_PORT):
@@ -77,7 +79,7 @@ def require_given_once(event: Mapping[str, Any], several: Collection[str]) -> No
 
 
 def _twice(what: str, name: str, count: int) -> str:
-    return f"the {what} {name[:_NAME_SHOWN]!a} is given {count} times, and may be given once"
+    return f"the {what} {name[:_NAME_SHOWN]!a} is given {counted(count, 'time')}, and may be given once"
 
 
 def _form_names(body: bytes, content_type: str) -> Iterator[str]:

@@ -155,7 +155,9 @@ def _decoded_form(raw: bytes) -> dict[str, str]:
         raise invalid(*problems)
     for name, count in Counter(name for name, _ in pairs).items():
         if count > 1:
-            raise _malformed(f"the field {name[:_NAME_SHOWN]!a} of the form is given {count} times, and may be given once")
+            raise _malformed(
+                f"the field {name[:_NAME_SHOWN]!a} of the form is given {counted(count, 'time')}, and may be given once"
+            )
     return dict(pairs)
 
 

@@ -10,22 +10,25 @@ import pytest
 from chalicelib.domain.words import counted
 from local.settings import ROOT
 
-NOT_PLURAL = (
-    "AS",
-    "allows",
-    "answers",
-    "does",
-    "goes",
-    "has",
-    "is",
-    "loads",
-    "needs",
-    "runs",
-    "sends",
-    "starts",
-    "this",
-    "was",
-    "Reasons",
+NOT_PLURAL = frozenset(
+    [
+        "AS",
+        "allows",
+        "answers",
+        "does",
+        "goes",
+        "has",
+        "is",
+        "loads",
+        "needs",
+        "runs",
+        "sends",
+        "stands",
+        "starts",
+        "this",
+        "was",
+        "Reasons",
+    ]
 )
 """Words in -s that are no plural nouns."""
 
