@@ -40,6 +40,10 @@ class Settings(BaseModel):
     """Random keys with commas between them, the newest first, in the same secret: they encrypt the secrets of authenticator apps and sign
     cookies. Each is 32 visible ASCII characters or more. docs/aws.md says how to replace one."""
 
+    providers: dict[str, SecretStr] = {}
+    """Credentials of the providers that stand in the database (docs/providers.md), by name, in the same secret; in the environment a
+    JSON object."""
+
     mailings_queue_url: str = ""
     """The queue that runs of mailings are asked for on."""
     mailings_queue_arn: str = ""
@@ -199,8 +203,7 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def the_provider_can_be_called(self) -> Self:
         """Find out now what would fail, or leak, at every call. Messages hold no value: a URL may carry a password."""
-        token = self.provider_token.get_secret_value()
-        if not _visible(token):
+        if not _visible(self.provider_token.get_secret_value()):
             raise ValueError("PROVIDER_TOKEN must be visible ASCII characters, without spaces or line ends")
         if not self.provider_url:
             return self
@@ -263,6 +266,13 @@ class Settings(BaseModel):
         """Is what goes to this host in clear not seen by anybody else? At the stage local, all hosts are of one machine."""
         return self.stage == "local" or host in ("127.0.0.1", "::1", "localhost")
 
+    def with_provider(self, **fields: Any) -> Self:
+        """Return these settings with another provider (`provider_…`); raises ConfigurationError that names what is wrong."""
+        try:
+            return type(self).model_validate({**dict(self), **fields})
+        except ValidationError as error:
+            raise ConfigurationError(_complaints(error)) from None
+
     @property
     def lease_seconds(self) -> float:
         """How long a worker may hold a message, in seconds."""
@@ -291,16 +301,29 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         secret = _secret(environment["SECRET_ID"])
         values |= {
             name: secret[name]
-            for name in ("database_url", "service_database_url", "provider_token", "encryption_keys", "oidc_client_secret")
+            for name in (
+                "database_url",
+                "service_database_url",
+                "provider_token",
+                "providers",
+                "encryption_keys",
+                "oidc_client_secret",
+            )
             if name in secret
         }
+    if isinstance(values.get("providers"), str):
+        try:
+            values["providers"] = json.loads(values["providers"] or "{}")
+        except ValueError:
+            raise ConfigurationError("settings: PROVIDERS must be a JSON object of credentials by provider") from None
     try:
         return Settings(**values)
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(str(part) for part in e['loc']).upper()}: {e['msg']}" for e in error.errors(include_input=False)
-        )
-        raise ConfigurationError(f"settings: {wrong}") from None
+        raise ConfigurationError(f"settings: {_complaints(error)}") from None
+
+
+def _complaints(error: ValidationError) -> str:
+    return "; ".join(f"{'.'.join(str(part) for part in e['loc']).upper()}: {e['msg']}" for e in error.errors(include_input=False))
 
 
 @lru_cache(maxsize=1)

@@ -23,8 +23,9 @@ from chalicelib.config import ConfigurationError, Settings, settings
 from chalicelib.domain.errors import ServiceError
 from chalicelib.observability import warn
 from chalicelib.once import once
+from chalicelib.providers import accounts
 from chalicelib.services.users import ensure_superuser
-from chalicelib.storage import service_role
+from chalicelib.storage import providers, service_role
 from chalicelib.storage.engine import LOCK_NOT_AVAILABLE, build_engine, follow_secret, sqlstate
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def migrate(source: Engine, chosen: Settings) -> str:
             _upgrade(configuration, connection)
             second_factor.seal_stored(connection, lambda: Keyring.of(chosen))
             connection.execute(_RAISE_MESSAGE_IDS, {"base": chosen.message_id_base})
+            providers.keep(connection, accounts.values_of(chosen))
             if chosen.service_database_url is not None:
                 service_role.let_in(connection, chosen.service_database_url.get_secret_value(), chosen.statement_timeout_seconds)
             connection.commit()

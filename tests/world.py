@@ -17,7 +17,8 @@ from chalicelib.config import Settings
 from chalicelib.domain.access import Principal
 from chalicelib.domain.outcome import Outcome, OutcomeKind
 from chalicelib.domain.status import StartSource
-from chalicelib.providers import Outgoing
+from chalicelib.providers import Outgoing, Provider
+from chalicelib.providers.accounts import Accounts, Ready
 from chalicelib.scheduling.reconcile import Progress, Repairs, reconcile
 from chalicelib.scheduling.run import RunFigures, RunTools, advance_mailing
 from chalicelib.sending.worker import Chunk, ChunkFigures, WorkerTools, send_chunk
@@ -118,6 +119,20 @@ class FakeAws:
             raise ClientError({"Error": {"Code": "ServiceUnavailable"}}, "anything")
 
 
+class OwnAccounts(Accounts):
+    """Providers that the test owns, in place of those that rows and the secret describe."""
+
+    def __init__(self, chosen: Settings, provider: Provider, others: Mapping[str, Provider]) -> None:
+        super().__init__(chosen, provider)
+        self._others = others
+
+    def get(self, connection: Connection, name: str, version: object) -> Ready | None:
+        found = self._others.get(name)
+        if found is None:
+            return super().get(connection, name, version)
+        return self._settings.model_copy(update={"provider_name": name}), found
+
+
 @dataclass
 class World:
     """Everything a scenario needs, with short names for what it does."""
@@ -132,6 +147,8 @@ class World:
     clock: OwnClock = field(default_factory=OwnClock)
     progress: Progress = field(default_factory=Progress)
     provider: Ledger = field(default_factory=Ledger)
+    others: dict[str, Ledger] = field(default_factory=dict)
+    """Providers besides `provider`, which is that of the settings; each delivers once for one key if the settings say so."""
     pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8))
 
     @property
@@ -142,8 +159,23 @@ class World:
     def worker_tools(self) -> WorkerTools:
         clock = self.clock
         return WorkerTools(
-            self.engine, self.settings, self.provider, self.pool, clock, clock.monotonic, Random(1), sleep=lambda _seconds: None
+            self.engine,
+            self.settings,
+            self.provider,
+            self.pool,
+            clock,
+            clock.monotonic,
+            Random(1),
+            sleep=lambda _seconds: None,
+            accounts=lambda: OwnAccounts(self.settings, self.provider, self.others),
         )
+
+    def add_provider(self, name: str, *, position: int = 1) -> Ledger:
+        """A further provider, with its row."""
+        self.sql(
+            "INSERT INTO provider (name, kind, position) VALUES (:name, 'contract', :position)", name=name, position=position
+        )
+        return self.others.setdefault(name, Ledger())
 
     def add_clients(self, number: int, *, zone: str = "UTC", first: int = 0, tags: Iterable[str] = (), **attributes: Any) -> None:
         """`number` clients of the owner with phones +7 910 …, counted from `first`."""

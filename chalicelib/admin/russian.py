@@ -451,6 +451,10 @@ MESSAGES: dict[str, str] = {
     "Make the 2,160 test clients": "Создать 2160 тестовых клиентов",
     "Messages": "Сообщения",
     "Messages a day": "Сообщения по дням",
+    "Providers": "Провайдеры",
+    "Names in the order in which they are tried, commas between them; empty: all, in the default order": (
+        "Имена через запятую в том порядке, в котором их пробуют; пусто — все, в порядке по умолчанию"
+    ),
     "Messages a second, at most": "Не больше сообщений в секунду",
     "Messages of this mailing": "Сообщения этой рассылки",
     "Review and send": "Проверка и отправка",
@@ -713,6 +717,7 @@ MESSAGES: dict[str, str] = {
     "owner_id": "владелец",
     "filter_operator_codes": "коды операторов",
     "filter_tags": "теги",
+    "providers": "провайдеры",
     "draft": "черновик",
     "status": "статус",
     "messages": "сообщения",

@@ -39,6 +39,8 @@ EXAMPLES: Final[dict[str, Any]] = {
     "messages:replace": {"mailing": 1, "client": 1, "status": 1},
     "messages:change": {"status": 1},
     "do_not_contact:put": {"phone": "+79107654321", "reason": "asked by letter"},
+    "providers:create": {"name": "twilio", "kind": "twilio", "sender": "+15550001111"},
+    "providers:change": {"enabled": False},
     "users:create": {"username": "boris", "password": "another horse battery"},
     "users:change": {"is_active": True},
     "users:change_own_password": {"old_password": "correct horse battery", "password": "a staple for the battery"},

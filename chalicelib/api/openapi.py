@@ -35,6 +35,7 @@ _TAGS = {
     "do not contact": "Phones that are left alone",
     "persons": "All that is known of a phone, and erasing it",
     "tokens": "Keys to this API",
+    "providers": "Who delivers messages, for superusers",
     "users": "Those who may log in, and what they did",
     "test clients": "For trying out",
     "service": "The service itself",

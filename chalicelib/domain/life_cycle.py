@@ -11,7 +11,7 @@ from chalicelib.domain.zones import ZoneError, parse_time_zone
 
 BEFORE_THE_FIRST_RUN = frozenset({"filter_operator_codes", "filter_tags", "starts_at", "time_zone", "draft", "owner_id"})
 """Fields that decide who gets the mailing and from when: fixed once a run has planned anyone."""
-UNLESS_RUNNING = frozenset({"text", "ends_at", "send_from", "send_until", "rate_limit"})
+UNLESS_RUNNING = frozenset({"text", "ends_at", "send_from", "send_until", "rate_limit", "providers"})
 """Fields that may change until the mailing is over, but not while its run is going on: it is paused first."""
 ALWAYS_EDITABLE = frozenset({"name"})
 YEARS = range(2000, 3000)

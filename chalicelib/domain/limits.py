@@ -22,6 +22,16 @@ MAILING_TEXT_LENGTH: Final = TEXT_LENGTH
 RATE: Final = 100_000
 REASON_LENGTH: Final = 200
 REFERENCE_LENGTH: Final = 100
+PROVIDER_NAME_LENGTH: Final = 64
+PROVIDER_URL_LENGTH: Final = 200
+PROVIDER_SENDER_LENGTH: Final = 100
+PROVIDER_OPTIONS_LENGTH: Final = 10_000
+PROVIDER_NAME: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.-]{{0,{PROVIDER_NAME_LENGTH - 1}}}")
+PROVIDER_NAME_RULE: Final = (
+    f"a name of a provider has 1 to {PROVIDER_NAME_LENGTH} letters, digits, '_', '.' or '-', and begins with a letter or a digit"
+)
+PROVIDERS: Final = 10
+"""Providers that one mailing may name."""
 """Of a provider's own id of a message."""
 SEGMENTS: Final = 2**15 - 1
 """SMS that a provider counts for one message: as many as the column holds."""
@@ -152,6 +162,19 @@ def mailing_problems(
     if rate_limit is not None and (type(rate_limit) is not int or not 0 < rate_limit <= RATE):
         found.append(FieldError("rate_limit", f"a whole number from 1 to {RATE}", FieldCode.OUT_OF_RANGE))
     return found
+
+
+def providers_problems(names: Any) -> list[FieldError]:
+    """What is wrong with the providers that a mailing names, apart from whether there are such."""
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        return [FieldError("providers", "a list of names of providers", FieldCode.WRONG_TYPE)]
+    if len(names) > PROVIDERS:
+        return [FieldError("providers", f"at most {PROVIDERS} providers", FieldCode.WRONG_LENGTH)]
+    if len(set(names)) != len(names):
+        return [FieldError("providers", "each provider once", FieldCode.GIVEN_TWICE)]
+    if not all(PROVIDER_NAME.fullmatch(name) for name in names):
+        return [FieldError("providers", PROVIDER_NAME_RULE, FieldCode.WRONG_FORMAT)]
+    return []
 
 
 def token_problems(name: Any, lifetime: Any) -> list[FieldError]:

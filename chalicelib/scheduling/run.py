@@ -241,7 +241,7 @@ class Run:
         """How many more rows may be in the queue: few if the mailing or the provider is slow, one if the breaker wants a probe."""
         chosen = self._settings
         held = messages.count_dispatched(connection, self._mailing.id)
-        provider = gates.outlook(connection, chosen.provider_name)
+        provider = gates.outlook_of(connection, self._mailing.id, chosen.provider_name, now)
         self._chunk_size = chosen.chunk_size
         first = provider.first_call(now)
         if first is not None:
@@ -249,7 +249,7 @@ class Run:
         most = chosen.max_dispatched
         if self._mailing.rate_limit:
             most = min(most, self._mailing.rate_limit * _SECONDS_AHEAD)
-        rate = float(chosen.provider_rate) or None
+        rate = float(chosen.provider_rate if provider.rate is None else provider.rate) or None
         if provider.pace is not None:
             paced = pace.rate_at(provider.pace, now)
             rate = min(paced, rate or paced)
@@ -306,7 +306,7 @@ class Run:
     def _next_run(self, connection: Connection, status: MailingStatus, now: datetime) -> datetime | None:
         states, dispatched = zones.states(connection, self._mailing.id)
         pause = timedelta(seconds=0 if self.figures.out_of_time else self._settings.chain_seconds)
-        held_until = gates.outlook(connection, self._settings.provider_name).first_call(now)
+        held_until = gates.outlook_of(connection, self._mailing.id, self._settings.provider_name, now).first_call(now)
         state = MailingState(status, states, dispatched, held_until)
         return next_run(state, now=now, pause=pause, deadline=self._deadline)
 

@@ -20,6 +20,8 @@ _BLAMED_LIMIT = 2
 """Messages in a row, none accepted between them, that are refused as if our configuration were wrong, until the breaker opens."""
 _LEAVE_TO_OTHERS = 0.2
 """Of the time between two probes."""
+_FAILOVER_LIMIT = 5
+"""Failed calls in a row that open the breaker of a provider where another one can take over."""
 _FEW = 3
 """Throttled calls that are too few to say something of the provider as a whole."""
 _FRESH = 2
@@ -45,6 +47,8 @@ class Admission:
     shared_rate: float | None = None
     """Calls a second over all mailings of which the permits were taken."""
     spacing: Spacing | None = None
+    replaceable: bool = False
+    """Is there another provider that takes over if this one fails?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +62,10 @@ class Asked:
     """Where the answer blames our configuration."""
 
 
-def admit(connection: Connection, chosen: Settings, mailing_id: int, ids: Sequence[int], now: datetime) -> Admission:
-    """Takes permits for calls for up to all of these messages."""
-    gate = gates.read(connection, mailing_id, chosen.provider_name)
-    if gate is None:
-        return Admission(0, now)
+def admit(
+    connection: Connection, chosen: Settings, mailing_id: int, ids: Sequence[int], now: datetime, gate: gates.Gate
+) -> Admission:
+    """Takes permits for calls for up to all of these messages of the provider that `chosen` and `gate` are of."""
     if gate.held_until is not None and gate.held_until > now:
         return Admission(0, max(gate.held_until, gate.probe_at or now), gate)
     if gate.opened_at is not None:
@@ -190,11 +193,14 @@ def learn(
         if admission.probing:
             log("breaker_closed", provider=chosen.provider_name)
         return admission.probing
-    _count_failures(connection, chosen, asked, seen.failures, now)
+    limit = min(chosen.breaker_failures, _FAILOVER_LIMIT) if admission.replaceable else chosen.breaker_failures
+    _count_failures(connection, chosen, asked, seen.failures, limit, now)
     return False
 
 
-def _count_failures(connection: Connection, chosen: Settings, asked: Sequence[Asked], failures: int, now: datetime) -> None:
+def _count_failures(
+    connection: Connection, chosen: Settings, asked: Sequence[Asked], failures: int, limit: int, now: datetime
+) -> None:
     blamed = sum(each.judgement is not None and not each.judgement.own for each in asked)
     if not failures + blamed:
         return
@@ -203,7 +209,7 @@ def _count_failures(connection: Connection, chosen: Settings, asked: Sequence[As
         connection,
         chosen.provider_name,
         failures + blamed,
-        limit=_BLAMED_LIMIT if blamed else chosen.breaker_failures,
+        limit=_BLAMED_LIMIT if blamed else limit,
         reason=reason,
         now=now,
         probe_at=now + timedelta(seconds=chosen.probe_seconds),

@@ -9,6 +9,7 @@ from chalicelib import aws
 from chalicelib.config import settings
 from chalicelib.observability import log_exception, log_receives, warn
 from chalicelib.providers import configured
+from chalicelib.providers.accounts import Accounts
 from chalicelib.providers.contract import expires_at
 from chalicelib.sending.worker import PoisonError, WorkerTools, give_back, parse_chunk, send_chunk
 from chalicelib.storage.engine import database_away, engine, read_by_index
@@ -17,7 +18,13 @@ from chalicelib.storage.engine import database_away, engine, read_by_index
 @lru_cache(maxsize=1)
 def _tools() -> WorkerTools:
     chosen = settings()
-    return WorkerTools(read_by_index(engine()), chosen, configured(), _pool())
+    provider = configured()
+    return WorkerTools(read_by_index(engine()), chosen, provider, _pool(), accounts=_accounts)
+
+
+@lru_cache(maxsize=1)
+def _accounts() -> Accounts:
+    return Accounts(settings(), configured())
 
 
 @lru_cache(maxsize=1)
@@ -27,7 +34,7 @@ def _pool() -> ThreadPoolExecutor:
 
 def _forget_configuration() -> None:
     """Has the next chunk read the secret again: somebody may have put a new token there, and this process may live for hours."""
-    for cached in (_tools, configured, settings):
+    for cached in (_tools, _accounts, configured, settings):
         cached.cache_clear()
 
 
@@ -57,7 +64,7 @@ def _send_one(record: dict[str, Any], context: Any) -> bool:
             give_back(tools, chunk)
         else:
             figures = send_chunk(tools, chunk)
-            if figures.misconfigured:
+            if figures.misconfigured or (figures.left_out and tools.monotonic() > tools.made_at + tools.settings.probe_seconds):
                 _forget_configuration()
     except Exception as error:  # noqa: BLE001 - of one chunk: the others of the event are not its business
         log_exception("chunk_failed", mailing_id=chunk.mailing_id, metrics=None if database_away(error) else {"ItemsFailed": 1})

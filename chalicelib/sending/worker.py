@@ -4,11 +4,12 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from chalicelib.config import Settings
 from chalicelib.domain import blame
@@ -19,11 +20,13 @@ from chalicelib.domain.personal_text import UnsendableTextError, render
 from chalicelib.domain.status import ErrorCode, MessageStatus, StartSource
 from chalicelib.observability import Metrics, log, log_exception
 from chalicelib.providers import Outgoing, Provider
+from chalicelib.providers.accounts import Accounts
 from chalicelib.sending.gate import Admission, Asked, Spacing, admit, learn, refund
 from chalicelib.services import schedules
-from chalicelib.storage import mailings, messages
+from chalicelib.storage import gates, mailings, messages
 from chalicelib.storage.clock import Clock, database_clock
 from chalicelib.storage.engine import autocommit, retried
+from chalicelib.storage.gates import Gate
 from chalicelib.storage.messages import CallMade, Claim, ClaimedChunk
 
 
@@ -58,11 +61,22 @@ class WorkerTools:
     engine: Engine
     settings: Settings
     provider: Provider
+    """That of the environment, or of one route."""
     pool: ThreadPoolExecutor
     clock: Clock = database_clock
     monotonic: Callable[[], float] = time.monotonic
     random: Random = field(default_factory=Random)
     sleep: Callable[[float], None] = time.sleep
+    accounts: Callable[[], Accounts] | None = None
+    """The providers that stand in the database; None: only this one can be called."""
+    made_at: float = field(default_factory=time.monotonic)
+
+    def of(self, connection: Connection, gate: Gate) -> "WorkerTools | None":
+        """The same with a gate's provider; None if it cannot be called."""
+        if gate.provider == self.settings.provider_name:
+            return self
+        made = self.accounts().get(connection, gate.provider, gate.account) if self.accounts is not None else None
+        return replace(self, settings=made[0], provider=made[1]) if made is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,36 +114,133 @@ class ChunkFigures:
     throttled: int = 0
     misconfigured: int = 0
     """Answers that blame our configuration: an expired token, for one."""
+    left_out: int = 0
+    """Providers of the mailing that could not be called for want of a credential or of a setting."""
     expired: int = 0
     latencies: list[float] = field(default_factory=list)
     """Of the calls to the provider, in milliseconds."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """A provider that messages may be handed to now: its tools, and how many calls it may be given."""
+
+    tools: WorkerTools
+    admission: Admission
+    retry_at: datetime
+    """When what was not admitted is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Claims that go to one provider."""
+
+    route: _Route
+    claims: list[Claim]
+
+
 def send_chunk(tools: WorkerTools, chunk: Chunk) -> ChunkFigures:
     """Sends what of the chunk may be sent now, and records it. Raises DBAPIError if claim or record could not reach the database."""
-    chosen = tools.settings
     # Before the claim: the lease begins in the database somewhat later, so that this clock never believes it longer than it is.
     started = tools.monotonic()
-    last_call = started + chosen.lease_seconds - chosen.provider_deadline_seconds
     figures = ChunkFigures()
     with autocommit(tools.engine) as connection:
         begun = Moment(tools.clock(connection), started)
-        admission = admit(connection, chosen, chunk.mailing_id, chunk.message_ids, begun.at)
-        claimed = _claim(tools, connection, chunk, admission, begun.at, figures)
+        route = _route(tools, connection, chunk, begun.at, figures)
+        claimed = _claim(tools, route, connection, chunk, begun.at, figures)
+        groups = _groups(tools, route, connection, chunk, claimed.claims, begun.at)
     if claimed.claims:
-        calls = _Calls(tools, claimed.text, started, last_call, admission.spacing)
-        answers = list(tools.pool.map(calls.make, range(len(claimed.claims)), claimed.claims))
-        figures.latencies = [round(answer.seconds * 1000, 1) for answer in answers if answer.began is not None]
-        _record(tools, chunk, claimed.claims, answers, begun, admission, figures)
+        answers = _call(tools, groups, claimed.text, started, begun.at)
+        figures.latencies = [round(each.seconds * 1000, 1) for some in answers for each in some if each.began is not None]
+        _record_all(groups, chunk, answers, begun, figures)
     _log(chunk, figures)
     return figures
 
 
+def _route(tools: WorkerTools, connection: Connection, chunk: Chunk, now: datetime, figures: ChunkFigures) -> _Route:
+    """Choose the first of the mailing's providers that may be called; one whose breaker is open only if it is due to be tried again.
+
+    None of them: the messages wait for the one that is tried next.
+    """
+    mailing_id, ids = chunk.mailing_id, chunk.message_ids
+    enabled = [gate for gate in gates.read(connection, mailing_id, tools.settings.provider_name) if gate.enabled]
+    usable = [(made, gate) for gate in enabled if (made := tools.of(connection, gate)) is not None]
+    figures.left_out = len(enabled) - len(usable)
+    if not usable:
+        return _Route(tools, Admission(0, now), now + timedelta(seconds=tools.settings.probe_seconds))
+    closed = [gate for _, gate in usable if gate.opened_at is None]
+    waiting: list[_Route] = []
+    for made, gate in usable:
+        replaceable = any(other is not gate for other in closed)
+        admission = replace(admit(connection, made.settings, mailing_id, ids, now, gate), replaceable=replaceable)
+        if admission.probing and closed:
+            return _Route(made, admission, now)
+        if gate.opened_at is None or admission.permits != 0:
+            return _Route(made, admission, admission.until)
+        waiting.append(_Route(made, admission, admission.until))
+    return min(waiting, key=lambda each: each.retry_at)
+
+
+def _groups(
+    tools: WorkerTools, route: _Route, connection: Connection, chunk: Chunk, claims: Sequence[Claim], now: datetime
+) -> list[_Group]:
+    """Put claims by provider: a message whose outcome is unknown goes to the one that was called for it, and to no other."""
+    name = route.tools.settings.provider_name
+    groups = [_Group(route, [claim for claim in claims if claim.provider == name])]
+    for other in dict.fromkeys(claim.provider for claim in claims if claim.provider != name):
+        theirs = [claim for claim in claims if claim.provider == other]
+        back = _route_back(tools, connection, chunk, other, [claim.id for claim in theirs], now)
+        # Without a way back nothing is called: the tools of the other provider give them up.
+        groups.append(_Group(back or _Route(route.tools, Admission(None, now), now), theirs))
+    return groups
+
+
+def _route_back(
+    tools: WorkerTools, connection: Connection, chunk: Chunk, provider: str, ids: list[int], now: datetime
+) -> _Route | None:
+    """Return the route to a provider that was called before; None if it may not be called again, whatever its breaker says."""
+    gate = gates.read_one(connection, chunk.mailing_id, provider)
+    made = tools.of(connection, gate) if gate is not None and gate.enabled else None
+    if gate is None or made is None or not made.settings.provider_honours_key:
+        return None
+    admission = admit(connection, made.settings, chunk.mailing_id, ids, now, gate)
+    return _Route(made, admission, admission.until)
+
+
+def _call(tools: WorkerTools, groups: Sequence[_Group], text: str, started: float, now: datetime) -> list[list[Answer]]:
+    """Make the calls of all groups side by side; what exceeds a group's permits is not called."""
+    chosen = tools.settings
+    last_call = started + chosen.lease_seconds - chosen.provider_deadline_seconds
+    jobs: list[tuple[_Calls, int, Claim]] = []
+    for group in groups:
+        admission = group.route.admission
+        calls = _Calls(group.route.tools, text, started, last_call, admission.spacing)
+        calls.permits, calls.retry_after = admission.permits, max((group.route.retry_at - now).total_seconds(), 0.0)
+        jobs += [(calls, place, claim) for place, claim in enumerate(group.claims)]
+    answers = iter(tools.pool.map(lambda job: job[0].make(job[1], job[2]), jobs))
+    return [[next(answers) for _ in group.claims] for group in groups]
+
+
+def _record_all(
+    groups: Sequence[_Group], chunk: Chunk, answers: Sequence[Sequence[Answer]], begun: Moment, figures: ChunkFigures
+) -> None:
+    """Record each group, also if another one's record could not reach the database."""
+    failure: DBAPIError | None = None
+    for group, given in zip(groups, answers, strict=True):
+        try:
+            if group.claims:
+                _record(group.route.tools, chunk, group.claims, given, begun, group.route.admission, figures)
+        except DBAPIError as error:
+            failure = error
+    if failure is not None:
+        raise failure
+
+
 def _claim(
-    tools: WorkerTools, connection: Connection, chunk: Chunk, admission: Admission, now: datetime, figures: ChunkFigures
+    tools: WorkerTools, route: _Route, connection: Connection, chunk: Chunk, now: datetime, figures: ChunkFigures
 ) -> ClaimedChunk:
     """Claims what was admitted; what stays unclaimed goes back to the runs, unless another worker has it."""
-    chosen = tools.settings
+    chosen, admission = route.tools.settings, route.admission
     lease, deadline = timedelta(seconds=chosen.lease_seconds), timedelta(seconds=chosen.provider_deadline_seconds)
     mailing_id, ids = chunk.mailing_id, chunk.message_ids
     claimed = ClaimedChunk("", [])
@@ -142,15 +253,17 @@ def _claim(
             lease=lease,
             deadline=deadline,
             provider=chosen.provider_name,
+            unnamed=tools.settings.provider_name,
             permits=admission.permits,
         )
     figures.claimed = len(claimed.claims)
-    refund(connection, chosen, mailing_id, admission, figures.claimed, now)
+    own = sum(claim.provider == chosen.provider_name for claim in claimed.claims)
+    refund(connection, chosen, mailing_id, admission, own, now)
     if figures.claimed < len(ids):
         if admission.permits is None:
             figures.released = messages.release(connection, mailing_id, ids, now=now, deadline=deadline)
         else:
-            figures.released = messages.hold(connection, mailing_id, ids, admission.until)
+            figures.released = messages.hold(connection, mailing_id, ids, route.retry_at)
     return claimed
 
 
@@ -164,6 +277,10 @@ class _Calls:
         self._last_call = last_call
         self._spacing = spacing
         self._stopped = False
+        self.permits: int | None = None
+        """How many calls may be made; None: no bound."""
+        self.retry_after = 0.0
+        """Seconds until what exceeds them is tried again."""
 
     def make(self, place: int, claim: Claim) -> Answer:
         """One call to the provider, unless it must not be made; in a thread of the pool."""
@@ -179,6 +296,8 @@ class _Calls:
             return Answer(Outcome(OutcomeKind.WITHHELD, error.detail, code=error.code))
         except Exception as error:  # noqa: BLE001 - nothing was sent; the chunk's other messages are
             return Answer(_failed(OutcomeKind.NOT_DELIVERED, claim, error))
+        if self.permits is not None and place >= self.permits:
+            return Answer(Outcome(OutcomeKind.NOT_CALLED, retry_after=self.retry_after))
         if self._spacing is not None:
             self._wait_for_turn(place, self._spacing)
         if self._stopped or tools.monotonic() > self._last_call:
@@ -239,7 +358,8 @@ def _record(
         if answer.began is not None
     }
 
-    used = (admission.permits or 0) - sum(answer.outcome.kind is OutcomeKind.NOT_CALLED for answer in answers)
+    admitted = answers[: admission.permits]
+    used = (admission.permits or 0) - sum(answer.outcome.kind is OutcomeKind.NOT_CALLED for answer in admitted)
 
     def write() -> tuple[messages.Recorded, list[Verdict], bool]:
         with autocommit(tools.engine) as connection:
@@ -308,7 +428,7 @@ def _wait(tools: WorkerTools, claim: Claim, outcome: Outcome, judgement: Judgeme
     chosen = tools.settings
     base, cap = chosen.backoff_base_seconds, chosen.backoff_cap_seconds
     if outcome.kind is OutcomeKind.NOT_CALLED:
-        return 0.0
+        return outcome.retry_after or 0.0
     if judgement is not None and judgement.own:
         refusals, probe = claim.own_refusals + 1, chosen.probe_seconds
         longest = blame.wait(refusals, judgement.evident, base=base, probe=probe, cap=cap)

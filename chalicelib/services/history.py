@@ -9,9 +9,9 @@ from sqlalchemy import Connection, Engine
 
 from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
-from chalicelib.domain.errors import NotFoundError
+from chalicelib.domain.errors import ForbiddenError, NotFoundError
 from chalicelib.domain.paging import Slice
-from chalicelib.storage import clients, history, mailing_reads, users
+from chalicelib.storage import clients, history, mailing_reads, providers, users
 from chalicelib.storage.engine import autocommit
 from chalicelib.storage.history import HistoryRow
 
@@ -26,6 +26,7 @@ class Kind(StrEnum):
     MAILING = "mailing"
     USER = "user"
     DO_NOT_CONTACT = "do_not_contact"
+    PROVIDER = "provider"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
 def page(source: Engine, principal: Principal, kind: Kind, object_id: int, part: Slice) -> list[HistoryRow]:
     """A slice of a thing's history, also of one that was deleted. Raises NotFoundError if it never was the asker's to see."""
     owner_id = principal.owner_filter
+    if kind is Kind.PROVIDER and owner_id is not None:
+        raise ForbiddenError("only superusers manage providers")
     if not limits.is_id(object_id):
         raise NotFoundError(str(kind))
     with autocommit(source) as connection:
@@ -80,4 +83,5 @@ _EXISTS: Mapping[Kind, Callable[[Connection, int | None, int], bool]] = {
     Kind.CLIENT: lambda connection, owner_id, object_id: clients.find(connection, owner_id, object_id) is not None,
     Kind.MAILING: lambda connection, owner_id, object_id: mailing_reads.find(connection, owner_id, object_id) is not None,
     Kind.USER: lambda connection, owner_id, object_id: owner_id in (None, object_id) and users.exists(connection, object_id),
+    Kind.PROVIDER: lambda connection, owner_id, object_id: owner_id is None and providers.find(connection, object_id) is not None,
 }

@@ -3,7 +3,7 @@
 Whatever changes when a mailing may run locks its row first, commits, and then lets queue and schedule follow.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, time
@@ -33,7 +33,7 @@ from chalicelib.domain.zones import time_zones
 from chalicelib.services import history, reachability, schedules, text_checks
 from chalicelib.services.history import Change, Kind
 from chalicelib.services.ownership import listed_owner, owner_of_new
-from chalicelib.storage import mailing_reads, mailings, message_counts, message_edits, messages, progress, zones
+from chalicelib.storage import mailing_reads, mailings, message_counts, message_edits, messages, progress, providers, zones
 from chalicelib.storage.clock import Clock, database_clock
 from chalicelib.storage.engine import autocommit
 from chalicelib.storage.mailing_reads import MailingFilter, MailingRecord
@@ -64,6 +64,7 @@ class NewMailing:
     send_from: time | None = None
     send_until: time | None = None
     rate_limit: int | None = None
+    providers: tuple[str, ...] = ()
     draft: bool = False
     owner_id: int | None = None
 
@@ -84,6 +85,7 @@ def create(
         now = clock(connection)
         said = _with_defaults(_normalized(asdict(new)), now)
         _refuse_wrong(said)
+        _require_providers(connection, said["providers"])
         values = said | {"owner_id": owner_of_new(connection, principal, new.owner_id), "status": str(MailingStatus.DRAFT)}
         del values["draft"]
         mailing_id = mailing_reads.add(connection, values)
@@ -152,6 +154,7 @@ def edit(
                     raise ConflictError("the owner of a mailing changes only while it has no messages")
             differences = history.differences(_shown(row), changed)
             _refuse_wrong({**_shown(row), **changed}, stored=_shown(row))
+            _require_providers(connection, changed.get("providers", ()))
             now, after = clock(connection), {**row._mapping, **changed}
             with _confirmations(confirmed=confirmed) as confirmations:
                 with confirmations:
@@ -170,9 +173,12 @@ def version_of(record: MailingRecord) -> str:
     return version(_written({**asdict(record), "owner_id": record.owner}))
 
 
+_LISTS = frozenset({"filter_operator_codes", "filter_tags", "providers"})
+
+
 def _written(row: Mapping[Any, Any]) -> dict[str, Any]:
     names = [each.name for each in fields(NewMailing) if each.name != "draft"]
-    return {name: list(row[name]) if name.startswith("filter_") else row[name] for name in names} | {
+    return {name: list(row[name]) if name in _LISTS else row[name] for name in names} | {
         "draft": row["status"] == MailingStatus.DRAFT
     }
 
@@ -224,6 +230,8 @@ def _normalized(values: Mapping[str, Any], stored: Mapping[str, Any] | None = No
         if isinstance(found.get(name), list | tuple) and all(isinstance(each, str) for each in found[name]):
             kept = before.get(name, ())
             found[name] = list(dict.fromkeys(each if each in kept else change(each) for each in found[name]))
+    if isinstance(found.get("providers"), list | tuple):
+        found["providers"] = list(found["providers"])
     return found
 
 
@@ -503,6 +511,8 @@ def _refuse_wrong(said: Mapping[str, Any], *, stored: Mapping[str, Any] | None =
     found = limits.mailing_problems(
         said["name"], said["text"], said["filter_operator_codes"], said["filter_tags"], said["rate_limit"], stored=stored
     )
+    if stored is None or list(said["providers"]) != list(stored["providers"]):
+        found += limits.providers_problems(said["providers"])
     if not any(error.field == "text" for error in found):
         found += life_cycle.text_problems(said["text"])
     found += life_cycle.time_problems(times_of({"start_now_at": None, **said}))
@@ -513,6 +523,15 @@ def _refuse_wrong(said: Mapping[str, Any], *, stored: Mapping[str, Any] | None =
         found = [each for each in found if each.field in (together if each.code == FieldCode.CONTRADICTION else new)]
     if found:
         raise InvalidInputError(*found)
+
+
+def _require_providers(connection: Connection, names: Sequence[str]) -> None:
+    """Raises InvalidInputError for the name of a provider that there is not."""
+    missing = providers.missing(connection, names) if names else []
+    if missing:
+        known = ", ".join(providers.names(connection)) or "none"
+        why = f"no provider has the name {', '.join(missing)}; there are: {known}"
+        raise InvalidInputError(FieldError("providers", why, FieldCode.NOT_ALLOWED))
 
 
 def _require_values(connection: Connection, row: Mapping[Any, Any]) -> None:

@@ -20,7 +20,7 @@ from chalicelib.domain.window import Obstacle
 from chalicelib.domain.words import counted
 from chalicelib.observability import log
 from chalicelib.providers import Outgoing, Provider
-from chalicelib.services import history, reachability
+from chalicelib.services import history, providers, reachability
 from chalicelib.services.history import TEST_SEND, Change, Kind
 from chalicelib.services.mailings import times_of
 from chalicelib.services.phones import typed_phone
@@ -130,10 +130,13 @@ def send_test(
     phone: str,
     provider: Provider,
     *,
+    provider_name: str | None = None,
     client_id: int | None = None,
     country: str | None = None,
 ) -> SentTest:
     """Renders the text for a client (without `client_id`: the first selected) and sends it to `phone`, outside all statistics.
+
+    By the provider of this name, or by the first one of the mailing, or by `provider`, which is that of the settings.
 
     The key is a fresh one of the message sequence, so that no test is ever taken for a client's message. Raises NotFoundError,
     InvalidInputError, ConflictError for a phone on the owner's do-not-contact list, or TooManyRequestsError.
@@ -142,13 +145,15 @@ def send_test(
     with source.begin() as connection:
         row = _visible(connection, principal, mailing_id)
         rendered = _rendered(row.text, _attributes(connection, row, client_id))
+        name = provider_name or next(iter(row.providers), None)
+        caller = providers.provider_named(connection, settings(), name, provider)
         if do_not_contact.listed(connection, row.owner_id, phone):
             raise ConflictError("this phone is on the do-not-contact list")
         _count_test(connection, principal)
         message_id: int = connection.execute(_DRAW_ID).scalar_one()
         recipient: dict[str, list[Any]] = {"phone": [None, phone], "client": [None, client_id], "message": [None, message_id]}
         history.note(connection, principal, Change(Kind.MAILING, mailing_id, row.owner_id, TEST_SEND, recipient))
-    outcome = storable(provider.send(Outgoing(message_id, phone, rendered)))
+    outcome = storable(caller.send(Outgoing(message_id, phone, rendered)))
     log("test_sent", user_id=principal.user_id, mailing_id=mailing_id, message_id=message_id, outcome=str(outcome.kind))
     return SentTest(message_id, rendered, outcome)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -18,6 +19,10 @@ class Gate:
     """
 
     rate_limit: int | None
+    provider: str
+    account: datetime | None
+    """The version of its row; None: it has none."""
+    enabled: bool
     failures: int
     opened_at: datetime | None
     probe_at: datetime | None
@@ -33,18 +38,39 @@ class Gate:
         return self.suspected_at is not None and (self.accepted_at is None or self.accepted_at < self.suspected_at)
 
 
-_READ = prepared_text(
-    """
-    SELECT g.rate_limit, coalesce(p.failures, 0), p.opened_at, p.probe_at, p.suspected_at, p.accepted_at, p.held_until, p.rate_tat,
+# The mailing's providers in its order, or all by their position. That of the environment is there even before it has a row.
+_ROUTES = """
+    FROM mailing g LEFT JOIN (
+      SELECT id, name, position, enabled, updated_at, rate FROM provider
+      UNION ALL
+      SELECT 0, CAST(:provider AS text), 0, true, CAST(NULL AS timestamptz), 0
+      WHERE NOT EXISTS (SELECT 1 FROM provider WHERE name = CAST(:provider AS text))
+    ) r ON g.providers = '{}' OR r.name = ANY(g.providers)
+    LEFT JOIN provider_state p ON p.name = coalesce(r.name, CAST(:provider AS text))
+    WHERE g.id = :mailing
+    ORDER BY array_position(g.providers, CAST(r.name AS text)), r.position, r.id
+"""
+_GATE = """
+    p.failures, p.opened_at, p.probe_at, p.suspected_at, p.accepted_at, p.held_until, p.rate_tat,
       p.pace, p.pace_at, p.pace_steady, p.pace_ceiling
-    FROM mailing g LEFT JOIN provider_state p ON p.name = :provider WHERE g.id = :mailing
+"""
+_READ = prepared_text(
+    f"""
+    SELECT g.rate_limit, coalesce(r.name, CAST(:provider AS text)), r.updated_at, coalesce(r.enabled, false), {_GATE}
+    {_ROUTES}
     """
 )
-_OUTLOOK = text(
-    """
-    SELECT CASE WHEN opened_at IS NOT NULL THEN probe_at END, held_until, pace, pace_at, pace_steady, pace_ceiling
-    FROM provider_state WHERE name = :provider
-    """
+_READ_ONE = text(
+    f"""
+    SELECT g.rate_limit, CAST(:provider AS text), r.updated_at, coalesce(r.enabled, true), {_GATE}
+    FROM mailing g LEFT JOIN provider r ON r.name = :provider LEFT JOIN provider_state p ON p.name = :provider
+    WHERE g.id = :mailing
+    """  # noqa: S608 - constants only
+)
+_LOOK = "CASE WHEN p.opened_at IS NOT NULL THEN p.probe_at END, p.held_until, p.pace, p.pace_at, p.pace_steady, p.pace_ceiling"
+_OUTLOOK = text(f"SELECT {_LOOK} FROM provider_state p WHERE p.name = :provider")  # noqa: S608 - constants only
+_OUTLOOKS = text(
+    f"SELECT {_LOOK}, coalesce(r.enabled, false) AS enabled, CASE WHEN r.name <> :provider THEN r.rate END AS rate {_ROUTES}"
 )
 # Of all workers that would like to see whether the provider is back, one may.
 _TAKE_PROBE = text(
@@ -135,13 +161,35 @@ _REFUND_PROVIDER = text(
 )
 
 
-def read(connection: Connection, mailing_id: int, provider: str) -> Gate | None:
-    """What holds this mailing back; None if there is no such mailing."""
-    row = connection.execute(_READ, {"mailing": mailing_id, "provider": provider}).one_or_none()
-    if row is None:
-        return None
-    pace = _pace(row[8], row[9], row[10], row[11])
-    return Gate(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], pace)
+def read(connection: Connection, mailing_id: int, provider: str) -> list[Gate]:
+    """What holds this mailing back, for each of its providers in its order; empty if there is no such mailing.
+
+    `provider` is the environment's: the only one while there are no rows.
+    """
+    return [_gate(row) for row in connection.execute(_READ, {"mailing": mailing_id, "provider": provider})]
+
+
+def read_one(connection: Connection, mailing_id: int, provider: str) -> Gate | None:
+    """What holds calls to this provider back, be it one of the mailing's or not; None if there is no such mailing."""
+    row = connection.execute(_READ_ONE, {"mailing": mailing_id, "provider": provider}).one_or_none()
+    return _gate(row) if row is not None else None
+
+
+def _gate(row: Any) -> Gate:
+    return Gate(
+        rate_limit=row[0],
+        provider=row[1],
+        account=row[2],
+        enabled=row[3],
+        failures=row[4] or 0,
+        opened_at=row[5],
+        probe_at=row[6],
+        suspected_at=row[7],
+        accepted_at=row[8],
+        held_until=row[9],
+        rate_tat=row[10],
+        pace=_pace(row[11], row[12], row[13], row[14]),
+    )
 
 
 def _pace(rate: float | None, at: datetime | None, steady: float | None, ceiling: float | None) -> Pace | None:
@@ -155,6 +203,8 @@ class Outlook:
     probe_at: datetime | None = None
     held_until: datetime | None = None
     pace: Pace | None = None
+    rate: int | None = None
+    """Calls a second that its row allows (0: any number); None: as the environment says."""
 
     def first_call(self, now: datetime) -> datetime | None:
         """The moment before which no call is made; None if nothing stands in the way."""
@@ -166,6 +216,16 @@ def outlook(connection: Connection, provider: str) -> Outlook:
     """What holds the provider's messages back."""
     row = connection.execute(_OUTLOOK, {"provider": provider}).one_or_none()
     return Outlook() if row is None else Outlook(row[0], row[1], _pace(row[2], row[3], row[4], row[5]))
+
+
+def outlook_of(connection: Connection, mailing_id: int, provider: str, now: datetime) -> Outlook:
+    """Return what holds the mailing back: that of its first provider whose breaker is closed, or of the one that is tried first."""
+    rows = connection.execute(_OUTLOOKS, {"mailing": mailing_id, "provider": provider}).all()
+    found = [Outlook(row[0], row[1], _pace(row[2], row[3], row[4], row[5]), row.rate) for row in rows if row.enabled]
+    usable = [each for each in found if each.probe_at is None]
+    if usable:
+        return usable[0]
+    return min(found, key=lambda each: each.first_call(now) or now, default=Outlook())
 
 
 def take_probe(connection: Connection, provider: str, now: datetime, following: datetime) -> bool:

@@ -30,6 +30,7 @@ class MailingRecord:
     send_from: time | None
     send_until: time | None
     rate_limit: int | None
+    providers: Sequence[str]
     status: str
     next_run_at: datetime | None
     start_now_at: datetime | None
@@ -64,6 +65,7 @@ _COLUMNS = (
     Mailing.send_from,
     Mailing.send_until,
     Mailing.rate_limit,
+    Mailing.providers,
     Mailing.status,
     Mailing.next_run_at,
     Mailing.start_now_at,

@@ -45,15 +45,16 @@ INSERT_RECORDED = f"""
 their person was erased meanwhile."""
 
 
-def insert_lost(source: str) -> str:
+def insert_lost(source: str, unnamed: str = "provider") -> str:
     """SQL that keeps the calls which workers that died may have made, for rows of `source` that still had a lease.
 
-    `source` has the message's columns as they were. The call was made at the end of the lease at the latest.
+    `source` has the message's columns as they were; `unnamed` is the parameter that names the provider of rows without one. The call was
+    made at the end of the lease at the latest.
     """
     return f"""
     INSERT INTO message_call {_COLUMNS}
     SELECT mailing_id, id, {slot("claim_no")}, claim_no, attempts, lease_until,
-      coalesce(provider, CAST(:provider AS text)), 'unknown', 'unknown_outcome',
+      coalesce(provider, CAST(:{unnamed} AS text)), 'unknown', 'unknown_outcome',
       '{WORKER_DIED}', NULL
     FROM {source} WHERE lease_until IS NOT NULL
     {_OVERWRITE}

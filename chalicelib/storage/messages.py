@@ -64,9 +64,9 @@ _CLAIM = prepared_text(
       SELECT {LOST_COLUMNS} {_WITH_WINDOW}
         AND (m.lease_until IS NULL OR m.lease_until <= :now) AND {_OPEN}
       ORDER BY m.id LIMIT :permits FOR NO KEY UPDATE OF m SKIP LOCKED
-    ), lost AS ({insert_lost("due")}), claimed AS (
+    ), lost AS ({insert_lost("due", "unnamed")}), claimed AS (
       UPDATE message m SET claim_no = m.claim_no + 1, attempts = m.attempts + 1, lease_until = :lease_until,
-        provider = CASE WHEN m.unknown OR m.lease_until IS NOT NULL THEN coalesce(m.provider, CAST(:provider AS text))
+        provider = CASE WHEN m.unknown OR m.lease_until IS NOT NULL THEN coalesce(m.provider, CAST(:unnamed AS text))
           ELSE CAST(:provider AS text) END,
         unknown = m.unknown OR m.lease_until IS NOT NULL, dispatched_at = coalesce(m.dispatched_at, CAST(:now AS timestamptz)),
         attempted_at = coalesce(m.lease_until, m.attempted_at),
@@ -275,11 +275,13 @@ def claim(
     lease: timedelta,
     deadline: timedelta,
     provider: str = "default",
+    unnamed: str = "default",
     permits: int | None = None,
 ) -> ClaimedChunk:
     """Claims those of `ids` that may be sent now: waiting, due, without a live lease, mailing running, window open, end not too near.
 
-    `permits` bounds how many; None: all. Each is stamped with `provider`, except where the outcome of a call by another is unknown.
+    `permits` bounds how many; None: all. Each is stamped with `provider`, except where the outcome of a call by another is unknown
+    (`unnamed`: by the provider of messages of earlier versions, which have no name).
     """
     parameters = {
         "mailing": mailing_id,
@@ -289,6 +291,7 @@ def claim(
         "answered_by": now + deadline,
         "permits": permits,
         "provider": provider,
+        "unnamed": unnamed,
     }
     rows = connection.execute(_CLAIM, parameters).all()
     claims = [

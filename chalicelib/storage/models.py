@@ -162,6 +162,8 @@ class Mailing(Base):
     send_from: Mapped[time | None]
     send_until: Mapped[time | None]
     rate_limit: Mapped[int | None]
+    providers: Mapped[list[str]] = mapped_column(server_default=sql_text("'{}'"))
+    """Names of the providers that may send it, the first one first; empty: all that are enabled, by their position."""
     status: Mapped[str] = mapped_column(String(16))
     next_run_at: Mapped[datetime | None]
     schedule_at: Mapped[datetime | None]
@@ -180,6 +182,28 @@ class Mailing(Base):
     deleting_since: Mapped[datetime | None]
     """When somebody deleted it: from then on it is seen nowhere, and runs remove its messages."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ProviderAccount(Base):
+    """An account with a provider. Its credential stands in the service's secret, under its name."""
+
+    __tablename__ = "provider"
+    __table_args__ = (UniqueConstraint("name"), CheckConstraint("rate >= 0", name="rate"))
+
+    id: Mapped[int] = _big_id()
+    name: Mapped[str] = mapped_column(String(limits.PROVIDER_NAME_LENGTH))
+    """Under which its breaker and rates are kept, and messages handed to it; never changes."""
+    kind: Mapped[str] = mapped_column(String(16))
+    url: Mapped[str] = mapped_column(String(limits.PROVIDER_URL_LENGTH), server_default=sql_text("''"))
+    sender: Mapped[str] = mapped_column(String(limits.PROVIDER_SENDER_LENGTH), server_default=sql_text("''"))
+    options: Mapped[str] = mapped_column(server_default=sql_text("''"))
+    honours_key: Mapped[bool] = mapped_column(Boolean, server_default=sql_text("false"))
+    rate: Mapped[int] = mapped_column(Integer, server_default=sql_text("0"))
+    enabled: Mapped[bool] = mapped_column(Boolean, server_default=sql_text("true"))
+    position: Mapped[int] = mapped_column(Integer, server_default=sql_text("0"))
+    environment: Mapped[bool] = mapped_column(Boolean, server_default=sql_text("false"))
+    """Is it the one that the deployment's settings name?"""
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class ProviderState(Base):

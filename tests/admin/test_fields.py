@@ -56,6 +56,7 @@ MAILING: dict[str, Any] = {
     "send_from": "22:00:00",
     "send_until": "06:30:00",
     "rate_limit": 7,
+    "providers": ["second", "first.1"],
     "draft": True,
     "owner": 2,
 }
@@ -70,6 +71,7 @@ OTHER_MAILING: dict[str, Any] = {
     "send_from": "21:00:00",
     "send_until": "07:00:00",
     "rate_limit": None,
+    "providers": [],
     "draft": False,
     "owner": 1,
 }
@@ -126,6 +128,8 @@ def api(root: Browser, engine: Engine) -> Api:
     """The superuser, whose id is 1, at the API; beside, user 2."""
     del root
     make_user(engine, "anna")
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO provider (name, kind) VALUES ('first.1', 'twilio'), ('second', 'twilio')"))
     return Api(ChaliceClient(app, stage_name="tests")).as_user(engine, 1)
 
 
@@ -221,6 +225,7 @@ TYPED = {
     "filter_tags": "",
     "time_zone": "",
     "rate_limit": "",
+    "providers": "",
     "draft": None,
     "confirmed": "on",
 }

@@ -38,6 +38,7 @@ MAILINGS: dict[str, tuple[Any, ...]] = {
     "filter_operator_codes": (["MTS"], [""], list(CODES)),
     "filter_tags": (["VIP"], [" a  b "], ["\ufffd"], ["x" * 51], list(CODES)),
     "rate_limit": (200_000,),
+    "providers": (["gone"], ["a b"], ["x"] * 2, list(TAGS)),
 }
 NO_RULES = {"country", "owner_id", "draft"}
 """`country` is not stored; an owner that is none and a draft that is neither true nor false cannot be."""

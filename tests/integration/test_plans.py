@@ -197,6 +197,8 @@ class Steps:
         """What runs and workers do, on connections like theirs."""
         mailing = self.mailing
         self.run(engine, "gate", lambda c: gates.read(c, mailing, "default"))
+        self.run(engine, "gate of one provider", lambda c: gates.read_one(c, mailing, "default"))
+        self.run(engine, "outlook", lambda c: gates.outlook_of(c, mailing, "default", NOW))
         self.run(engine, "permits", lambda c: gates.mailing_permits(c, mailing, 25, NOW, HOUR))
         self.run(engine, "refund", lambda c: gates.refund_mailing(c, mailing, 1))
         self.run(engine, "provider's permits", lambda c: gates.provider_permits(c, "default", 100, 25, NOW, HOUR))

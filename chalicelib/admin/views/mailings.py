@@ -181,6 +181,14 @@ class MailingView(ServiceView):
         ),
         TimeOfDayField("send_until", label=_("Send until"), exclude_from_list=True, filters=[]),
         WholeNumberField("rate_limit", label=_("Messages a second, at most"), exclude_from_list=True, min=1, max=limits.RATE),
+        WordsField(
+            "providers",
+            label=_("Providers"),
+            orderable=False,
+            exclude_from_list=True,
+            filters=[],
+            help_text=_("Names in the order in which they are tried, commas between them; empty: all, in the default order"),
+        ),
         BooleanField(
             "draft",
             label=_("Draft"),
@@ -215,6 +223,7 @@ class MailingView(ServiceView):
         ("filter_operator_codes", "filter_tags"),
         ("starts_at", "ends_at", "time_zone"),
         ("send_from", "send_until", "rate_limit"),
+        "providers",
         ("draft", "confirmed", "owner_id"),
     )
     sortable_fields = ("id", "name", "status", "starts_at", "ends_at", "owner_id", "created_at")
@@ -474,5 +483,6 @@ def _values(data: dict[str, Any]) -> dict[str, Any]:
         "text": data["text"] or "",
         "filter_operator_codes": tuple(data["filter_operator_codes"]),
         "filter_tags": tuple(data["filter_tags"]),
+        "providers": tuple(data["providers"]),
         "draft": bool(data["draft"]),
     }

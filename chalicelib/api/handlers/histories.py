@@ -30,3 +30,9 @@ def mailing(call: Call[NoBody, PageQuery]) -> Page[HistoryOut]:
 def user(call: Call[NoBody, PageQuery]) -> Page[HistoryOut]:
     """Tokens made and revoked, passwords and rights changed. Your own; a superuser sees anyone's."""
     return _page(call, Kind.USER)
+
+
+@operation("List changes of a provider", tag="providers")
+def provider(call: Call[NoBody, PageQuery]) -> Page[HistoryOut]:
+    """For superusers: who added, changed and deleted it, and when."""
+    return _page(call, Kind.PROVIDER)

@@ -124,6 +124,7 @@ def test(call: Call[TestSendIn, PhoneQuery]) -> TestSendOut:
         call.id_of("mailing"),
         call.body.phone,
         configured(),
+        provider_name=call.body.provider,
         client_id=call.body.client,
         country=call.query.default_country,
     )

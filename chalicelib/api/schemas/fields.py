@@ -190,6 +190,8 @@ _TAG = Field(min_length=1, max_length=limits.TAG_LENGTH, examples=["vip"], descr
 TagIn = Annotated[str, _TAG, MaybeStored]
 OperatorCode = Annotated[str, Field(min_length=1, max_length=limits.CODE_LENGTH, pattern=_DIGITS, examples=["910"])]
 OperatorCodeIn = Annotated[OperatorCode, MaybeStored]
+ProviderName = Annotated[str, Field(pattern=f"^{limits.PROVIDER_NAME.pattern}$", examples=["twilio"])]
+ProviderNameIn = Annotated[ProviderName, MaybeStored]
 Tag = Annotated[str, _TAG, AfterValidator(canonical)]
 
 

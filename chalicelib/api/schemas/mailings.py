@@ -13,6 +13,7 @@ from chalicelib.api.schemas.fields import (
     MailingName,
     Moment,
     OperatorCodeIn,
+    ProviderNameIn,
     Rate,
     TagIn,
     Template,
@@ -48,6 +49,11 @@ class MailingFields(Schema):
     )
     send_until: TimeOfDay | None = None
     rate_limit: Rate | None = Field(default=None, description="Messages a second")
+    providers: list[ProviderNameIn] = Field(
+        default=[],
+        json_schema_extra={"maxItems": limits.PROVIDERS},
+        description="Providers by name, the first one first; while its breaker is open the next one sends. Empty: all, in their order",
+    )
     draft: bool = Field(default=False, description="true: nothing is sent until the mailing is started")
     owner: Id | None = Field(default=None, description="Superusers may name another user")
 
@@ -57,6 +63,8 @@ class MailingFields(Schema):
         for name in ("filter_operator_codes", "filter_tags"):
             if name in values:
                 values[name] = tuple(dict.fromkeys(values[name]))
+        if "providers" in values:
+            values["providers"] = tuple(values["providers"])
         if "owner" in values:
             values["owner_id"] = values.pop("owner")
         return values
@@ -128,6 +136,7 @@ class MailingOut(Versioned):
     send_from: TimeOfDay | None
     send_until: TimeOfDay | None
     rate_limit: int | None
+    providers: list[str]
     status: MailingStatus
     next_run_at: Moment | None
     start_now_at: Moment | None = Field(
@@ -185,6 +194,7 @@ def show(record: MailingRecord) -> MailingOut:
         send_from=record.send_from,
         send_until=record.send_until,
         rate_limit=record.rate_limit,
+        providers=list(record.providers),
         status=MailingStatus(record.status),
         next_run_at=record.next_run_at,
         start_now_at=record.start_now_at,

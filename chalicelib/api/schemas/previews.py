@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from chalicelib.api.operations import Schema
-from chalicelib.api.schemas.fields import Id, Moment, PhoneIn
+from chalicelib.api.schemas.fields import Id, Moment, PhoneIn, ProviderName
 from chalicelib.domain.outcome import OutcomeKind
 from chalicelib.domain.status import ErrorCode
 from chalicelib.domain.window import Obstacle
@@ -79,6 +79,10 @@ class TestSendIn(Schema):
 
     phone: PhoneIn
     client: Id | None = Field(default=None, description="Whose attributes fill the text; the first selected client's if not said")
+    provider: ProviderName | None = Field(
+        default=None,
+        description="Which provider sends it; if not said, the first one that the mailing names, or else that of the settings",
+    )
 
 
 class TestSendOut(Schema):

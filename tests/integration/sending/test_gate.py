@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 import pytest
+from sqlalchemy import Connection
 
 from chalicelib.domain.outcome import Outcome, OutcomeKind
 from chalicelib.domain.pace import FREE, Pace, rate_at
@@ -16,6 +17,11 @@ from tests.world import ACCEPTED, NOW, START, World
 
 DOWN = Outcome(OutcomeKind.NOT_DELIVERED, "ConnectTimeout")
 NO_JWT = Outcome(OutcomeKind.MISCONFIGURED, "HTTP 401")
+
+
+def admitted(connection: Connection, world: World, mailing_id: int, ids: list[int], now: datetime) -> gate.Admission:
+    [found] = gates.read(connection, mailing_id, "default")
+    return gate.admit(connection, world.settings, mailing_id, ids, now, found)
 
 
 def breaker(world: World) -> tuple[datetime | None, datetime | None]:
@@ -176,10 +182,10 @@ def test_unused_permits_of_a_provider_that_objected_are_not_given_back(world: Wo
     ids = list(range(1, 26))
     with autocommit(world.engine) as connection:
         gates.set_pace(connection, "default", Pace(5, NOW, 60, 5), None)
-        admission = gate.admit(connection, world.settings, mailing.id, ids, NOW)
+        admission = admitted(connection, world, mailing.id, ids, NOW)
         assert admission.permits == 11, "five a second for two seconds, and one"
         gate.refund(connection, world.settings, mailing.id, admission, 4, NOW, objected=objected)
-        again = gate.admit(connection, world.settings, mailing.id, ids, NOW)
+        again = admitted(connection, world, mailing.id, ids, NOW)
     assert again.permits == (0 if objected else 7)
     [(own,)] = world.sql("SELECT rate_tat FROM mailing")
     assert own == NOW + timedelta(seconds=(4 if objected else 11) / 100)
@@ -201,7 +207,7 @@ def test_a_configured_rate_is_a_ceiling_for_the_pace(
         with autocommit(world.engine) as connection:
             if pace is not None and second == 0:
                 gates.set_pace(connection, "default", Pace(pace, NOW, 3_600, pace), None)
-            admission = gate.admit(connection, world.settings, mailing.id, list(range(25 * 60)), now)
+            admission = admitted(connection, world, mailing.id, list(range(25 * 60)), now)
         assert admission.shared_rate == rate
         if rate is None or admission.permits is None:
             assert rate is admission.permits is None
@@ -221,7 +227,7 @@ def test_a_pace_that_grows_past_the_configured_rate_stays_below_it(world: World)
         gates.set_pace(connection, "default", grows, None)
         for second in range(40):
             now = NOW + timedelta(seconds=second)
-            rates.append(gate.admit(connection, world.settings, mailing.id, [1], now).shared_rate)
+            rates.append(admitted(connection, world, mailing.id, [1], now).shared_rate)
             assert rates[-1] == pytest.approx(min(rate_at(grows, now), 10))
     assert (rates[0], rates[-1]) == (5, 10)
     assert world.sql("SELECT pace FROM provider_state") == [(None,)], "the pace has ended, the configured rate stays"
