@@ -327,6 +327,9 @@ MESSAGES: dict[str, str] = {
         "${name} — атрибут клиента; ${name|друг} подставит слово тем, у кого его нет; знаки ${ сами по себе пишутся $${,"
         " знак доллара перед подстановкой — $$"
     ),
+    "%(done)d of %(all)d deleted; not found: %(missing)d; left for another try: %(remaining)d": (
+        "Удалено %(done)d из %(all)d; не найдено: %(missing)d; осталось для повторной попытки: %(remaining)d"
+    ),
     "%(done)d of %(all)d deleted, then #%(pk)s: %(why)s": "Удалено %(done)d из %(all)d, затем #%(pk)s: %(why)s",
     "2,160 made-up clients: 24 time zones by operator codes 910 to 999. Deleting deletes every client of everyone.": (
         "2160 вымышленных клиентов: 24 часовых пояса, коды операторов 910–999. Удаление удалит всех клиентов всех владельцев."

@@ -1,6 +1,7 @@
 """Use cases around clients."""
 
-from collections.abc import Collection, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from dataclasses import replace as revised
 from enum import StrEnum
@@ -25,6 +26,11 @@ from chalicelib.services.ownership import listed_owner, owner_of_new
 from chalicelib.storage import client_import, clients, message_edits
 from chalicelib.storage.clients import ClientFilter, ClientRow
 from chalicelib.storage.engine import DEADLOCK, UNIQUE_VIOLATION, autocommit, sqlstate
+
+_SLICE = 100
+"""Clients that are deleted in one transaction, with what waits for them."""
+_SECONDS_AT_ONCE = 8.0
+"""How long a request deletes clients."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,8 +213,48 @@ def delete(source: Engine, principal: Principal, client_id: int) -> None:
     with source.begin() as connection:
         row = _locked(connection, principal, client_id)
         clients.remove(connection, [client_id], settings().provider_name)
-        # With the phone, by which this history is found when the person is to be erased.
-        history.note(connection, principal, Change(Kind.CLIENT, client_id, row.owner, "delete", {"phone": [row.phone, None]}))
+        history.note(connection, principal, _deletion(row))
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """How many of the clients were deleted, how many the asker does not have (any more), and how many there was no time for."""
+
+    deleted: int
+    missing: int
+    remaining: int
+
+
+def delete_many(
+    source: Engine,
+    principal: Principal,
+    client_ids: Collection[int],
+    *,
+    seconds: float = _SECONDS_AT_ONCE,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Deleted:
+    """Delete clients in slices, each in a transaction of its own, until all are deleted or the time is over.
+
+    A run or worker that waits for one of the clients waits for one slice and not for all of them.
+    """
+    ends, deleted, looked_at = monotonic() + seconds, 0, 0
+    ids = sorted(set(client_ids))
+    known = list(filter(limits.is_id, ids))
+    while some := known[looked_at : looked_at + _SLICE]:
+        if looked_at and monotonic() >= ends:
+            return Deleted(deleted, len(ids) - len(known) + looked_at - deleted, len(known) - looked_at)
+        with source.begin() as connection:
+            rows = clients.lock_among(connection, principal.owner_filter, some)
+            clients.remove(connection, [row.id for row in rows], settings().provider_name)
+            history.note(connection, principal, *map(_deletion, rows))
+        deleted += len(rows)
+        looked_at += len(some)
+    return Deleted(deleted, len(ids) - deleted, 0)
+
+
+def _deletion(row: ClientRow) -> Change:
+    """With the phone, by which this history is found when the person is to be erased."""
+    return Change(Kind.CLIENT, row.id, row.owner, "delete", {"phone": [row.phone, None]})
 
 
 def _locked(connection: Connection, principal: Principal, client_id: int) -> ClientRow:

@@ -97,6 +97,12 @@ def lock(connection: Connection, owner_id: int | None, client_id: int) -> Client
     return ClientRow(*row) if row is not None else None
 
 
+def lock_among(connection: Connection, owner_id: int | None, client_ids: Sequence[int]) -> list[ClientRow]:
+    """Lock those of the clients that the owner (None: anyone) has, in the order of their ids."""
+    among = _owned(select(*_COLUMNS).where(Client.id == func.any(literal(list(client_ids), ARRAY(BIGINT)))), owner_id)
+    return [ClientRow(*row) for row in connection.execute(among.order_by(Client.id).with_for_update())]
+
+
 def change(connection: Connection, client_id: int, values: Mapping[str, Any]) -> ClientRow:
     """Writes columns of a client."""
     changed = update(Client).where(Client.id == client_id).values(values).returning(*_COLUMNS)

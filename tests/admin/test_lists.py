@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from chalicelib.admin.views import base
+from chalicelib.domain.access import Principal
 from chalicelib.domain.paging import Slice
 from chalicelib.services import clients
 from chalicelib.services.clients import NewClient
@@ -214,3 +215,22 @@ def test_a_clients_phone_goes_on_the_do_not_contact_list(root: Browser, anna: Br
     root.act("client", "leave_alone", client.id, {"reason": "asked <b>"})
     assert "+79105550001" in anna.get("/do-not-contact/list?q=asked").text
     assert "asked <b>" not in anna.get("/do-not-contact/list").text
+
+
+def test_selected_clients_are_deleted_and_the_answer_says_how_many_were_not(anna: Browser, engine: Engine) -> None:
+    with engine.connect() as connection:
+        owner_id = connection.execute(text("SELECT id FROM \"user\" WHERE username = 'anna'")).scalar_one()
+    principal = Principal(owner_id, "anna", is_superuser=False)
+    rows = [clients.create(engine, principal, NewClient(f"+7915000000{place}", "UTC")) for place in range(3)]
+
+    def delete(*ids: object) -> Answer:
+        chosen = "".join(f"&pks={each}" for each in ids)
+        return anna.ask("POST", f"/admin/_api/client/action?name=delete{chosen}", "", {"X-CSRFToken": anna.csrf})
+
+    answer = delete(rows[0].id, rows[0].id + 1_000_000)
+    assert answer.status == 400
+    assert answer.json["msg"] == "1 of 2 deleted; not found: 1; left for another try: 0"
+    assert delete(rows[1].id, "x").status == 400
+    assert delete(rows[1].id, rows[2].id).status == 200
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM client")).scalar_one() == 0

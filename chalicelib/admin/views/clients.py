@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import or_
 from starlette.requests import Request
 from starlette_admin import row_action
+from starlette_admin.exceptions import ActionFailed
 from starlette_admin.fields import BaseField, StringField
 from starlette_admin.flash import flash
 from starlette_admin.i18n import gettext
@@ -109,6 +110,18 @@ class ClientView(ServiceView):
     def remove(self, principal: Principal, row_id: int) -> None:
         """Deletes a client."""
         clients.delete(engine(), principal, row_id)
+
+    async def delete(self, request: Request, pks: list[Any]) -> int | None:
+        """Deletes clients in slices; says so if some were gone already, or if there was no time for all."""
+        if len(pks) == 1:
+            return await super().delete(request, pks)
+        with shown_as_alert():
+            done = clients.delete_many(engine(), principal_of(request), [self.id_of(pk) for pk in pks])
+        if done.remaining or done.missing:
+            message = gettext("%(done)d of %(all)d deleted; not found: %(missing)d; left for another try: %(remaining)d")
+            numbers = {"done": done.deleted, "all": len(pks), "missing": done.missing, "remaining": done.remaining}
+            raise ActionFailed(message % numbers)
+        return done.deleted
 
     def dependents(self, request: Request, ids: list[int]) -> str:
         """Their messages."""
