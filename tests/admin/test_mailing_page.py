@@ -46,6 +46,33 @@ def test_what_comes_next_in_words(root: Browser, engine: Engine, time_zone: str 
     assert ("Send now" if language == "en" else "Отправить сейчас") in page
 
 
+def test_each_status_and_each_reason_leads_to_its_messages(root: Browser, engine: Engine) -> None:
+    principal = Principal(user_id(engine, "root"), "root", is_superuser=True)
+    for place in range(6):
+        clients.create(engine, principal, NewClient(f"+7910000000{place}", "UTC"))
+    new = NewMailing("sale", "Hello", START, START + timedelta(days=1))
+    mailing, other = (mailings.create(engine, principal, new).id for _ in range(2))
+    planned = text(r"""
+        INSERT INTO message (mailing_id, client_id, phone, time_zone, owner_id, status, error_code, error_detail, not_before)
+        SELECT CAST(:mailing AS bigint), id, phone, time_zone, owner_id, CASE WHEN n < 3 THEN 2 WHEN n < 5 THEN 4 ELSE 1 END,
+          CASE WHEN n BETWEEN 3 AND 4 THEN 'refused' END,
+          CASE n WHEN 3 THEN 'HTTP 400: "a (b) AND c\"' END, now()
+        FROM (SELECT *, row_number() OVER (ORDER BY id) AS n FROM client) c
+        """)
+    with engine.begin() as connection:
+        for each in (mailing, other):
+            connection.execute(planned, {"mailing": each})
+    data = root.get(f"/data/mailing/{mailing}").json
+    assert {each["key"]: each["number"] for each in data["counts"]} | {"waiting": 2, "sent": 2, "failed": 2} == {
+        each["key"]: each["number"] for each in data["counts"]
+    }
+    counted = [(each["url"], each["number"]) for each in data["counts"] if each["number"]]
+    counted += [(each["url"], 2) for each in data["errors"]]  # a reason, whatever its details
+    assert len(counted) == 5
+    for url, number in counted:
+        assert (url, root.get(url.partition("/admin")[2]).text.count("data-sa-pk=")) == (url, number)
+
+
 def test_a_finished_mailing_without_failures_offers_no_second_try(root: Browser, engine: Engine) -> None:
     principal = Principal(user_id(engine, "root"), "root", is_superuser=True)
     clients.create(engine, principal, NewClient("+79100000000", "UTC"))

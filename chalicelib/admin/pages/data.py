@@ -23,10 +23,10 @@ from chalicelib.admin.views.base import ServiceView
 from chalicelib.admin.words import MAILING_COLOURS, error, mailing_status, part_title
 from chalicelib.domain.cells import split_words
 from chalicelib.domain.characters import canonical
-from chalicelib.domain.counts import PARTS
+from chalicelib.domain.counts import PARTS, UNPLANNED
 from chalicelib.domain.errors import ServiceError
 from chalicelib.domain.selection import Selection
-from chalicelib.domain.status import MailingStatus
+from chalicelib.domain.status import MailingStatus, MessageStatus
 from chalicelib.domain.zones import is_known
 from chalicelib.services import progress
 from chalicelib.services.progress import Progress, Wave
@@ -102,9 +102,25 @@ def mailing_data(request: Request, mailing_id: int) -> dict[str, Any]:
         "status_title": mailing_status(record.status),
         "colour": dict(MAILING_COLOURS)[record.status],
         "bar": stacked(record.counts),
-        "counts": [{"key": part, "title": part_title(part), "number": record.counts[part]} for part in PARTS],
+        "counts": [
+            {
+                "key": part,
+                "title": part_title(part),
+                "number": record.counts[part],
+                "url": "" if part == UNPLANNED else _messages(request, mailing_id, f"status__in={MessageStatus[part.upper()]:d}"),
+            }
+            for part in PARTS
+        ],
         "errors": [
-            {"code": error(code) if code else "", "detail": detail, "number": number} for code, detail, number in found.errors
+            {
+                "code": error(code) if code else "",
+                "detail": detail,
+                "number": number,
+                "url": _messages(request, mailing_id, f"status__in={MessageStatus.FAILED:d} AND error_code__in={code}")
+                if code
+                else "",
+            }
+            for code, detail, number in found.errors
         ],
         "headline": _headline(found),
         "zones": [
@@ -120,6 +136,12 @@ def mailing_data(request: Request, mailing_id: int) -> dict[str, Any]:
         "live": record.status in (MailingStatus.SCHEDULED, MailingStatus.RUNNING, MailingStatus.PAUSED, MailingStatus.CANCELLED)
         and (record.status != MailingStatus.CANCELLED or record.counts["waiting"] > 0),
     }
+
+
+def _messages(request: Request, mailing_id: int, condition: str) -> str:
+    """The list of the mailing's messages that meet a condition."""
+    url = request.url_for("admin:list", key="message")
+    return str(url.include_query_params(filter=f"mailing_id__eq={mailing_id} AND {condition}"))
 
 
 def _headline(found: Progress) -> str:

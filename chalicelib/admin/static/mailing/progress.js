@@ -12,6 +12,9 @@
     part(name).querySelector("tbody").replaceChildren(...lines.map(cells => element("tr", {}, ...cells.map(cell => element("td", {}, cell)))));
   }
 
+  // A number, as a link to the messages that it counts.
+  const counted = each => each.number && each.url ? element("a", { href: each.url }, number(each.number)) : number(each.number);
+
   function show(data) {
     part("status").textContent = data.status_title;
     part("status").className = `badge code-${data.colour}`;
@@ -23,8 +26,8 @@
     part("chart").tBodies[0].replaceChildren(...data.counts.map(each => element("tr", {},
       element("th", { scope: "row" }, each.title),
       element("td", {}, element("i", { class: `bar d-block code-${each.key}`, style: { width: `${100 * each.number / most}%` } })),
-      element("td", { class: "number" }, number(each.number)))));
-    rows("errors", data.errors.map(each => [each.code, each.detail, number(each.number)]));
+      element("td", { class: "number" }, counted(each)))));
+    rows("errors", data.errors.map(each => [each.url ? element("a", { href: each.url }, each.code) : each.code, each.detail, number(each.number)]));
     rows("zones", data.zones.map(each => [each.zone, each.opens, each.ends, each.waiting === null ? "…" : number(each.waiting)]));
     const seconds = last ? data.epoch - last.epoch : 0;
     const rate = seconds > 0 ? (data.bar.ended - last.bar.ended) / seconds : 0;
