@@ -65,8 +65,8 @@ def rows(connection: Connection, tables: OriginalTables, kind: str, *, sent: boo
     source = table(tables.name(kind), *(column(name) for name in COLUMNS[kind]))
     wanted = select(*source.c).order_by(source.c.id).limit(PAGE)
     if sent is not None:
-        wanted = wanted.where(source.c.status == 1 if sent else source.c.status != 1)
-    last = -1
+        wanted = wanted.where(source.c.status == 1 if sent else source.c.status.is_distinct_from(1))
+    last = -(2**63)
     while page := list(connection.execute(wanted.where(source.c.id > last))):
         yield page
         last = page[-1].id

@@ -330,6 +330,48 @@ def test_a_user_of_the_same_name_is_taken_for_the_same_and_keeps_rights(original
     assert any(note.startswith("user 1: is taken for our user 1") for note in report.notes)
 
 
+ODD: tuple[tuple[str, str, str], ...] = (
+    *(("client", name, "NULL") for name in ("phone_number", "operator_code", "tag", "time_zone", "user_id")),
+    *(("mailing", name, "NULL") for name in ("text", "filter_operator_code", "filter_tag", "active", "user_id")),
+    *(
+        ("mailing", f"date_time_{name}_sending", value)
+        for name in ("start", "end")
+        for value in ("NULL", "'infinity'", "'-infinity'")
+    ),
+    *(("message", name, "NULL") for name in ("status", "mailing_id", "client_id")),
+    *(("message", "date_time_of_dispatch", value) for value in ("NULL", "'infinity'")),
+    *(("message", "status", value) for value in ("-1", "4", "2147483647")),
+    *(("mailing", f"date_time_{name}_sending", "'1969-12-31'") for name in ("start", "end")),
+    ("client", "phone_number", "'8 (910)'"),
+    ("client", "phone_number", "''"),
+    ("client", "time_zone", "-13"),
+    ("client", "time_zone", "2147483647"),
+    ("client", "operator_code", "'9x'"),
+)
+
+
+@pytest.mark.parametrize(("kind", "column", "value"), ODD)
+def test_a_row_that_cannot_be_taken_is_told_by_its_id(
+    original: Engine, owner_engine: Engine, kind: str, column: str, value: str
+) -> None:
+    """One row among others that are taken; its id is below zero, which sequences do not give but people can."""
+    with original.begin() as connection:
+        connection.execute(text(f"ALTER TABLE management_{kind} ALTER COLUMN {column} DROP NOT NULL"))
+        connection.execute(text(f"CREATE TEMP TABLE odd AS SELECT * FROM management_{kind} WHERE id IN (2, 12)"))
+        connection.execute(text(f"UPDATE odd SET id = -5, {column} = {value}"))
+        connection.execute(text(f"INSERT INTO management_{kind} SELECT * FROM odd; DROP TABLE odd"))
+    report = imported(original, owner_engine, APPLY)
+    counts = report.counts[kind]
+    assert counts["read"] == {"client": 9, "mailing": 8, "message": 12}[kind]
+    assert counts["read"] == sum(
+        number for what, number in counts.items() if what not in ("read", "waited in a mailing that is over")
+    )
+    assert any(
+        f"{kind} -5: left out" in note or note.startswith(f"time_zone {value}: 1 client left out") for note in report.notes
+    )
+    assert ours(owner_engine, "SELECT count(*) FROM original_row WHERE original_id < 0") == [(0,)]
+
+
 def test_another_app_and_missing_tables_are_told(original: Engine, owner_engine: Engine) -> None:
     from chalicelib.storage.original import OriginalTables
 

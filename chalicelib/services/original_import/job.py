@@ -65,7 +65,16 @@ class ImportJob:
         """The original's rows of a kind, a page at a time."""
         for page in original.rows(self.source, self.options.tables, kind, sent=sent):
             self.report.add(kind, "read", len(page))
-            yield page
+            yield [row for row in page if self._is_whole(kind, row)]
+
+    def _is_whole(self, kind: str, row: AnyRow) -> bool:
+        """Has the row a value in every column, and moments that a calendar has? The original's models allow nothing else."""
+        for name in original.COLUMNS[kind]:
+            value = getattr(row, name)
+            if value is None or (name.startswith("date_time") and not isinstance(value, datetime)):
+                self.left_out(kind, row.id, f"its {name} is {'NULL' if value is None else value}")
+                return False
+        return True
 
     def note(self, kind: str, row_id: int, why: str) -> None:
         """Tell something about a row."""
