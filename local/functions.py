@@ -38,6 +38,6 @@ LOADS = {
     "reconcile": _DATABASE | _SETTINGS | _AWS,
     # with mailings' providers, and phones' countries
     "admin": _DATABASE | _SETTINGS | _AWS | _PROVIDER | _PANEL | _PASSWORDS | {"phonenumbers", "anyio"},
-    "manage": _DATABASE | _SETTINGS | _PASSWORDS,
+    "manage": _DATABASE | _SETTINGS | _PASSWORDS | _PROVIDER,  # makes the first accounts of providers from the settings
 }
 """What each function has loaded before its first answer: no more of the heavy packages than it works with."""
