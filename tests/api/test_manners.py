@@ -25,6 +25,24 @@ def test_head_is_get_without_a_body(anna: Api) -> None:
     assert call("HEAD", "/api/v1/client/99", token=anna.token).status == 404
 
 
+@pytest.mark.parametrize("path", sorted({route.path for route in ROUTES if "GET" in route.handlers}))
+def test_head_of_every_path_is_get_without_a_body(root: Api, path: str) -> None:
+    root.post("/api/v1/client", CLIENT)
+    root.post(
+        "/api/v1/mailing", {"text": "Hello", "starts_at": "2030-05-01T09:00:00", "ends_at": "2030-05-02T09:00:00", "draft": True}
+    )
+    asked = path.replace("{id}", "1").replace("{status}", "1").replace("{file}", "swagger-ui.css")
+    for token in (root.token, None):
+        got, head = (call(method, asked, token=token, resource=path) for method in ("GET", "HEAD"))
+        assert (head.status, head.body) == (got.status, "")
+        length = head.headers.get("content-length")
+        assert length in (None, str(len(got.body.encode())))
+        ignored = {"content-length", "date", "x-request-id"}
+        assert {name: value for name, value in head.headers.items() if name not in ignored} == {
+            name: value for name, value in got.headers.items() if name not in ignored
+        }
+
+
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path)
 def test_a_method_that_a_path_lacks_is_told_which_there_are(anna: Api, route: object) -> None:
     assert isinstance(route, type(ROUTES[0]))

@@ -1,5 +1,6 @@
 """The calls to SQS and EventBridge Scheduler, against moto's idea of them."""
 
+import ast
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
@@ -10,6 +11,7 @@ import pytest
 from moto import mock_aws
 
 from chalicelib import aws
+from local.settings import ROOT
 
 MOMENT = datetime(2030, 5, 1, 12, 0, 0, tzinfo=UTC)
 BODY = {"mailing_id": 7, "source": "schedule", "hop": 0}
@@ -125,3 +127,38 @@ def test_settings_come_from_the_secret() -> None:
     assert "jwt" not in repr(found)
     with pytest.raises(ConfigurationError, match="secret theirs"):
         read_settings({"SECRET_ID": "theirs"})
+
+
+CALLED_HERE = {"create_schedule", "delete_schedule", "get_secret_value", "list_schedules", "send_message", "send_message_batch"}
+CALLED_ELSEWHERE = {"send_text_message": "tests/integration/test_provider_kinds.py"}
+"""Of End User Messaging, which moto does not have: against the local provider's face of it."""
+
+
+def operations(service: str) -> set[str]:
+    """Every method of the service's client that is a call."""
+    made: Any = aws.client(service)
+    return set(made.meta.method_to_api_mapping)
+
+
+def test_every_call_to_aws_is_tried() -> None:
+    """A call that is new is named here, with a test: what is found is every attribute of the name of an operation."""
+    known = set().union(*(operations(name) for name in ("sqs", "scheduler", "secretsmanager", "pinpoint-sms-voice-v2")))
+    files = [ROOT / "app.py", *(ROOT / "chalicelib").rglob("*.py")]
+    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in files}
+    speaks = {path for path, tree in trees.items() if any("boto" in alias for alias in imported(tree))}
+    assert {path.name for path in speaks} == {"aws.py", "aws_sms.py", "config.py"}  # nobody else speaks to AWS
+    found = {
+        node.attr for path in speaks for node in ast.walk(trees[path]) if isinstance(node, ast.Attribute) and node.attr in known
+    }
+    assert found == CALLED_HERE | set(CALLED_ELSEWHERE)
+
+
+def imported(tree: ast.AST) -> list[str]:
+    """The modules that are imported anywhere in the file, but for types alone."""
+    names = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.module.startswith("mypy_boto3"):
+            names.append(node.module)
+    return names
