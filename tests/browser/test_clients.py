@@ -92,7 +92,7 @@ def test_a_thousand_clients_are_imported_and_four_bad_rows_named(
     page.get_by_label("File", exact=True).set_input_files(file)
     page.get_by_label("update it from the file").check()
     visitor.press("Preview")
-    expect(result).to_contain_text("0 new, 996 updated, 0 left as they are, 4 rows with errors")
+    expect(result).to_contain_text("(new 0, updated 996, left as they are 0, rows with errors 4")
     visitor.press("Clients")
     expect(page.get_by_text("of 996 entries")).to_be_visible()
 

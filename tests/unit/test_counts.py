@@ -15,6 +15,7 @@ NOT_PLURAL = frozenset(
         "AS",
         "allows",
         "answers",
+        "delivers",
         "does",
         "goes",
         "has",
