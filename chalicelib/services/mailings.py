@@ -294,19 +294,14 @@ def start(
 
 
 def duplicate(source: Engine, principal: Principal, mailing_id: int, *, clock: Clock = database_clock) -> MailingRecord:
-    """Write a draft with the text and the selection of a mailing, and its times unless their end is past. Raises NotFoundError."""
+    """Write a draft with all that is said in a mailing, except its times if their end is past. Raises NotFoundError, InvalidInputError."""
     found = get(source, principal, mailing_id)
     with autocommit(source) as connection:
         now = clock(connection)
-    times = ("starts_at", "ends_at") if found.ends_at > wall_time_now(now, found.time_zone) else ()
-    same = ("name", "text", "time_zone", "send_from", "send_until", "rate_limit", *times)
-    new = NewMailing(
-        **{name: getattr(found, name) for name in same},
-        filter_operator_codes=tuple(found.filter_operator_codes),
-        filter_tags=tuple(found.filter_tags),
-        draft=True,
-        owner_id=found.owner if principal.is_superuser else None,
-    )
+    past = {} if found.ends_at > wall_time_now(now, found.time_zone) else {"starts_at": None, "ends_at": None}
+    same = {each.name: getattr(found, each.name) for each in fields(NewMailing) if each.name not in ("draft", "owner_id")}
+    same |= {name: tuple(same[name]) for name in _LISTS}
+    new = NewMailing(**(same | past), draft=True, owner_id=found.owner if principal.is_superuser else None)
     return create(source, principal, new, confirmed=True, clock=clock)
 
 

@@ -1,5 +1,6 @@
 """The last look before a mailing is sent: it counts exactly those who will get a message."""
 
+from dataclasses import fields, replace
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
@@ -101,3 +102,19 @@ def test_a_duplicate_is_a_draft_and_leaves_times_that_are_past_behind(engine: En
     assert (copy.status, copy.text, copy.rate_limit, copy.starts_at) == ("draft", before.text, 2, before.starts_at)
     later = mailings.duplicate(engine, anna, mailing, clock=at(MORNING + timedelta(days=2)))
     assert later.starts_at > before.ends_at
+
+
+def test_a_duplicate_says_all_that_the_mailing_says(world: World, engine: Engine, anna: Principal) -> None:
+    """Field by field, so that one which comes later is not forgotten; only what is past is chosen anew."""
+    world.sql("INSERT INTO provider (name, kind) VALUES ('first', 'contract'), ('second', 'contract')")
+    new = NewMailing(
+        "Hi", "Hi ${name|you}", MORNING, MORNING + timedelta(hours=5), ("910",), ("vip",), "Europe/Moscow", time(7), time(11), 5,
+        ("second", "first"),
+    )  # fmt: skip
+    assert all(getattr(new, each.name) != each.default for each in fields(NewMailing) if each.name not in ("draft", "owner_id"))
+    made = mailings.create(engine, anna, new, confirmed=True)
+    copy = mailings.duplicate(engine, anna, made.id, clock=at(MORNING - timedelta(days=1)))
+    assert mailings.version_of(replace(copy, status=made.status)) == mailings.version_of(made)
+    assert (copy.status, copy.id == made.id) == ("draft", False)
+    later = mailings.duplicate(engine, anna, made.id, clock=at(MORNING + timedelta(days=1)))
+    assert (later.starts_at > made.ends_at, later.text, later.providers) == (True, made.text, made.providers)
