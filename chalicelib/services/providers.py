@@ -193,7 +193,7 @@ def _account_problems(chosen: Settings, said: Mapping[str, Any]) -> list[FieldEr
         return []
     found = []
     if said["honours_key"] and not kind.honours_key:
-        why = f"must be false: what {said['kind']} is given twice, it delivers twice"
+        why = f"must be false: {said['kind']} delivers twice what it is given twice"
         found.append(FieldError("honours_key", why, FieldCode.CONTRADICTION))
     if not said["url"] and kind.url is None:
         found.append(FieldError("url", f"is needed for the kind {said['kind']}", FieldCode.REQUIRED))
