@@ -22,6 +22,7 @@ MAILING_TEXT_LENGTH: Final = TEXT_LENGTH
 RATE: Final = 100_000
 REASON_LENGTH: Final = 200
 REFERENCE_LENGTH: Final = 100
+"""Of a provider's own id of a message."""
 PROVIDER_NAME_LENGTH: Final = 64
 PROVIDER_URL_LENGTH: Final = 200
 PROVIDER_SENDER_LENGTH: Final = 100
@@ -32,7 +33,6 @@ PROVIDER_NAME_RULE: Final = (
 )
 PROVIDERS: Final = 10
 """Providers that one mailing may name."""
-"""Of a provider's own id of a message."""
 SEGMENTS: Final = 2**15 - 1
 """SMS that a provider counts for one message: as many as the column holds."""
 TOKEN_NAME_LENGTH: Final = 100
