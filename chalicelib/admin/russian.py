@@ -524,6 +524,7 @@ MESSAGES: dict[str, str] = {
     "None is scheduled.": "Ничего не запланировано.",
     "None runs now.": "Сейчас ничего не идёт.",
     "Not all of them may be tried again. %(why)s": "Не все можно повторить. %(why)s",
+    "none is enabled: nothing is sent until one is": "ни один не включён: пока не включён хотя бы один, ничего не отправляется",
     "Not before": "Не раньше",
     "Not delivered, all attempts used up": "Не доставлено, попытки исчерпаны",
     "Not sent: errors and expired": "Не отправлено: ошибки и просрочка",

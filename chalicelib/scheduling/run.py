@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from chalicelib import aws
 from chalicelib.config import Settings
-from chalicelib.domain import life_cycle, pace
+from chalicelib.domain import life_cycle
 from chalicelib.domain.next_run import MailingState, next_run
 from chalicelib.domain.status import ErrorCode, MailingStatus, MessageStatus, StartSource
 from chalicelib.observability import log, warn
@@ -249,10 +249,8 @@ class Run:
         most = chosen.max_dispatched
         if self._mailing.rate_limit:
             most = min(most, self._mailing.rate_limit * _SECONDS_AHEAD)
-        rate = float(chosen.provider_rate if provider.rate is None else provider.rate) or None
-        if provider.pace is not None:
-            paced = pace.rate_at(provider.pace, now)
-            rate = min(paced, rate or paced)
+        rate = provider.calls_a_second(chosen.provider_rate, now)
+        if provider.pace is not None and rate is not None:
             # A second's worth: what a chunk leaves when the provider objects is little.
             self._chunk_size = max(min(chosen.chunk_size, round(rate)), 1)
         if rate is not None:

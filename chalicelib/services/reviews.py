@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Engine
 
 from chalicelib.config import settings
-from chalicelib.domain import life_cycle, pace
+from chalicelib.domain import life_cycle
 from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import ConfirmationRequiredError, ConflictError, FieldCode, FieldError
 from chalicelib.domain.night import is_night
@@ -22,7 +22,7 @@ from chalicelib.domain.zones import is_known
 from chalicelib.services import mailings, previews
 from chalicelib.services.mailings import MailingRecord
 from chalicelib.services.previews import Preview
-from chalicelib.storage import clients, progress, recipients
+from chalicelib.storage import clients, gates, recipients
 from chalicelib.storage.clock import Clock, database_clock
 from chalicelib.storage.engine import autocommit
 
@@ -73,7 +73,8 @@ class Review:
     countries: Mapping[str | None, int]
     samples: Sequence[SampleText]
     blocked: Sequence[BlockedZone]
-    provider: str
+    providers: Sequence[str]
+    """Those that can be called, in the order in which they are tried; none: nothing is sent until one is enabled."""
     rate: float | None
 
     @property
@@ -116,7 +117,7 @@ def review(source: Engine, principal: Principal, mailing_id: int, *, at_once: bo
             _by_country(found.phones),
             _samples(connection, record, found.samples),
             blocked,
-            settings().provider_name,
+            [gate.provider for gate in gates.read(connection, record.id, settings().provider_name) if gate.enabled],
             rate,
         )
 
@@ -142,10 +143,10 @@ def send(
 
 
 def _rate(connection: Connection, record: MailingRecord, now: datetime) -> float | None:
-    """The lowest of the mailing's limit, the provider's, and the pace that the provider was found to accept."""
-    found = progress.provider(connection, settings().provider_name).pace
-    known = [record.rate_limit, settings().provider_rate or None, None if found is None else pace.rate_at(found, now)]
-    return min((float(each) for each in known if each is not None), default=None)
+    """The lower of the mailing's limit and of what the provider takes that would be called now."""
+    chosen = settings()
+    calls = gates.outlook_of(connection, record.id, chosen.provider_name, now).calls_a_second(chosen.provider_rate, now)
+    return min((float(each) for each in (record.rate_limit, calls) if each is not None), default=None)
 
 
 def _zones(

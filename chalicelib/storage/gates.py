@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from chalicelib.domain.pace import Pace
+from chalicelib.domain.pace import Pace, rate_at
 from chalicelib.storage.prepared import prepared_text
 
 
@@ -210,6 +210,12 @@ class Outlook:
         """The moment before which no call is made; None if nothing stands in the way."""
         moments = [moment for moment in (self.probe_at, self.held_until) if moment is not None]
         return max(moments) if self.probe_at is not None or any(moment > now for moment in moments) else None
+
+    def calls_a_second(self, environments: int, now: datetime) -> float | None:
+        """How many calls it takes: what its row (or the `environments` rate) allows, or the pace that was found if that is less."""
+        rate = float(environments if self.rate is None else self.rate) or None
+        paced = None if self.pace is None else rate_at(self.pace, now)
+        return min((each for each in (rate, paced) if each is not None), default=None)
 
 
 def outlook(connection: Connection, provider: str) -> Outlook:

@@ -118,3 +118,22 @@ def test_a_duplicate_says_all_that_the_mailing_says(world: World, engine: Engine
     assert (copy.status, copy.id == made.id) == ("draft", False)
     later = mailings.duplicate(engine, anna, made.id, clock=at(MORNING + timedelta(days=1)))
     assert (later.starts_at > made.ends_at, later.text, later.providers) == (True, made.text, made.providers)
+
+
+def test_the_review_names_the_mailings_own_providers_and_the_rate_of_the_first(
+    world: World, engine: Engine, anna: Principal, mailing: int
+) -> None:
+    world.sql("INSERT INTO provider (name, kind, rate) VALUES ('slow', 'contract', 1), ('fast', 'contract', 50)")
+
+    def reviewed() -> tuple[tuple[str, ...], float | None]:
+        found = reviews.review(engine, anna, mailing, at_once=True, clock=at(MORNING))
+        return tuple(found.providers), found.rate
+
+    assert reviewed()[1] == 2, "the mailing's own limit"
+    for order, rate in ((("slow", "fast"), 1), (("fast", "slow"), 2)):
+        mailings.edit(engine, anna, mailing, {"providers": order}, confirmed=True)
+        assert reviewed() == (order, rate)
+    world.sql("UPDATE provider SET enabled = false WHERE name = 'fast'")
+    assert reviewed() == (("slow",), 1), "the next one takes over"
+    world.sql("UPDATE provider SET enabled = false")
+    assert reviewed()[0] == ()
