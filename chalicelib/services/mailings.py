@@ -506,7 +506,7 @@ def _refuse_wrong(said: Mapping[str, Any], *, stored: Mapping[str, Any] | None =
     found = limits.mailing_problems(
         said["name"], said["text"], said["filter_operator_codes"], said["filter_tags"], said["rate_limit"], stored=stored
     )
-    if stored is None or list(said["providers"]) != list(stored["providers"]):
+    if stored is None or said["providers"] != list(stored["providers"]):
         found += limits.providers_problems(said["providers"])
     if not any(error.field == "text" for error in found):
         found += life_cycle.text_problems(said["text"])

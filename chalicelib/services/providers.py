@@ -168,10 +168,10 @@ def _problems(said: Mapping[str, Any]) -> list[FieldError]:
     found = limits.flag_problems(honours_key=said["honours_key"], enabled=said["enabled"])
     if not isinstance(said["name"], str) or not limits.PROVIDER_NAME.fullmatch(said["name"]):
         found.append(FieldError("name", limits.PROVIDER_NAME_RULE, FieldCode.WRONG_FORMAT))
-    if said["kind"] not in KINDS:
+    if not isinstance(said["kind"], str) or said["kind"] not in KINDS:
         found.append(FieldError("kind", f"one of {', '.join(KINDS)}", FieldCode.NOT_ALLOWED))
     for name, most in _LENGTHS.items():
-        if said[name]:
+        if said[name] != "":
             found += limits.text_problems(name, said[name], most)
     for name in ("rate", "position"):
         if type(said[name]) is not int or not 0 <= said[name] <= limits.RATE:
@@ -188,7 +188,7 @@ _LENGTHS: Final = {
 
 def _account_problems(chosen: Settings, said: Mapping[str, Any]) -> list[FieldError]:
     """What the kind of provider says of its settings; a credential that is not there yet is no problem of theirs."""
-    kind = KINDS.get(said["kind"])
+    kind = KINDS.get(said["kind"]) if isinstance(said["kind"], str) else None
     if kind is None or not isinstance(said["url"], str):
         return []
     found = []

@@ -15,13 +15,26 @@ from chalicelib.domain.access import Principal
 from chalicelib.domain.characters import canonical
 from chalicelib.domain.errors import InvalidInputError, NotFoundError, ServiceError
 from chalicelib.domain.paging import Slice
-from chalicelib.services import accounts, clients, do_not_contact, history, logins, mailings, messages, previews, tokens, users
+from chalicelib.services import (
+    accounts,
+    clients,
+    do_not_contact,
+    history,
+    logins,
+    mailings,
+    messages,
+    previews,
+    providers,
+    tokens,
+    users,
+)
 from chalicelib.services.accounts import Account
 from chalicelib.services.clients import NewClient
 from chalicelib.services.do_not_contact import NewEntry
 from chalicelib.services.history import Kind
 from chalicelib.services.logins import LoginRules
 from chalicelib.services.mailings import NewMailing
+from chalicelib.services.providers import NewProvider
 from chalicelib.storage.engine import autocommit
 from tests.world import START, World
 
@@ -72,6 +85,11 @@ def doors(world: World, root: Principal) -> Iterator[Door]:
     )
     entry = NewEntry("+79100000000")
     yield Door("do_not_contact.put", lambda f, v: do_not_contact.put(engine, root, [with_(entry, f, v)]), kinds(NewEntry))
+    chosen, provider = world.settings, NewProvider("second", "contract", "http://127.0.0.1:9")
+    account_id = providers.create(engine, root, chosen, provider).id
+    yield Door("providers.create", lambda f, v: providers.create(engine, root, chosen, with_(provider, f, v)), kinds(NewProvider))
+    yield Door("providers.edit", lambda f, v: providers.edit(engine, root, chosen, account_id, {f: v}), kinds(NewProvider))
+    yield Door("providers.get", lambda _, v: providers.get(engine, root, chosen, v), ("id",))
     days = timedelta(days=1)
     yield Door("tokens.create", lambda _, v: tokens.create(engine, owner, v, days), ("name",))
     yield Door("tokens.create", lambda _, v: tokens.create(engine, owner, "x", v), ("lifetime",))
@@ -133,6 +151,12 @@ def assert_all_within_limits(world: World) -> None:
         assert life_cycle.text_problems(row.text) == []
         assert life_cycle.time_problems(mailings.times_of(row._mapping)) == []
         assert all(tag == canonical(tag) for tag in row.filter_tags)
+        assert limits.providers_problems(list(row.providers)) == []
+    for row in world.sql("SELECT * FROM provider"):
+        assert limits.PROVIDER_NAME.fullmatch(row.name)
+        assert len(row.url) <= limits.PROVIDER_URL_LENGTH
+        assert limits.text_problems("sender", row.sender, limits.PROVIDER_SENDER_LENGTH) == []
+        assert 0 <= row.rate <= limits.RATE
     for (reason,) in world.sql("SELECT reason FROM do_not_contact"):
         assert limits.text_problems("reason", reason, limits.REASON_LENGTH) == []
     for (name,) in world.sql("SELECT name FROM api_token"):
