@@ -45,8 +45,6 @@ def migrate(source: Engine, chosen: Settings) -> str:
     Seals secrets of authenticator apps with the newest of `encryption_keys`, grants the role that `service_database_url` names what it
     needs, and raises the message ids to `message_id_base`.
     """
-    from chalicelib.services import second_factor  # only here: no other command needs it
-
     configuration = _alembic()
     with source.connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _MIGRATION_LOCK})
@@ -57,11 +55,7 @@ def migrate(source: Engine, chosen: Settings) -> str:
             connection.commit()
             configuration.attributes["connection"] = connection
             _upgrade(configuration, connection)
-            second_factor.seal_stored(connection, lambda: Keyring.of(chosen))
-            connection.execute(_RAISE_MESSAGE_IDS, {"base": chosen.message_id_base})
-            providers.keep(connection, accounts.values_of(chosen))
-            if chosen.service_database_url is not None:
-                service_role.let_in(connection, chosen.service_database_url.get_secret_value(), chosen.statement_timeout_seconds)
+            _follow_settings(connection, chosen)
             connection.commit()
             return _current(connection) or "none"
         finally:
@@ -78,6 +72,17 @@ _MIGRATION_SESSION = (
     "SET lock_timeout = '10s'",
 )
 _LOCK_TRIES = 6
+
+
+def _follow_settings(connection: Connection, chosen: Settings) -> None:
+    """Write into the newest schema what the settings say: keys, ids, the provider, the functions' role."""
+    from chalicelib.services import second_factor  # only here: no other command needs it
+
+    second_factor.seal_stored(connection, lambda: Keyring.of(chosen))
+    connection.execute(_RAISE_MESSAGE_IDS, {"base": chosen.message_id_base})
+    providers.keep(connection, accounts.values_of(chosen))
+    if chosen.service_database_url is not None:
+        service_role.let_in(connection, chosen.service_database_url.get_secret_value(), chosen.statement_timeout_seconds)
 
 
 def _upgrade(configuration: "Config", connection: Connection) -> None:
