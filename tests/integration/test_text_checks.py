@@ -101,7 +101,7 @@ def test_texts_that_come_to_nothing_or_too_much_are_final_with_a_reason(world: W
     assert (done.counts["sent"], done.counts["failed"]) == (1, 2)
     assert list(world.provider.texts.values()) == ["ok" * 5]
     codes = world.sql("SELECT error_code, error_detail, attempts FROM message WHERE status = 4 ORDER BY id")
-    assert [tuple(code) for code in codes] == [("empty_text", None, 0), ("text_too_long", "2500 characters", 0)]
+    assert [tuple(code) for code in codes] == [("empty_text", None, 0), ("text_too_long", "2,500 characters", 0)]
 
 
 @pytest.mark.parametrize("text", ["   ", "\u200b", "\n", "\u2800", "\ufeff"])
