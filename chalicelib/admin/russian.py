@@ -165,6 +165,11 @@ PLURALS: dict[tuple[str, str], tuple[str, str, str]] = {
         "Сеанс завершается сам, если им не пользуются в течение %(n)s минут.",
         "Сеанс завершается сам, если им не пользуются в течение %(n)s минут.",
     ),
+    ("%(n)s message is settled.", "%(n)s messages are settled."): (
+        "Записан ответ о %(n)s сообщении.",
+        "Записаны ответы о %(n)s сообщениях.",
+        "Записаны ответы о %(n)s сообщениях.",
+    ),
     (
         "%(n)s client gets the message at night, between 21:00 and 8:00 on their clock.",
         "%(n)s clients get the message at night, between 21:00 and 8:00 on their clock.",
@@ -525,6 +530,33 @@ MESSAGES: dict[str, str] = {
     "None runs now.": "Сейчас ничего не идёт.",
     "Not all of them may be tried again. %(why)s": "Не все можно повторить. %(why)s",
     "none is enabled: nothing is sent until one is": "ни один не включён: пока не включён хотя бы один, ничего не отправляется",
+    "Not all of them could be settled. %(why)s": "Не обо всех записан ответ. %(why)s",
+    "It was delivered": "Доставлено",
+    "It was not delivered": "Не доставлено",
+    "They were delivered": "Доставлены",
+    "They were not delivered": "Не доставлены",
+    "Somebody has found out that it was delivered. This cannot be taken back.": (
+        "Выяснено, что сообщение доставлено. Отменить этот ответ нельзя."
+    ),
+    "Somebody has found out that these messages were delivered. This cannot be taken back.": (
+        "Выяснено, что эти сообщения доставлены. Отменить этот ответ нельзя."
+    ),
+    "Somebody has found out that it was not delivered. It may be tried again then: if it was, its client gets it twice.": (
+        "Выяснено, что сообщение не доставлено. Тогда его можно повторить: если оно всё же доставлено, клиент получит его дважды."
+    ),
+    "Somebody has found out that these messages were not delivered."
+    " They may be tried again then: if one was, its client gets it twice.": (
+        "Выяснено, что эти сообщения не доставлены. Тогда их можно повторить: если какое-то всё же доставлено, клиент получит его дважды."
+    ),
+    "The answer is written down.": "Ответ записан.",
+    "settle": "ответ о доставке",
+    "outcome": "исход",
+    "sent": "отправлено",
+    "not_delivered": "не доставлено",
+    "unknown_outcome": "неизвестно",
+    "the mailing has no such message": "в рассылке нет такого сообщения",
+    "it is being called for: ask again in a minute": "оно отправляется прямо сейчас: повторите через минуту",
+    "its outcome is known already": "его исход уже известен",
     "Not before": "Не раньше",
     "Not delivered, all attempts used up": "Не доставлено, попытки исчерпаны",
     "Not sent: errors and expired": "Не отправлено: ошибки и просрочка",

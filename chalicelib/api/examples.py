@@ -38,6 +38,8 @@ EXAMPLES: Final[dict[str, Any]] = {
     "messages:create": {"mailing": 1, "client": 1},
     "messages:replace": {"mailing": 1, "client": 1, "status": 1},
     "messages:change": {"status": 1},
+    "messages:resolve": {"delivered": True},
+    "mailings:resolve": "message,delivered\n1,true\n2,false\n",
     "do_not_contact:put": {"phone": "+79107654321", "reason": "asked by letter"},
     "providers:create": {"name": "twilio", "kind": "twilio", "sender": "+15550001111"},
     "providers:change": {"enabled": False},

@@ -11,7 +11,7 @@ from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import ForbiddenError, NotFoundError
 from chalicelib.domain.paging import Slice
-from chalicelib.storage import clients, history, mailing_reads, providers, users
+from chalicelib.storage import clients, history, mailing_reads, message_reads, providers, users
 from chalicelib.storage.engine import autocommit
 from chalicelib.storage.history import HistoryRow
 
@@ -27,6 +27,7 @@ class Kind(StrEnum):
     USER = "user"
     DO_NOT_CONTACT = "do_not_contact"
     PROVIDER = "provider"
+    MESSAGE = "message"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ def _was(connection: Connection, owner_id: int | None, kind: Kind, object_id: in
 _EXISTS: Mapping[Kind, Callable[[Connection, int | None, int], bool]] = {
     Kind.CLIENT: lambda connection, owner_id, object_id: clients.find(connection, owner_id, object_id) is not None,
     Kind.MAILING: lambda connection, owner_id, object_id: mailing_reads.find(connection, owner_id, object_id) is not None,
+    Kind.MESSAGE: lambda connection, owner_id, object_id: message_reads.find(connection, owner_id, object_id) is not None,
     Kind.USER: lambda connection, owner_id, object_id: owner_id in (None, object_id) and users.exists(connection, object_id),
     Kind.PROVIDER: lambda connection, owner_id, object_id: owner_id is None and providers.find(connection, object_id) is not None,
 }

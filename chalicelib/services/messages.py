@@ -76,7 +76,7 @@ def add(source: Engine, principal: Principal, mailing_id: int, client_id: int, *
     running or paused, and for a client who has a message of it.
     """
     with source.begin() as connection:
-        mailing = _locked_mailing(connection, principal, mailing_id)
+        mailing = locked_mailing(connection, principal, mailing_id)
         client = clients.lock(connection, principal.owner_filter, client_id) if limits.is_id(client_id) else None
         if client is None:
             raise NotFoundError("client")
@@ -241,7 +241,8 @@ def find_clients(source: Engine, principal: Principal, phone: str | None, name: 
         return message_edits.clients_named(connection, principal.owner_filter, phone, name)
 
 
-def _locked_mailing(connection: Connection, principal: Principal, mailing_id: int) -> RunMailing:
+def locked_mailing(connection: Connection, principal: Principal, mailing_id: int) -> RunMailing:
+    """Return the asker's mailing, its row locked until the transaction ends. Raises NotFoundError."""
     visible = mailing_reads.lock_owned(connection, principal.owner_filter, mailing_id) if limits.is_id(mailing_id) else None
     found = mailings.lock(connection, mailing_id) if visible is not None else None
     if found is None:

@@ -112,3 +112,21 @@ def test_another_users_message_is_not_found(root: Browser, message: int, anna: B
     anna.get(f"/message/edit?pk={message}", expect=404)
     anna.post(f"/message/edit?pk={message}", {"moves_to": "2098-05-01T12:30"}, expect=404)
     assert anna.ask("POST", f"/admin/_api/message/row-action?name=cancel&pk={message}").status in (403, 404)
+
+
+def test_what_nobody_knew_is_settled_by_hand(root: Browser, things: Principal, engine: Engine) -> None:
+    """One by one and several at once; offered only for those of unknown outcome."""
+    del things
+    for mailing, client in (("1", "1"), ("1", "2"), ("2", "1"), ("3", "1")):
+        root.post("/message/create", {"mailing_id": mailing, "client_id": client})
+    with engine.begin() as connection:
+        unknown = "UPDATE message SET status = 4, unknown = true, error_code = 'unknown_outcome' WHERE id < 4"
+        connection.execute(text(unknown))
+    assert "It was delivered" in root.get("/message/detail?pk=1").text
+    assert "It was delivered" not in root.get("/message/detail?pk=4").text
+    root.act("message", "not_delivered", 1)
+    root.post("/_api/message/action?name=delivered&pks=1&pks=2&pks=3&pks=4", expect=200)
+    assert rows(engine, "status, error_code") == [(4, "not_delivered"), (2, None), (2, None), (1, None)]
+    page = root.get("/message/detail?pk=1").text
+    assert "Settle" in page
+    assert "It was delivered" not in page

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 from jsonschema import Draft202012Validator
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from chalicelib.api.examples import EXAMPLES
 from chalicelib.api.openapi import document
@@ -43,6 +43,10 @@ def test_every_example_works_as_it_is_offered(api: Api, engine: Engine, route: A
         own.post("/api/v1/message", {"mailing": 1, "client": 1})
     if place == "providers:change":
         own.post("/api/v1/provider", EXAMPLES["providers:create"])
+    if place == "messages:resolve":
+        own.post("/api/v1/message", {"mailing": 1, "client": 1})
+        with engine.begin() as connection:
+            connection.execute(text("UPDATE message SET status = 4, unknown = true, error_code = 'unknown_outcome'"))
     path = re.sub(r"{id}", str(anna) if "/user/" in route.path else "1", route.path).replace("{phone}", "%2B79101234567")
     answer = call(method, path, token=own.token, body=example, headers={"content-type": media}, resource=route.path)
     assert answer.status in (200, 201, 204), answer

@@ -29,13 +29,15 @@ from chalicelib.admin.fields import (
     moment,
     whole,
 )
+from chalicelib.admin.translations import said
 from chalicelib.admin.views.base import AnySelect, ServiceView
 from chalicelib.admin.words import MESSAGE_COLOURS, call_kind, error, error_codes, message_statuses
 from chalicelib.config import settings
 from chalicelib.domain.access import Principal
 from chalicelib.domain.phone import phone_digits
-from chalicelib.domain.status import MessageStatus
-from chalicelib.services import messages
+from chalicelib.domain.status import ErrorCode, MessageStatus
+from chalicelib.services import messages, settlement
+from chalicelib.services.history import Kind
 from chalicelib.storage import message_calls
 from chalicelib.storage.engine import autocommit, engine
 from chalicelib.storage.message_reads import in_deleted_mailing
@@ -50,6 +52,7 @@ class MessageView(ServiceView):
 
     model_class = Message
     key = "message"
+    history_kind = Kind.MESSAGE
     icon = "fa-solid fa-message"
     menu_label = _("Messages")
     display_name = _("message")
@@ -136,8 +139,8 @@ class MessageView(ServiceView):
     sortable_fields = ("id", "mailing_id", "client_id", "status", "sent_at", "attempts")
     detail_template = "admin/message.html"
     edit_template = "admin/message_edit.html"
-    row_actions = ("view", "edit", "retry", "cancel", "delete")
-    actions = ("retry", "delete", "export")
+    row_actions = ("view", "edit", "retry", "delivered", "not_delivered", "cancel", "delete")
+    actions = ("retry", "delivered", "not_delivered", "delete", "export")
 
     def get_list_query(self, request: Request) -> AnySelect:
         """Messages that were not deleted."""
@@ -208,7 +211,9 @@ class MessageView(ServiceView):
         return or_(*found)
 
     async def is_row_action_allowed_for_obj(self, request: Request, name: str, obj: Any) -> bool:
-        """Another try is offered for what failed or expired, another moment and an end for what waits."""
+        """Another try is offered for what failed or expired, another moment and an end for what waits, an answer for what nobody knows."""
+        if name in ("delivered", "not_delivered"):
+            return bool(obj.error_code == ErrorCode.UNKNOWN_OUTCOME)
         if name in ("edit", "cancel"):
             return bool(obj.status == MessageStatus.WAITING)
         return name != "retry" or obj.status in _RETRYABLE
@@ -254,6 +259,67 @@ class MessageView(ServiceView):
         with shown_as_alert():
             messages.cancel(engine(), principal_of(request), self.id_of(pk))
         flash(request, gettext("The message is cancelled."), "success")
+
+    @row_action(
+        name="delivered",
+        text=_("It was delivered"),
+        icon_class="fa-solid fa-check",
+        confirmation=_("Somebody has found out that it was delivered. This cannot be taken back."),
+        submit_btn_text=_("It was delivered"),
+    )
+    async def delivered_one(self, request: Request, pk: Any) -> None:
+        """Settles a message of unknown outcome: it was delivered."""
+        self._settle_one(request, pk, delivered=True)
+
+    @row_action(
+        name="not_delivered",
+        text=_("It was not delivered"),
+        icon_class="fa-solid fa-xmark",
+        confirmation=_(
+            "Somebody has found out that it was not delivered. It may be tried again then: if it was, its client gets it twice."
+        ),
+        submit_btn_text=_("It was not delivered"),
+    )
+    async def not_delivered_one(self, request: Request, pk: Any) -> None:
+        """Settles a message of unknown outcome: it was not delivered."""
+        self._settle_one(request, pk, delivered=False)
+
+    @action(
+        name="delivered",
+        text=_("They were delivered"),
+        icon_class="fa-solid fa-check",
+        confirmation=_("Somebody has found out that these messages were delivered. This cannot be taken back."),
+    )
+    async def delivered_many(self, request: Request, selection: ActionSelection) -> None:
+        """Settles messages of unknown outcome: they were delivered."""
+        self._settle(request, [self.id_of(pk) for pk in await selection.pks()], delivered=True)
+
+    @action(
+        name="not_delivered",
+        text=_("They were not delivered"),
+        icon_class="fa-solid fa-xmark",
+        confirmation=_(
+            "Somebody has found out that these messages were not delivered."
+            " They may be tried again then: if one was, its client gets it twice."
+        ),
+    )
+    async def not_delivered_many(self, request: Request, selection: ActionSelection) -> None:
+        """Settles messages of unknown outcome: they were not delivered."""
+        self._settle(request, [self.id_of(pk) for pk in await selection.pks()], delivered=False)
+
+    def _settle_one(self, request: Request, pk: Any, *, delivered: bool) -> None:
+        with shown_as_alert():
+            settlement.settle(engine(), principal_of(request), self.id_of(pk), delivered=delivered)
+        flash(request, gettext("The answer is written down."), "success")
+
+    def _settle(self, request: Request, ids: Sequence[int], *, delivered: bool) -> None:
+        report = settlement.settle_messages(engine(), principal_of(request), dict.fromkeys(ids, delivered))
+        number = report.sent + report.not_delivered
+        flash(request, count_of(number, "%(n)s message is settled.", "%(n)s messages are settled."), "success")
+        if report.refused:
+            number, why = next(iter(report.refused.items()))
+            words = gettext("Not all of them could be settled. %(why)s") % {"why": f"#{number}: {said(why)}"}
+            flash(request, words, "warning")
 
     @action(name="retry", text=_("Try again"), icon_class="fa-solid fa-rotate-right", confirmation=_("Try these messages again?"))
     async def retry_many(self, request: Request, selection: ActionSelection) -> None:

@@ -26,6 +26,12 @@ def mailing(call: Call[NoBody, PageQuery]) -> Page[HistoryOut]:
     return _page(call, Kind.MAILING)
 
 
+@operation("What people did to a message", tag="messages")
+def message(call: Call[NoBody, PageQuery]) -> Page[HistoryOut]:
+    """Who settled its unknown outcome and when. Its outcome otherwise stands in the message and its calls."""
+    return _page(call, Kind.MESSAGE)
+
+
 @operation("What became of a user", tag="users")
 def user(call: Call[NoBody, PageQuery]) -> Page[HistoryOut]:
     """Tokens made and revoked, passwords and rights changed. Your own; a superuser sees anyone's."""

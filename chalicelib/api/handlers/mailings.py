@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Any
 
 from chalicelib.api import pages
-from chalicelib.api.operations import Call, NoBody, NoQuery, operation
+from chalicelib.api.operations import Call, FileBody, NoBody, NoQuery, operation
 from chalicelib.api.pages import Page
 from chalicelib.api.schemas.fields import PhoneQuery
 from chalicelib.api.schemas.mailings import (
@@ -17,9 +17,12 @@ from chalicelib.api.schemas.mailings import (
     MailingReplacement,
     show,
 )
+from chalicelib.api.schemas.messages import ResolveOut, ResolveQuery, show_settled
 from chalicelib.api.schemas.previews import PreviewOut, TestSendIn, TestSendOut, show_preview, show_test
+from chalicelib.domain.settlement import read_answers
+from chalicelib.domain.table import TableError, parse_csv
 from chalicelib.providers import configured
-from chalicelib.services import mailings, previews
+from chalicelib.services import client_import, mailings, previews, settlement
 from chalicelib.services.mailings import MailingRecord
 
 _TAG = "mailings"
@@ -139,6 +142,21 @@ def retry_failed(call: Call[NoBody, NoQuery]) -> MailingOut:
     it is. Pausing stops nothing of it, cancelling ends it. Calling again meanwhile changes nothing.
     """
     return show(mailings.retry_failed(call.engine, call.principal, call.id_of("mailing")))
+
+
+@operation("Settle messages of unknown outcome", tag=_TAG)
+def resolve(call: Call[FileBody, ResolveQuery]) -> ResolveOut:
+    """A CSV file (`Content-Type: text/csv`) of up to 20,000 rows with the columns `message`, an id, and `delivered`: `true`, `false`, or
+    empty where nobody knows still. A dry run by default. A file with a wrong row is refused as a whole; messages whose outcome is known
+    to be another stay as they are, and are named.
+    """
+    try:
+        answers = read_answers(parse_csv(call.body.raw))
+    except TableError as error:
+        raise client_import.refused(error) from None
+    apply = not call.query.dry_run
+    report = settlement.settle_many(call.engine, call.principal, call.id_of("mailing"), answers, apply=apply)
+    return show_settled(report, dry_run=call.query.dry_run)
 
 
 def _edited(call: Call[object, ConfirmationQuery], changes: dict[str, Any]) -> MailingRecord:

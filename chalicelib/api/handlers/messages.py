@@ -12,11 +12,12 @@ from chalicelib.api.schemas.messages import (
     MessagePatch,
     MessagePut,
     MessageQuery,
+    ResolveIn,
     show,
     show_detail,
 )
 from chalicelib.domain.errors import ConflictError
-from chalicelib.services import messages
+from chalicelib.services import messages, settlement
 from chalicelib.services.phones import typed_phone
 from chalicelib.storage.message_reads import MessageFilter, MessageRow
 
@@ -80,6 +81,12 @@ def replace(call: Call[MessagePut, NoQuery]) -> MessageOut:
 def delete(call: Call[NoBody, NoQuery]) -> None:
     """A waiting one is cancelled first. Its client is not sent this mailing again."""
     messages.delete(call.engine, call.principal, call.id_of("message"))
+
+
+@operation("Settle a message of unknown outcome", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
+def resolve(call: Call[ResolveIn, NoQuery]) -> MessageOut:
+    """For a message of `unknown_outcome`, once somebody has found out. Said again, it changes nothing; the opposite is a 409."""
+    return show(settlement.settle(call.engine, call.principal, call.id_of("message"), delivered=call.body.delivered))
 
 
 def _requeued(call: Call[object, NoQuery]) -> MessageRow:

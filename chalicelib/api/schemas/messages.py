@@ -5,12 +5,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, WithJsonSchema
 
-from chalicelib.api.operations import Schema
+from chalicelib.api.operations import QuerySchema, Schema
 from chalicelib.api.pages import OwnedQuery, Page, PageQuery
 from chalicelib.api.schemas.fields import Country, Id, Moment, MomentIn, Phone, PhoneIn, StoredErrorCode, known
 from chalicelib.api.schemas.mailings import MailingOut
 from chalicelib.domain.outcome import UNASKED, OutcomeKind
 from chalicelib.domain.status import ErrorCode, MessageStatus
+from chalicelib.services.settlement import Settled
 from chalicelib.storage.message_calls import FIRST_KEPT, LAST_KEPT, MessageCall
 from chalicelib.storage.message_reads import MessageRow
 
@@ -121,6 +122,36 @@ class MessagePatch(Schema):
     status: Literal[1] | None = Field(default=None, description="1: try it again")
 
 
+class ResolveIn(Schema):
+    """What somebody found out about a message of unknown outcome."""
+
+    delivered: bool = Field(description="true: it becomes 2, sent; false: 4 `not_delivered`, which may be tried again")
+
+
+class ResolveQuery(QuerySchema):
+    """How a file of answers is taken."""
+
+    dry_run: bool = Field(default=True, description="Only tell what would be done")
+
+
+class RefusedAnswer(Schema):
+    """A message that stays as it is, and why."""
+
+    message: Id
+    reason: str
+
+
+class ResolveOut(Schema):
+    """How many messages a file of answers settled, or would settle."""
+
+    dry_run: bool
+    sent: int = Field(description="How many became 2, sent")
+    not_delivered: int = Field(description="How many became 4 `not_delivered`")
+    known: int = Field(description="How many were known to be just that already")
+    refused: list[RefusedAnswer] = Field(description="Those that stay as they are; the first hundred")
+    total: int = Field(description="Messages that the file answers: those of the four above, also of `refused` those not shown")
+
+
 class MessageQuery(OwnedQuery):
     """Which messages."""
 
@@ -184,6 +215,22 @@ def show(row: MessageRow) -> MessageOut:
         provider=row.provider,
         provider_reference=row.provider_reference,
         segments=row.segments,
+    )
+
+
+_MOST_REFUSED = 100
+
+
+def show_settled(report: Settled, *, dry_run: bool) -> ResolveOut:
+    """The report on a file of answers as the API shows it."""
+    shown = [RefusedAnswer(message=each, reason=why) for each, why in sorted(report.refused.items())[:_MOST_REFUSED]]
+    return ResolveOut(
+        dry_run=dry_run,
+        sent=report.sent,
+        not_delivered=report.not_delivered,
+        known=report.known,
+        refused=shown,
+        total=report.sent + report.not_delivered + report.known + len(report.refused),
     )
 
 
