@@ -11,7 +11,13 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ("requirements.in", "requirements-dev.in", "local/requirements-aws.in", "local/requirements-vendor.in")
+SOURCES = (
+    "requirements.in",
+    "requirements-dev.in",
+    "local/requirements-aws.in",
+    "local/requirements-package.in",
+    "local/requirements-vendor.in",
+)
 OLDEST = "3.11"
 
 

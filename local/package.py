@@ -3,8 +3,8 @@
     python -m local.package --stage prod [--out build/prod] [--architecture x86_64] [--bare]
 
 Chalice makes the template and packs the code, in a folder of its own where vendor/ holds what it would not take (migrations). The
-dependencies are fetched by uv for the stage's Python and processor, whatever this runs on, and go by the hashes of requirements.txt;
-`--bare` leaves them out, for an endpoint whose interpreter has them already.
+dependencies are fetched by uv for the stage's Python and processor, whatever this runs on, and go by the hashes of requirements.txt
+and local/requirements-package.txt; `--bare` leaves them out, for an endpoint whose interpreter has them already.
 """
 
 import argparse
@@ -48,23 +48,33 @@ STAGES = ("local", "dev", "prod")
 CODE = ("app.py", "chalicelib")
 # Beside the code in the zip, as they are beside it here.
 VENDORED = ("migrations",)
-REQUIREMENTS = ROOT / "requirements.txt"
+REQUIREMENTS = (ROOT / "requirements.txt", ROOT / "local" / "requirements-package.txt")
+SERVICES = ("sqs", "scheduler", "secretsmanager", "pinpoint-sms-voice-v2")
+"""Of AWS, whose calls botocore has a model of in the package; all others are left out, some 300 in 28 MB."""
 ARCHITECTURES = ("arm64", "x86_64")
 PYTHONS = {"dev": "3.13", "prod": "3.13"}
 """The version of Python that a stage's functions run on. At the stage local it is the one that runs here."""
+_DEPENDENCIES = ROOT / ".local" / "dependencies"
 _PLATFORMS = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
 """For uv. Amazon Linux 2023, under all versions of Python from 3.12 on, has glibc 2.34."""
 # What no function of ours ever opens. Tests of the package hold it to that: each function must work from what is left.
 UNUSED = re.compile(
-    r"""
-    babel/locale-data/(?!(root|en|en_001|en_US|ru|ru_RU)\.dat$)        # a thousand languages in 30 MB, of which the panel speaks two
+    rf"""
+    botocore/data/(?!({"|".join(SERVICES)})/)[^/]+/ | boto3/(data|dynamodb|ec2|examples|s3)/  # hundreds of services of AWS
+    | botocore/cacert\.pem                                            # where certifi is, botocore goes by that
+    | babel/locale-data/(?!(root|en|en_001|en_US|ru|ru_RU)\.dat$)        # a thousand languages in 30 MB, of which the panel speaks two
     | (sqlalchemy|alembic|mako)/testing/ | [^/]+/tests/               # tests
     | sqlalchemy/dialects/(mysql|oracle|mssql|sqlite)/                # other databases
+    | sqlalchemy/ext/(associationproxy|automap|baked|horizontal_shard|indexable|mutable|orderinglist|serializer)\.  # nor those models
+    | babel/messages/(checkers|extract|frontend|jslexer|setuptools_frontend)\.  # for who writes catalogs
+    | charset_normalizer/.*\.so$                                      # compiled twins of modules that nothing asks
+    | urllib3/contrib/(emscripten/|pyopenssl) | starlette/testclient\. | pydantic/(color|experimental)\b
     | sqlalchemy/ext/mypy/ | pydantic/mypy\.py | .*\.pyi$              # for type checkers
     | pydantic/v1/                                                    # the version before
     | starlette_admin/contrib/(?!sqla/|__init__)                      # other ways to the database
     | starlette_admin/static/webfonts/(?!fa-solid-900)                # icons.css holds the one font that is used
     | starlette_admin/static/(js|css)/(vendor/)?jsoneditor             # of a field that no form has
+    | starlette_admin/static/js/vendor/apexcharts                     # of charts that no page has
     | phonenumbers/shortdata/region_                                  # numbers for emergencies and the like
     | authlib/(jose/|integrations/(?!base_client/|requests_client/|__init__))  # what joserfc does now, and other frameworks
     | cffi/ | pycparser/                                              # build bindings; those of argon2 are built
@@ -120,12 +130,14 @@ def package(
         with tempfile.TemporaryDirectory() as folder:
             with zipfile.ZipFile(project / "out" / "deployment.zip") as packed:
                 packed.extractall(folder)
-            if not bare:
-                _add_dependencies(Path(folder), config["stages"][stage]["lambda_architecture"], python)
             if compiler is not None:
                 _add_bytecode(Path(folder), compiler)
-            _pack(Path(folder), out / "deployment.zip")
-    return Package(template, out / "deployment.zip")
+            target = out / "deployment.zip"
+            target.unlink(missing_ok=True)
+            if not bare and compiler is not None:
+                _copy_dependencies(config["stages"][stage]["lambda_architecture"], python, compiler, target)
+            _pack(Path(folder), target)
+    return Package(template, target)
 
 
 def project_folder(stage: str) -> Path:
@@ -229,12 +241,31 @@ def _template(path: Path, stage: str, python: str) -> dict[str, Any]:
     return template
 
 
+def _copy_dependencies(architecture: str, python: str, compiler: Path, target: Path) -> None:
+    """Copy a zip of the dependencies, which is kept until the requirements or this module change: making one takes most of the time."""
+    _DEPENDENCIES.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in (*REQUIREMENTS, Path(__file__)))).hexdigest()
+    kept = _DEPENDENCIES / f"{architecture}-{python}-{digest[:16]}.zip"
+    with _locked(_DEPENDENCIES / "lock"):
+        if not kept.exists():
+            with tempfile.TemporaryDirectory(dir=_DEPENDENCIES) as scratch:
+                folder = Path(scratch) / "folder"
+                _add_dependencies(folder, architecture, python)
+                _add_bytecode(folder, compiler)
+                _pack(folder, Path(scratch) / "packed.zip")
+                for outdated in _DEPENDENCIES.glob(f"{architecture}-{python}-*.zip"):
+                    outdated.unlink()
+                (Path(scratch) / "packed.zip").rename(kept)
+        shutil.copy(kept, target)
+
+
 def _add_dependencies(folder: Path, architecture: str, python: str) -> None:
     """Installs them as wheels: what has none for that processor and version would have to be compiled there."""
     command = [
         *(str(Path(sys.executable).with_name("uv")), "pip", "install", "--quiet", "--target", str(folder)),
         *("--python-platform", _PLATFORMS[architecture], "--python-version", python),
-        *("--only-binary", ":all:", "--require-hashes", "--no-deps", "-r", str(REQUIREMENTS)),
+        *("--only-binary", ":all:", "--require-hashes", "--no-deps"),
+        *(word for path in REQUIREMENTS for word in ("-r", str(path))),
     ]
     done = subprocess.run(command, env=os.environ | {"PYTHONPATH": ""}, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if done.returncode:
@@ -262,7 +293,8 @@ def _remove_sources(path: Path) -> None:
 
 
 def _pack(folder: Path, target: Path) -> None:
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
+    """Add the folder to the zip."""
+    with zipfile.ZipFile(target, "a", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             if UNUSED.match(path.relative_to(folder).as_posix()):
                 continue
@@ -270,8 +302,15 @@ def _pack(folder: Path, target: Path) -> None:
             entry = zipfile.ZipInfo(str(path.relative_to(folder)), (1980, 1, 1, 0, 0, 0))
             entry.external_attr = 0o644 << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
-            content = path.read_bytes()
-            packed.writestr(entry, stripped(content) if path.suffix == ".so" else content)
+            packed.writestr(entry, _packed_content(path))
+
+
+def _packed_content(path: Path) -> bytes:
+    """What the zip holds of a file: no debug information of a library, and no description of a package beside its fields."""
+    content = path.read_bytes()
+    if path.suffix == ".so":
+        return stripped(content)
+    return content.partition(b"\n\n")[0] + b"\n" if path.name == "METADATA" else content
 
 
 def stripped(library: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""The zip by itself, as Lambda has it: nothing else is there but Python and boto3."""
+"""The zip by itself, as Lambda has it: nothing else is there but Python."""
 
 import ast
 import json
@@ -7,18 +7,22 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local import package as packaging
+from local import sbom
 from local.bootstrap import VENVS
 from local.errors import LocalError
 from local.functions import DRIVER, FIRST_IMPORTS, HEAVY, LOADS
 from local.package import ARCHITECTURES, PYTHONS, Package, package, sizes, this_machines, this_python
 from local.postgres import PostgresServer
+from local.process import free_port
 from local.pythons import PROMISED, interpreters
+from local.services import Ministack
 from local.settings import ROOT
 from local.stack import ENCRYPTION_KEY
 
@@ -38,14 +42,12 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Package]:
 
 @pytest.fixture(scope="module")
 def run(packages: dict[str, Package], tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Runs code on a Python that has boto3 and the unpacked zip; gives what it printed, as JSON."""
+    """Runs code on a Python that has the unpacked zip and nothing else; gives what it printed, as JSON."""
     unpacked, clean = tmp_path_factory.mktemp("task"), tmp_path_factory.mktemp("clean") / "venv"
     with zipfile.ZipFile(packages[this_machines()].zip_file) as packed:
         packed.extractall(unpacked)
     uv = [VENVS["dev"][0] / "bin" / "uv"]
-    (boto3,) = [line.split()[0] for line in VENVS["dev"][1].read_text().splitlines() if line.startswith("boto3==")]
     subprocess.run([*uv, "venv", "--quiet", "--python", sys.executable, clean], check=True)
-    subprocess.run([*uv, "pip", "install", "--quiet", "--python", clean / "bin" / "python", boto3], check=True)
 
     def run(code: str, *arguments: str, **environment: str) -> Any:
         done = subprocess.run(
@@ -95,7 +97,7 @@ def test_what_is_in_it_and_what_is_not(packages: dict[str, Package]) -> None:
     with zipfile.ZipFile(packages["arm64"].zip_file) as packed:
         names = packed.namelist()
     packages_in_it = {name for name, _, _ in sizes(packages["arm64"].zip_file)}
-    assert not packages_in_it & {"boto3", "botocore", "s3transfer", "pip", "setuptools", "pytest", "tests", "local"}
+    assert not packages_in_it & {"pip", "setuptools", "pytest", "tests", "local"}
     assert not [name for name in names if "/tests/" in name or "/testing/" in name]
     assert "migrations/env.py" in names
     assert "chalicelib/storage/rds-ca.pem" in names
@@ -106,6 +108,53 @@ def test_what_is_in_it_and_what_is_not(packages: dict[str, Package]) -> None:
     # Dependencies are there once: as bytecode.
     assert not [name for name in names if name.startswith(("sqlalchemy/", "pydantic/", "cryptography/")) and name.endswith(".py")]
     assert "sqlalchemy/__init__.pyc" in names
+
+
+def test_the_package_holds_the_aws_client_that_the_tests_run_with(packages: dict[str, Package]) -> None:
+    """What Lambda's runtime brings is newer every few weeks, and was tested by nobody here."""
+    held = dict(sbom.packages(packages["arm64"].zip_file))
+    for name in ("boto3", "botocore", "s3transfer", "jmespath"):
+        assert held[name] == version(name)
+
+
+def test_of_the_services_of_aws_it_knows_those_that_the_code_calls(packages: dict[str, Package]) -> None:
+    with zipfile.ZipFile(packages["arm64"].zip_file) as packed:
+        known = {name.split("/")[2] for name in packed.namelist() if re.match("botocore/data/[^/]+/", name)}
+    called = set()
+    for path in (ROOT / "chalicelib").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "client":
+                called |= {argument.value for argument in node.args if isinstance(argument, ast.Constant)}
+    assert known == called == set(packaging.SERVICES)
+
+
+_CALL_AWS = """
+import boto3
+from datetime import UTC, datetime
+from chalicelib import aws, config
+queue = boto3.client("sqs").create_queue(QueueName="mailings")["QueueUrl"]
+boto3.client("scheduler").create_schedule_group(Name="mailings")
+boto3.client("secretsmanager").create_secret(Name="ours", SecretString='{"database_url": "postgresql+pg8000://nobody@127.0.0.1/none"}')
+aws.send_text(queue, "a chunk")
+target = aws.ScheduleTarget("mailings", "arn:aws:sqs:us-east-1:123456789012:mailings", "arn:aws:iam::123456789012:role/schedules")
+made = aws.create_schedule(target, 7, datetime(2030, 5, 1, tzinfo=UTC), {"mailing_id": 7})
+names, _ = aws.schedule_names(target, 1, None)
+body = boto3.client("sqs").receive_message(QueueUrl=queue)["Messages"][0]["Body"]
+print(json.dumps([body, made, len(list(names)), config.settings().database_url.get_secret_value().partition(":")[0], boto3.__file__]))
+"""
+
+
+def test_it_calls_the_services_of_aws_by_itself(run: Run, tmp_path: Path) -> None:
+    """SQS, Scheduler and Secrets Manager; the client of SMS is made where it is the provider (tests/integration/test_provider_kinds.py)."""
+    endpoint = Ministack(tmp_path, free_port())
+    endpoint.start()
+    try:
+        credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+        found = run(_CALL_AWS, AWS_ENDPOINT_URL=endpoint.url, SECRET_ID="ours", **credentials)
+    finally:
+        endpoint.stop()
+    assert found[:4] == ["a chunk", True, 1, "postgresql+pg8000"]
+    assert "site-packages" not in found[4]
 
 
 _IMPORT_ALL = """
@@ -204,7 +253,7 @@ def test_a_missing_wheel_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyP
     requirements = tmp_path / "requirements.txt"
     # Only a source, and one that has to be compiled.
     requirements.write_text(f"python-prctl==1.8.1 --hash=sha256:{'0' * 64}\n")
-    monkeypatch.setattr(packaging, "REQUIREMENTS", requirements)
+    monkeypatch.setattr(packaging, "REQUIREMENTS", (requirements,))
     with pytest.raises(LocalError, match="prctl"):
         package("prod", tmp_path / "out", architecture="arm64", python=this_python())
 

@@ -41,6 +41,13 @@ def test_every_pin_has_its_hashes_and_comes_from_the_file_that_people_edit(name:
     assert [block.split()[0] for block in blocks if not HASH.search(block)] == []
 
 
+def test_what_only_the_package_has_is_what_is_tested_with() -> None:
+    """No version of boto3 goes to AWS that the tests did not run with."""
+    package, tests = (source_pins(ROOT / name) for name in ("local/requirements-package.in", "requirements-dev.in"))
+    assert package.keys() == {"boto3", "botocore", "jmespath", "s3transfer"}
+    assert {name: tests[name] for name in package} == package
+
+
 def test_there_are_no_other_requirements() -> None:
     known = {ROOT / name for source in SOURCES for name in (source, str(Path(source).with_suffix(".txt")))}
     assert {path for folder in (ROOT, ROOT / "local") for path in folder.glob("*requirements*")} == known
