@@ -1,9 +1,12 @@
 """docs/aws.md against the template: what the document tells somebody to type or to look at exists, and nothing is missing."""
 
 import re
+import shlex
 from typing import Any
 
+import botocore.session
 import pytest
+from botocore import xform_name
 
 from benchmarks.costs import IDLE, idle_month
 from local.settings import ROOT
@@ -39,6 +42,46 @@ def test_the_table_of_alarms_has_all_and_only_those_of_the_template(template: di
 @pytest.mark.parametrize("name", re.findall(r"[Tt]he outputs? ((?:`\w+`(?:, | and )?)+)", TEXT))
 def test_outputs_that_are_named_exist(template: dict[str, Any], name: str) -> None:
     assert set(re.findall(r"\w+", name)) - {"and"} <= template["Outputs"].keys()
+
+
+def _commands(text: str) -> set[str]:
+    """Those of the AWS CLI, in blocks and in lines, each on one line."""
+    blocks = re.findall(r"^```.*?^```", text, re.MULTILINE | re.DOTALL)
+    typed = [found for block in blocks for found in re.findall(r"^\$ (aws (?:.*\\\n)*.*)", block, re.MULTILINE)]
+    inline = re.findall(r"`(aws\s[^`]+)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
+    return {" ".join(command.replace("\\\n", " ").split()) for command in (*typed, *inline)}
+
+
+AWS_COMMANDS = sorted(
+    (path.name, command) for path in (ROOT / "docs").rglob("*.md") for command in _commands(path.read_text(encoding="utf-8"))
+)
+_OF_THE_CLI = {"cli-binary-format", "output", "query", "region", "profile", "no-cli-pager"}
+"""Options that belong to the AWS CLI and to no operation."""
+
+
+def test_the_commands_of_the_aws_cli_are_found() -> None:
+    assert [command.split()[1:3] for name, command in AWS_COMMANDS if name == "aws.md"] == [
+        ["apigateway", "update-account"],
+        ["lambda", "delete-function-concurrency"],
+        ["lambda", "invoke"],
+        ["lambda", "put-function-concurrency"],
+        ["sqs", "start-message-move-task"],
+    ]
+
+
+@pytest.mark.parametrize(("document", "command"), AWS_COMMANDS)
+def test_every_command_of_the_aws_cli_exists_with_its_options(document: str, command: str) -> None:
+    """The CLI makes its commands and options of botocore's models; what is required is given."""
+    _, service, operation, *words = shlex.split(command)
+    model = botocore.session.get_session().get_service_model(service)
+    named = {xform_name(name, "-"): name for name in model.operation_names}
+    assert operation in named, f"{document}: aws {service} has no {operation}"
+    shape = model.operation_model(named[operation]).input_shape
+    assert shape is not None
+    options = {xform_name(name, "-") for name in shape.members}
+    given = {word.removeprefix("--").partition("=")[0] for word in words if word.startswith("--")}
+    assert given <= options | _OF_THE_CLI
+    assert {xform_name(name, "-") for name in shape.required_members} <= given
 
 
 COSTS_AT_REST = {
