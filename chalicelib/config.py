@@ -5,7 +5,6 @@ Secrets (the database's URL, the provider's token) come from one Secrets Manager
 command line and in tests. A deployed function has only `SECRET_ID`.
 """
 
-import json
 import os
 from collections.abc import Mapping
 from functools import lru_cache
@@ -13,6 +12,8 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from chalicelib.domain.strict_json import JsonError, parse
 
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
@@ -279,6 +280,9 @@ class Settings(BaseModel):
         return self.lease_deadlines * self.provider_deadline_seconds
 
 
+_MOST_SECRET = 2**16  # bytes of a secret: as many as Secrets Manager takes
+
+
 def _visible(value: str) -> bool:
     return value.isascii() and value.isprintable() and " " not in value
 
@@ -288,7 +292,9 @@ def _secret(secret_id: str) -> dict[str, Any]:
 
     try:
         client = boto3.client("secretsmanager")
-        found: dict[str, Any] = json.loads(client.get_secret_value(SecretId=secret_id)["SecretString"])
+        found: dict[str, Any] = parse(client.get_secret_value(SecretId=secret_id)["SecretString"], _MOST_SECRET)
+    except JsonError as error:  # it tells names, and no value
+        raise ConfigurationError(f"secret {secret_id} (SECRET_ID) cannot be read: it {error}") from error
     except Exception as error:
         raise ConfigurationError(f"secret {secret_id} (SECRET_ID) cannot be read: {type(error).__name__}") from error
     return found

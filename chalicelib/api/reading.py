@@ -1,13 +1,10 @@
 """From what came over the wire to schemas: every refusal names the field."""
 
-import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from itertools import islice
-from math import isfinite
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
@@ -18,18 +15,17 @@ from chalicelib.api.old_names import hint, renamed
 from chalicelib.api.operations import TYPES_ALONE
 from chalicelib.domain.errors import FieldCode, FieldError
 from chalicelib.domain.limits import unfit, unstorable
+from chalicelib.domain.strict_json import JsonError, parse
 from chalicelib.domain.words import counted
 from chalicelib.events import is_readable
 
 MAX_BODY = 4 * 2**20  # Lambda takes events of 6 MB, and a body may arrive in base64
 MAX_PUBLIC_BODY = 2**14
 """Of routes that need no token. The longest name and password, each letter written as two `\\u` escapes, fit."""
-MAX_DEPTH = 32
 MAX_FIELDS = 100
 MAX_ITEMS = 1_000
 MAX_ALL_FIELDS = 64_000
 """A thousand clients with fifty attributes each fit."""
-_MAX_DIGITS = 400
 _NAME_SHOWN = 64
 MAX_ERRORS = 100
 _JSON = "application/json"
@@ -164,18 +160,11 @@ def _decoded_form(raw: bytes) -> dict[str, str]:
 def _decoded_json(raw: bytes) -> Any:
     if not is_readable(raw):
         raise _malformed("the body is not UTF-8")
-    if not _is_shallow(raw):
-        raise _malformed(f"the body is not JSON, or nested deeper than {MAX_DEPTH} levels")
     try:
-        return json.loads(
-            raw.decode() or "null",
-            parse_constant=_no_constant,
-            parse_float=_number,
-            parse_int=_whole,
-            object_pairs_hook=_Objects(),
-        )
-    except ValueError:
-        raise _malformed("the body is not JSON that can be read") from None
+        # Halves of surrogate pairs are refused with the name of their field, like other characters that no column holds.
+        return parse(raw or b"null", MAX_BODY, fields=MAX_FIELDS, all_fields=MAX_ALL_FIELDS, whole=True, halves=True)
+    except JsonError as error:
+        raise _malformed(f"the body {error}") from None
 
 
 def _unfit_pairs(pairs: Iterable[tuple[str, str]], place: str) -> list[FieldError]:
@@ -189,56 +178,6 @@ def _unfit_pairs(pairs: Iterable[tuple[str, str]], place: str) -> list[FieldErro
 
 def _malformed(why: str) -> ApiError:
     return ApiError(HTTPStatus.BAD_REQUEST, why)
-
-
-# The last alternatives let an open string end with the text: each character is looked at once, whatever the text is.
-_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
-_NOT_BRACKETS = bytes(sorted(set(range(256)) - set(b"[]{}")))
-_BRACKETS = bytes.maketrans(b"[{]}", b"(())")
-
-
-def _is_shallow(raw: bytes) -> bool:
-    """Are arrays and objects nested at most MAX_DEPTH deep? Told before parsing, which calls itself for each level."""
-    brackets = _STRING.sub(b"", raw).translate(_BRACKETS, _NOT_BRACKETS)
-    for _level in range(MAX_DEPTH):
-        brackets = brackets.replace(b"()", b"")  # removes the innermost level
-    return not brackets
-
-
-class _Objects:
-    """Makes a dict of each object, and counts their fields: each unknown one would be an error of its own, a hundred times its size."""
-
-    def __init__(self) -> None:
-        self._left = MAX_ALL_FIELDS
-
-    def __call__(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        self._left -= len(pairs)
-        if len(pairs) > MAX_FIELDS or self._left < 0:
-            raise _malformed(f"an object has at most {MAX_FIELDS} fields, and all of them together {MAX_ALL_FIELDS}")
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for place, name in enumerate(names) if name in names[:place])
-            raise _malformed(f"the field {twice[:64]!a} is given twice in one object")
-        return found
-
-
-def _whole(text: str) -> int:
-    if len(text) > _MAX_DIGITS:  # reading digits takes a time that grows with their square
-        raise ValueError(text)
-    return int(text)
-
-
-def _number(text: str) -> int | float:
-    # JSON knows one kind of number, and 7.0 is a whole one. None of our fields takes any other.
-    value = float(text)
-    if not isfinite(value):
-        raise ValueError(text)
-    return int(value) if value.is_integer() and abs(value) < 2**53 else value
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)
 
 
 def _problems(value: Any, where: list[int | str]) -> Iterator[FieldError]:

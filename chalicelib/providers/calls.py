@@ -1,19 +1,21 @@
 """What adapters share: one HTTP call for each message, and the rules for answers that a provider does not document."""
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from chalicelib.domain.http_status import rule_of
 from chalicelib.domain.limits import REFERENCE_LENGTH
 from chalicelib.domain.outcome import Outcome, OutcomeKind
+from chalicelib.domain.strict_json import JsonError, parse
 from chalicelib.observability import log_exception
 from chalicelib.providers.base import Account, Connections, Outgoing
 from chalicelib.providers.transport import NoAnswerError, Session, SocketAdapter, retry_after
 
+_MOST: Final = 2**20
+"""Bytes of an answer that are parsed; the transport reads fewer."""
 _CALLED_AGAIN: Final = frozenset({OutcomeKind.NOT_DELIVERED, OutcomeKind.THROTTLED, OutcomeKind.UNEXPECTED_REFUSAL})
 
 
@@ -101,18 +103,12 @@ def message_key(message: Outgoing) -> str:
 
 
 def parsed(body: bytes) -> object:
-    """Return the JSON of a body; None if it is none, or if it gives one name two values."""
+    """Return the JSON of a body; None if it is none that has one meaning."""
     try:
-        return json.loads(body, object_pairs_hook=_object) if body else None
-    except (ValueError, RecursionError):
+        # A half of a surrogate pair in some text of the provider's does not make its word about the message void.
+        return parse(body, _MOST, halves=True) if body else None
+    except JsonError:
         return None
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        raise ValueError("a name stands twice")
-    return made
 
 
 def value_at(body: object, *path: str | int) -> object:

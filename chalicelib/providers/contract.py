@@ -6,8 +6,11 @@ from collections.abc import Mapping
 
 from chalicelib.domain.http_status import rule_of
 from chalicelib.domain.outcome import Outcome, OutcomeKind
+from chalicelib.domain.strict_json import parse
 from chalicelib.providers.base import Account, Connections, Outgoing
 from chalicelib.providers.calls import Answer, HttpCaller, Request
+
+_MOST_CLAIMS = 2**14  # bytes
 
 
 class ContractProvider(HttpCaller):
@@ -43,8 +46,8 @@ def expires_at(token: str) -> float | None:
     if len(parts) != 3:
         return None
     try:
-        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        claims = parse(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)), _MOST_CLAIMS)
         expires = claims.get("exp")
-    except (ValueError, AttributeError, RecursionError):
+    except (ValueError, AttributeError):
         return None
     return float(expires) if type(expires) in (int, float) else None

@@ -1,18 +1,19 @@
 """What the Lambda functions `advance_mailing` and `reconcile` do with their events."""
 
-import json
 from dataclasses import asdict
 from typing import Any
 
 from chalicelib import aws
 from chalicelib.config import settings
 from chalicelib.domain.status import StartSource
+from chalicelib.domain.strict_json import parse
 from chalicelib.observability import log_exception, log_receives, warn
 from chalicelib.scheduling.reconcile import reconcile
 from chalicelib.scheduling.run import RunTools, advance_mailing
 from chalicelib.storage.engine import database_away, engine, read_by_index
 
 _IDS_END = 2**63
+_MOST = 2**18  # bytes of a body: as many as SQS takes
 _MARGIN_SECONDS = 10  # of the function's time, kept for settling a run
 
 
@@ -44,10 +45,10 @@ def _advance_one(record: dict[str, Any], context: Any) -> bool:
 
 def _parse(body: str) -> tuple[int, StartSource, int] | None:
     try:
-        request = json.loads(body)
+        request = parse(body, _MOST)
         mailing_id, hop = int(request["mailing_id"]), int(request.get("hop", 0))
         return (mailing_id, StartSource(request.get("source", "api")), hop) if 0 < mailing_id < _IDS_END else None
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
 
 

@@ -1,6 +1,5 @@
 """The chunk worker: claim, send side by side, record."""
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from chalicelib.domain.blame import Blamed, Judgement, judge
 from chalicelib.domain.outcome import ALIVE, Attempt, Outcome, OutcomeKind, RetryRules, Verdict, decide, storable
 from chalicelib.domain.personal_text import UnsendableTextError, render
 from chalicelib.domain.status import ErrorCode, MessageStatus, StartSource
+from chalicelib.domain.strict_json import JsonError, parse
 from chalicelib.observability import Metrics, log, log_exception
 from chalicelib.providers import Outgoing, Provider
 from chalicelib.providers.accounts import Accounts
@@ -28,6 +28,9 @@ from chalicelib.storage.clock import Clock, database_clock
 from chalicelib.storage.engine import autocommit, retried
 from chalicelib.storage.gates import Gate
 from chalicelib.storage.messages import CallMade, Claim, ClaimedChunk
+
+_MOST = 2**18
+"""Bytes of a body: as many as SQS takes."""
 
 
 class PoisonError(ValueError):
@@ -45,9 +48,11 @@ class Chunk:
 def parse_chunk(body: str) -> Chunk:
     """The chunk in an SQS body; raises PoisonError for anything else."""
     try:
-        found = json.loads(body)
+        found = parse(body, _MOST)
         version, mailing_id, ids = found["v"], found["mailing_id"], found["message_ids"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except JsonError as error:
+        raise PoisonError(str(error)) from None
+    except (KeyError, TypeError) as error:
         raise PoisonError(type(error).__name__) from None
     if version != 1 or not isinstance(ids, list) or not all(type(id_) is int for id_ in [mailing_id, *ids]):
         raise PoisonError("not a chunk of version 1")

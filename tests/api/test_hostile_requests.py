@@ -16,8 +16,9 @@ from pydantic import BaseModel
 from app import app
 from chalicelib import config
 from chalicelib.api.operations import NoBody, declared
-from chalicelib.api.reading import MAX_DEPTH, MAX_PUBLIC_BODY, read_body
+from chalicelib.api.reading import MAX_PUBLIC_BODY, read_body
 from chalicelib.api.routes import ROUTES, Route
+from chalicelib.domain.strict_json import MAX_DEPTH
 from tests.api.conftest import Api
 from tests.api.lambda_event import call, event_of
 
