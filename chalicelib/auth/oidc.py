@@ -27,6 +27,7 @@ ALGORITHMS = ("RS256", "PS256", "ES256")
 """Signatures that an ID token may have. Never `none`, and none with a shared secret: a public key would pass for one."""
 _LEEWAY_SECONDS = 60
 _OLDEST_SECONDS = 600
+_MOST = 256 * 1024  # bytes of JSON
 _DEADLINE_SECONDS = 10.0
 """For all calls of one request of the browser together (there are three at most): API Gateway waits for 29 seconds."""
 _KEPT_SECONDS = 3600.0
@@ -145,7 +146,7 @@ class Provider:
         try:
             header = jws.extract_compact(id_token.encode("ascii")).headers()
             for part in id_token.split(".")[:2]:  # the libraries take the last of two claims of one name
-                parse(urlsafe_b64decode(part + "=" * (-len(part) % 4)), _SIZE)
+                parse(urlsafe_b64decode(part + "=" * (-len(part) % 4)), _MOST)
         except Exception as error:
             raise ProviderError("malformed_token") from error
         algorithm = header.get("alg")
@@ -233,7 +234,7 @@ class Provider:
         with self._session("", ends) as session:
             try:
                 answer = session.request("GET", address, withhold_token=True)
-                found = parse(answer.content, _SIZE) if answer.status_code == HTTPStatus.OK else None
+                found = parse(answer.content, _MOST) if answer.status_code == HTTPStatus.OK else None
             except ProviderError:
                 raise
             except Exception as error:  # deep JSON, and addresses that the library refuses
@@ -267,7 +268,7 @@ def _ends() -> float:
 
 def _strict(answer: requests.Response) -> requests.Response:
     """An answer with tokens that has one meaning. Raises JsonError."""
-    parse(answer.content, _SIZE)
+    parse(answer.content, _MOST)
     return answer
 
 

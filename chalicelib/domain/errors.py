@@ -42,6 +42,8 @@ class FieldError:
     field: str
     message: str
     code: FieldCode = FieldCode.INVALID
+    reason: str = ""
+    """A finer code where there is one: of a phone, by `PhoneError`."""
 
 
 class InvalidInputError(ServiceError):

@@ -56,6 +56,8 @@ class RowError:
     column: str
     cell: str
     message: str
+    code: str = FieldCode.INVALID
+    """For programs: a `FieldCode`, or the finer code of a phone that cannot be read."""
 
 
 @dataclass(slots=True)
@@ -73,6 +75,8 @@ class Report:
     contradictions: list[tuple[int, str, str]] = field(default_factory=list)
     """Rows whose phone's country has no such time zone: row, country, zone. They are written nevertheless."""
     sample: list[NewClient] = field(default_factory=list)
+    codes: Counter[str] = field(default_factory=Counter)
+    """Bad rows by code; a row with several reasons is counted with each."""
 
     @property
     def rows(self) -> int:
@@ -156,7 +160,9 @@ def take(
             report.bad += 1
             cell = row.cells[options.targets.index("phone")][:_CELL_SHOWN]
             name = header[options.targets.index("phone")]
-            report.errors.append(RowError(row.number, name, cell, f"is the phone of row {first[new.phone]}, too"))
+            report.errors.append(
+                RowError(row.number, name, cell, f"is the phone of row {first[new.phone]}, too", FieldCode.GIVEN_TWICE)
+            )
             continue
         good[new.phone] = new
         country = country_of(new.phone)
@@ -165,6 +171,7 @@ def take(
             report.contradictions.append((row.number, country, new.time_zone))
     report.sample = list(good.values())[:_SAMPLE]
     report.errors.sort(key=lambda error: error.row)
+    report.codes = Counter(code for _row, code in {(error.row, str(error.code)) for error in report.errors})
     _write(connection, principal, owner_id, good, options, report, apply=apply)
     return report
 
@@ -259,7 +266,7 @@ def _read(header: Sequence[str], row: Row, options: Options) -> tuple[NewClient,
     if len(row.cells) > len(header):
         number = counted(len(row.cells), "cell")
         why = f"has {number}, the header has {len(header)}: a cell with a delimiter in it needs quotation marks"
-        return new, [RowError(row.number, "", "", why)]
+        return new, [RowError(row.number, "", "", why, FieldCode.WRONG_LENGTH)]
     return new, wrong
 
 
@@ -271,9 +278,9 @@ def visible_ends(cell: str) -> str:
 
 def _error(header: Sequence[str], row: Row, options: Options, error: FieldError) -> RowError:
     if error.field not in options.targets:
-        return RowError(row.number, error.field, "", error.message)
+        return RowError(row.number, error.field, "", error.message, error.reason or error.code)
     place = options.targets.index(error.field)
-    return RowError(row.number, header[place], row.cells[place][:_CELL_SHOWN], error.message)
+    return RowError(row.number, header[place], row.cells[place][:_CELL_SHOWN], error.message, error.reason or error.code)
 
 
 def refused(error: TableError) -> InvalidInputError:

@@ -345,7 +345,7 @@ def problems(new: NewClient, stored: ClientRow | None = None) -> list[FieldError
     try:
         _canonical_phone(new, stored)
     except PhoneError as error:
-        found.append(FieldError("phone", str(error), FieldCode.WRONG_FORMAT))
+        found.append(FieldError("phone", str(error), FieldCode.WRONG_FORMAT, error.code))
     except CountryError as error:
         found.append(FieldError("default_country", str(error), FieldCode.WRONG_FORMAT))
     return found

@@ -1,6 +1,8 @@
 """Looking before sending: whom a mailing would reach, what they would read, and one text to a number of one's own."""
 
 import math
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +14,7 @@ from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import ConflictError, FieldCode, FieldError, InvalidInputError, NotFoundError, TooManyRequestsError
 from chalicelib.domain.outcome import Outcome, storable
-from chalicelib.domain.personal_text import MissingValueError, UnsendableTextError, render
+from chalicelib.domain.personal_text import MissingValueError, TextError, UnsendableTextError, render
 from chalicelib.domain.segments import Segments, segments
 from chalicelib.domain.selection import Selection
 from chalicelib.domain.status import ErrorCode
@@ -25,7 +27,7 @@ from chalicelib.services.history import TEST_SEND, Change, Kind
 from chalicelib.services.mailings import times_of
 from chalicelib.services.phones import typed_phone
 from chalicelib.services.text_checks import TextCheck, check
-from chalicelib.storage import clients, do_not_contact, mailing_reads, selections
+from chalicelib.storage import clients, do_not_contact, mailing_reads, message_reads, selections
 from chalicelib.storage import history as history_rows
 from chalicelib.storage.clock import Clock, database_clock
 from chalicelib.storage.engine import autocommit
@@ -112,6 +114,16 @@ def _sample(template: str, client: selections.SampleClient) -> Sample:
     except UnsendableTextError as error:
         return Sample(client.id, None, None, error.name if isinstance(error, MissingValueError) else None, error.code)
     return Sample(client.id, rendered, segments(rendered))
+
+
+def sizes(source: Engine, principal: Principal, message_ids: Sequence[int]) -> dict[int, Segments]:
+    """What the text of each message takes with its client's values as they are now; nothing for one that would not be sent."""
+    found = {}
+    with autocommit(source) as connection:
+        for message_id, template, attributes in message_reads.texts(connection, principal.owner_filter, message_ids):
+            with suppress(UnsendableTextError, TextError):
+                found[message_id] = segments(render(template, attributes))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

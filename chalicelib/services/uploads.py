@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine
@@ -20,7 +21,7 @@ from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import ConflictError, FieldError, InvalidInputError, NotFoundError
 from chalicelib.domain.table import MAX_BYTES, Row, Table, TableError, parse_csv
 from chalicelib.services import client_import
-from chalicelib.services.client_import import Options, Report
+from chalicelib.services.client_import import Options, Report, RowError
 from chalicelib.services.clients import NewClient
 from chalicelib.services.ownership import owner_of_new
 from chalicelib.storage import uploads, user_edits
@@ -178,8 +179,8 @@ def _taken_before(connection: Connection, upload_id: int, position: int, *, appl
     return before is not None and (before.result if apply else before.preview or before.result) is not None
 
 
-def progress(source: Engine, principal: Principal, upload_id: int, *, applied: bool) -> Progress:
-    """What the preview, or the import, said so far. Raises NotFoundError."""
+def progress(source: Engine, principal: Principal, upload_id: int, *, applied: bool, code: str | None = None) -> Progress:
+    """What the preview, or the import, said so far; with `code` the errors are those of this code. Raises NotFoundError."""
     with autocommit(source) as connection:
         upload = _read(_found(connection, principal, upload_id))
         chunks = uploads.chunks(connection, upload_id)
@@ -187,7 +188,7 @@ def progress(source: Engine, principal: Principal, upload_id: int, *, applied: b
     for chunk in chunks:
         kept = chunk.result if applied else chunk.preview or chunk.result
         if kept is not None:
-            _add(found, kept)
+            _add(found, kept, code)
     if found.done == found.chunks:
         found.report.blank = upload.blank
     return found
@@ -202,7 +203,7 @@ def errors_csv(source: Engine, principal: Principal, upload_id: int, said: Calla
     writer = csv.writer(out)
     with autocommit(source) as connection:
         upload = _read(_found(connection, principal, upload_id))
-        writer.writerow([*map(_harmless, upload.header or []), "row", "reason"])
+        writer.writerow([*map(_harmless, upload.header or []), "row", "error_code", "reason"])
         for position in range(_chunks(upload)):
             chunk = uploads.chunk(connection, upload_id, position)
             for row in _bad_rows(chunk, len(upload.header or []), said) if chunk else ():
@@ -214,12 +215,15 @@ def errors_csv(source: Engine, principal: Principal, upload_id: int, said: Calla
 
 
 def _bad_rows(chunk: ChunkRow, columns_count: int, said: Callable[[str], str]) -> Iterator[list[str]]:
-    reasons: dict[int, list[str]] = {}
-    for row, column, _cell, message in (chunk.result or chunk.preview or {}).get("errors", ()):
-        reasons.setdefault(row, []).append(f"{column}: {said(message)}" if column else said(message))
+    found: dict[int, list[RowError]] = {}
+    for each in (chunk.result or chunk.preview or {}).get("errors", ()):
+        error = RowError(*each)
+        found.setdefault(error.row, []).append(error)
     for number, cells in chunk.rows:
-        if number in reasons:
-            yield [*map(_harmless, cells[:columns_count]), str(number), _harmless("; ".join(reasons[number]))]
+        if number in found:
+            codes = "; ".join(dict.fromkeys(error.code for error in found[number]))
+            reasons = (f"{each.column}: {said(each.message)}" if each.column else said(each.message) for each in found[number])
+            yield [*map(_harmless, cells[:columns_count]), str(number), codes, _harmless("; ".join(reasons))]
 
 
 def _harmless(cell: str) -> str:
@@ -229,7 +233,8 @@ def _harmless(cell: str) -> str:
 def _kept(report: Report) -> dict[str, Any]:
     return {
         "counts": [report.created, report.updated, report.unchanged, report.bad],
-        "errors": [[each.row, each.column, each.cell, each.message] for each in report.errors],
+        "errors": [[each.row, each.column, each.cell, each.message, each.code] for each in report.errors],
+        "codes": dict(report.codes),
         "countries": dict(report.countries),
         "contradictions": [list(each) for each in report.contradictions[:_SHOWN_CONTRADICTIONS]],
         "contradicting": len(report.contradictions),
@@ -237,14 +242,16 @@ def _kept(report: Report) -> dict[str, Any]:
     }
 
 
-def _add(found: Progress, kept: Mapping[str, Any]) -> None:
+def _add(found: Progress, kept: Mapping[str, Any], code: str | None) -> None:
     report = found.report
     created, updated, unchanged, bad = kept["counts"]
     found.done += 1
     report.created, report.updated = report.created + created, report.updated + updated
     report.unchanged, report.bad = report.unchanged + unchanged, report.bad + bad
     room = _SHOWN_ERRORS - len(report.errors)
-    report.errors += [client_import.RowError(*each) for each in kept["errors"][: max(room, 0)]]
+    errors = (RowError(*each) for each in kept["errors"])
+    report.errors += islice((each for each in errors if code in (None, each.code)), max(room, 0))
+    report.codes += Counter(kept.get("codes", {}))
     report.countries += Counter(kept["countries"])
     left = _SHOWN_CONTRADICTIONS - len(report.contradictions)
     report.contradictions += [(row, country, zone) for row, country, zone in kept["contradictions"][: max(left, 0)]]

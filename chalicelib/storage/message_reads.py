@@ -1,15 +1,17 @@
 """Reading messages."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, any_, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, any_, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import InstrumentedAttribute
 
 from chalicelib.domain.paging import Slice
 from chalicelib.domain.status import MessageStatus
-from chalicelib.storage.models import Mailing, Message, User
+from chalicelib.storage.models import Client, Mailing, Message, User
 from chalicelib.storage.paging import AnySelect, rows_of, rows_of_few, rows_under
 
 
@@ -81,6 +83,19 @@ def find(connection: Connection, owner_id: int | None, message_id: int) -> Messa
     """The message, if the owner (None: anyone) has it and it was not deleted."""
     row = connection.execute(_chosen(MessageFilter(owner_id)).where(Message.id == message_id)).one_or_none()
     return MessageRow(*row) if row is not None else None
+
+
+def texts(connection: Connection, owner_id: int | None, message_ids: Sequence[int]) -> list[tuple[int, str, dict[str, Any]]]:
+    """Of messages by id whose client is there: the text of their mailing, and what their client has now to put into it."""
+    statement = (
+        select(Message.id, Mailing.text, Client.attributes)
+        .join(Mailing, Mailing.id == Message.mailing_id)
+        .join(Client, Client.id == Message.client_id)
+        .where(Message.id == any_(bindparam("ids", list(message_ids), type_=ARRAY(BigInteger))))
+    )
+    if owner_id is not None:
+        statement = statement.where(Message.owner_id == owner_id)
+    return [(row[0], row[1], row[2]) for row in connection.execute(statement)]
 
 
 def page(connection: Connection, chosen: MessageFilter, part: Slice) -> list[MessageRow]:

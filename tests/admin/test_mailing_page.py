@@ -1,5 +1,6 @@
 """A mailing's page: what comes next in words, and how much there is of it."""
 
+import re
 from datetime import datetime, timedelta
 
 import pytest
@@ -85,3 +86,32 @@ def test_a_finished_mailing_without_failures_offers_no_second_try(root: Browser,
         with engine.begin() as connection:
             connection.execute(finish, {"failed": failed})
         assert ('data-sa-name="retry_failed"' in root.get(f"/mailing/detail?pk={mailing.id}").text) is bool(failed)
+
+
+@pytest.mark.parametrize(
+    ("status", "has_run", "hints"),
+    [
+        ("draft", False, {"name": "Must not be empty", "starts_at": "Must not be empty", "time_zone": "Empty: each client"}),
+        ("scheduled", False, {"ends_at": "Must not be empty", "filter_tags": "empty: all"}),
+        ("running", False, {"name": "Must not be empty", "text": "Pause the mailing", "starts_at": "Pause the mailing"}),
+        ("running", True, {"starts_at": "Fixed since", "filter_tags": "Fixed since", "ends_at": "Pause the mailing"}),
+        ("paused", True, {"time_zone": "Fixed since", "draft": "Fixed since", "text": "is the client&#39;s attribute"}),
+    ],
+)
+def test_the_form_of_a_mailing_says_what_is_true_in_its_state(
+    root: Browser, engine: Engine, status: str, has_run: bool, hints: dict[str, str]
+) -> None:
+    principal = Principal(user_id(engine, "root"), "root", is_superuser=True)
+    mailing = mailings.create(engine, principal, NewMailing("sale", "Hello", START, START + timedelta(days=1), draft=True))
+    with engine.begin() as connection:
+        values = {"status": status, "started_at": START if has_run else None}
+        connection.execute(text("UPDATE mailing SET status = :status, started_at = :started_at"), values)
+    page = root.get(f"/mailing/edit?pk={mailing.id}").text
+    form = page[page.index("<form") :]
+    assert "Empty: now" not in form
+    assert "Empty: the first words" not in form
+    assert "Empty: a day after" not in form
+    for name, hint in hints.items():
+        field = form[re.search(rf'id="{name}"', form).start() :]  # type: ignore[union-attr]  # a field that is not there fails, too
+        assert hint in field[: field.index("</div>")], (name, field[:600])
+    assert "Empty: now" in root.get("/mailing/create").text

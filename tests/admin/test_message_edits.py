@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from chalicelib.domain.access import Principal
-from chalicelib.services import clients, mailings
+from chalicelib.services import clients, mailings, previews
 from chalicelib.services.clients import NewClient
 from chalicelib.services.mailings import NewMailing
 from tests.admin.browser import Browser
@@ -130,3 +130,20 @@ def test_what_nobody_knew_is_settled_by_hand(root: Browser, things: Principal, e
     page = root.get("/message/detail?pk=1").text
     assert "Settle" in page
     assert "It was delivered" not in page
+
+
+def test_the_export_has_the_size_of_each_text(root: Browser, things: Principal, engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE mailing SET text = :text WHERE name = 'June'"), {"text": "${name}! " + "a" * 154})
+    for client in ("+79100000001", "Boris"):
+        root.post("/message/create", {"mailing_id": "June", "client_id": client})
+    with engine.begin() as connection:
+        connection.execute(text("""UPDATE client SET attributes = '{"name": "Борис"}' WHERE phone = '+79100000003'"""))
+    asked = {"scope": "all", "format": "csv", "fields": ["phone", "text_segments", "text_alphabet"]}
+    file = root.post("/_api/message/action?name=export", asked, expect=200)
+    assert sorted(file.text.removeprefix("\ufeff").splitlines()) == [
+        "'+79100000001,1,GSM-7",
+        "'+79100000003,3,UCS-2",
+        "phone,text_segments,text_alphabet",
+    ]
+    assert previews.sizes(engine, Principal(things.user_id + 1, "anna", is_superuser=False), [1, 2]) == {}

@@ -104,7 +104,7 @@ def test_bad_rows_are_named_with_their_cells_and_good_ones_taken(world: World) -
         (6, "phone", "+7 8 910 000 00 03"),
         (7, "", ""),
     ]
-    assert RowError(6, "phone", "+7 8 910 000 00 03", "is the phone of row 5, too") in report.errors
+    assert RowError(6, "phone", "+7 8 910 000 00 03", "is the phone of row 5, too", "given_twice") in report.errors
     assert (counts(report), list(there(world))) == ((1, 0, 0, 4, 1), ["+79100000003"])
 
 
@@ -275,11 +275,11 @@ def test_bad_rows_come_back_as_a_file_without_formulas(world: World) -> None:
     uploads.choose(world.engine, world.owner, upload_id, Options(TARGETS))
     run(world, upload_id, apply=False)
     rows = list(csv.reader(io.StringIO(uploads.errors_csv(world.engine, world.owner, upload_id))))
-    assert rows[0] == [*HEADER.split(","), "row", "reason"]
+    assert rows[0] == [*HEADER.split(","), "row", "error_code", "reason"]
     assert rows[1][:6] == ["'=1+1", "UTC", "", "'=cmd|x", "a", "2"]
     assert (rows[2][0], rows[2][5]) == ("'+7910", "5")
-    assert "phone: " in rows[2][6]
-    assert "time_zone: " in rows[2][6]
+    assert "phone: " in rows[2][7]
+    assert "time_zone: " in rows[2][7]
 
 
 def test_columns_and_country_are_remembered(world: World) -> None:

@@ -130,7 +130,10 @@ class ImportPage(Page):
         """What the preview, or the import, said so far."""
 
         def done(body: dict[str, Any]) -> dict[str, Any]:
-            return _shown(uploads.progress(engine(), principal_of(request), _id(body), applied=body["apply"] is True))
+            code = body.get("code") or None
+            if not isinstance(code, str | None):
+                raise ValueError(code)
+            return _shown(uploads.progress(engine(), principal_of(request), _id(body), applied=body["apply"] is True, code=code))
 
         return await _answered(request, done)
 
@@ -201,7 +204,8 @@ def _shown(found: Progress) -> dict[str, Any]:
         "bad": report.bad,
         "blank": report.blank,
         "accounted": report.rows == found.rows,
-        "errors": [[each.row, _named(each.column), each.cell, said(each.message)] for each in report.errors],
+        "errors": [[each.row, _named(each.column), each.cell, said(each.message), each.code] for each in report.errors],
+        "codes": [list(each) for each in report.codes.most_common()],
         "countries": [
             [country_name(code) if code else gettext("Unassigned range"), n] for code, n in report.countries.most_common()
         ],

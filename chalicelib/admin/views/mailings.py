@@ -1,7 +1,7 @@
 """Mailings: written, edited, and moved through their life."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Engine
@@ -287,6 +287,22 @@ class MailingView(ServiceView):
 
     # Writing
 
+    async def find_by_pk(self, request: Request, pk: Any) -> Any:
+        """A mailing, put aside for what its form says of the fields."""
+        found = await super().find_by_pk(request, pk)
+        request.state.edited = found
+        return found
+
+    def get_fields_list(
+        self, request: Request, *, include_nested: bool = False, action: RequestAction | None = None
+    ) -> Sequence[BaseField]:
+        """The fields; those of an edit form say what is true of a mailing in this state."""
+        fields = super().get_fields_list(request, include_nested=include_nested, action=action)
+        edited = getattr(request.state, "edited", None)
+        if edited is None or (action or request.state.action) != RequestAction.EDIT:
+            return fields
+        return [replace(field, help_text=_hint(field, edited)) for field in fields]
+
     async def create(self, request: Request, data: dict[str, Any]) -> Any:
         """Writes a mailing."""
         with shown_in_form(request, _NAMES):
@@ -448,6 +464,18 @@ def size_of(found: Segments) -> str:
     if found.odd is not None:
         size += " · " + gettext("not in the GSM alphabet: %(character)s") % {"character": f"{found.odd} ({found.odd_name})"}
     return size
+
+
+def _hint(field: BaseField, edited: Mailing) -> str | None:
+    if edited.started_at is not None and field.name in life_cycle.BEFORE_THE_FIRST_RUN:
+        return gettext("Fixed since the first run")
+    if edited.status == MailingStatus.RUNNING and field.name in life_cycle.UNLESS_RUNNING | life_cycle.BEFORE_THE_FIRST_RUN:
+        return gettext("Pause the mailing to change this")
+    if field.name in ("name", "starts_at"):
+        return gettext("Must not be empty")
+    if field.name == "ends_at":
+        return gettext("From then on nothing is delivered. Must not be empty")
+    return field.help_text
 
 
 def _text_warnings(found: TextCheck) -> list[str]:

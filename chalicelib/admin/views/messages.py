@@ -35,8 +35,9 @@ from chalicelib.admin.words import MESSAGE_COLOURS, call_kind, error, error_code
 from chalicelib.config import settings
 from chalicelib.domain.access import Principal
 from chalicelib.domain.phone import phone_digits
+from chalicelib.domain.segments import Segments
 from chalicelib.domain.status import ErrorCode, MessageStatus
-from chalicelib.services import messages, settlement
+from chalicelib.services import messages, previews, settlement
 from chalicelib.services.history import Kind
 from chalicelib.storage import message_calls
 from chalicelib.storage.engine import autocommit, engine
@@ -45,6 +46,19 @@ from chalicelib.storage.models import Mailing, Message
 
 _FAR = 1_000  # rows that are walked past without being noticed
 _RETRYABLE = (MessageStatus.FAILED, MessageStatus.EXPIRED)
+
+
+_EXPORTED_ALONE: dict[str, Any] = {
+    "filters": [],
+    "searchable": False,
+    "orderable": False,
+    **{f"exclude_from_{page}": True for page in ("list", "detail", "create", "edit")},
+}
+
+
+def _size(request: Request, obj: Any) -> Segments | None:
+    sizes: dict[int, Segments] = getattr(request.state, "text_sizes", {})
+    return sizes.get(obj.id)
 
 
 class MessageView(ServiceView):
@@ -100,6 +114,18 @@ class MessageView(ServiceView):
         ),
         IntegerField(
             "segments", label=_("SMS counted"), exclude_from_create=True, exclude_from_edit=True, exclude_from_list=True
+        ),
+        IntegerField(
+            "text_segments",
+            label=_("SMS of the text"),
+            getter=lambda request, obj: (size := _size(request, obj)) and size.segments,
+            **_EXPORTED_ALONE,
+        ),
+        StringField(
+            "text_alphabet",
+            label=_("Alphabet of the text"),
+            getter=lambda request, obj: (size := _size(request, obj)) and size.encoding,
+            **_EXPORTED_ALONE,
         ),
         IntegerField("attempts", label=_("Attempts"), exclude_from_create=True, exclude_from_edit=True),
         MomentField("not_before", label=_("Not before"), exclude_from_list=True),
@@ -176,6 +202,11 @@ class MessageView(ServiceView):
         other = "asc" if sorts[0][1] == "desc" else "desc"
         rows = await super().find_all(request, max(0, left - limit), min(limit, left), q, [("id", other)], filters)
         return _named(request, rows[::-1] if left else [])
+
+    async def _export_resolve_items(self, request: Request, *args: Any, **more: Any) -> Sequence[Any]:
+        items = await super()._export_resolve_items(request, *args, **more)
+        request.state.text_sizes = previews.sizes(engine(), principal_of(request), [item.id for item in items])
+        return items
 
     async def find_by_pk(self, request: Request, pk: Any) -> Any:
         """A message."""

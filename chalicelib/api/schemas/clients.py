@@ -202,6 +202,7 @@ class BadRow(Schema):
     column: str
     cell: str
     message: str
+    code: str = Field(description="What is wrong, for programs: a code of a field, or of a phone (`phone_country_unknown`)")
 
 
 class ImportOut(Schema):
@@ -218,6 +219,7 @@ class ImportOut(Schema):
     countries: dict[str, int] = Field(description="Good rows by the ISO 3166 code of their phone's country")
     contradictions: int = Field(description="Good rows whose phone's country never shows their time zone's clock")
     errors: list[BadRow] = Field(description="Of the bad rows, the first 1,000 reasons")
+    error_codes: dict[str, int] = Field(description="All bad rows by code; a row with several reasons is counted with each")
 
 
 def show_import(report: Report, columns: list[tuple[str, str]], *, dry_run: bool) -> ImportOut:
@@ -233,7 +235,11 @@ def show_import(report: Report, columns: list[tuple[str, str]], *, dry_run: bool
         columns=[ImportedColumn(name=name, target=target) for name, target in columns],
         countries=dict(report.countries),
         contradictions=len(report.contradictions),
-        errors=[BadRow(row=each.row, column=each.column, cell=each.cell, message=each.message) for each in report.errors[:1_000]],
+        errors=[
+            BadRow(row=each.row, column=each.column, cell=each.cell, message=each.message, code=each.code)
+            for each in report.errors[:1_000]
+        ],
+        error_codes=dict(report.codes.most_common()),
     )
 
 

@@ -98,10 +98,21 @@
     if (sum.sample.length) result.append(element("h2", { class: "h3 mt-3" }, words.first), grid(words.first, "import-sample", [words.phone, words.zone, words.tags, words.attributes], sum.sample));
     if (!sum.bad) return;
     const link = element("a", { href: `${place.dataset.url}/errors.csv?id=${upload.id}`, id: "import-download", download: "" }, words.download);
-    result.append(element("h2", { class: "h3 mt-3" }, words.problem), element("p", {}, link),
-      grid(words.problem, "import-errors", [words.row, words.column, words.cell, words.problem], sum.errors.map(([row, ...rest]) => [number(row), ...rest])));
-    const shown = new Set(sum.errors.map(([row]) => row)).size;
-    if (sum.bad > shown) result.append(element("p", {}, `… ${words.more}: ${number(sum.bad - shown)}`));
+    const filter = element("select", { class: "form-select form-select-sm w-auto mb-2", id: "import-code", "aria-label": words.code },
+      element("option", { value: "" }, `${words.all_codes} (${number(sum.bad)})`), ...sum.codes.map(([code, count]) => element("option", { value: code }, `${code} (${number(count)})`)));
+    const list = element("div", {});
+    result.append(element("h2", { class: "h3 mt-3" }, words.problem), element("p", {}, link), filter, list);
+    const show = (found, all) => {
+      list.replaceChildren(grid(words.problem, "import-errors", [words.row, words.column, words.cell, words.problem, words.code], found.errors.map(([row, ...rest]) => [number(row), ...rest])));
+      const shown = new Set(found.errors.map(([row]) => row)).size;
+      if (all > shown) list.append(element("p", {}, `… ${words.more}: ${number(all - shown)}`));
+    };
+    show(sum, sum.bad);
+    filter.addEventListener("change", async event => {
+      event.stopPropagation();
+      const code = filter.value;
+      try { show(await ask("report", { apply: kind === "done", code }), code ? new Map(sum.codes).get(code) : sum.bad); } catch (error) { list.replaceChildren(error.message); }
+    });
   }
 
   async function work(steps) {
