@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 from openpyxl import Workbook
 
-from chalicelib.domain.errors import InvalidInputError
+from chalicelib.domain.errors import FieldError, InvalidInputError
 from chalicelib.domain.segments import GSM_EXTENSION, segments
-from chalicelib.domain.table import MAX_CELL, TableError
+from chalicelib.domain.table import MAX_CELL, Table, TableError
 from chalicelib.services import client_import, clients, do_not_contact, uploads
 from chalicelib.services.client_import import Options
 from chalicelib.services.clients import NewClient
@@ -41,7 +41,7 @@ def imported(world: World, phone: str, country: str | None) -> str:
     options = Options(("phone", "time_zone"), country=country)
     report = client_import.take_table(world.engine, world.owner, table, options, apply=True)
     if report.errors:
-        raise InvalidInputError(*(client_import.FieldError(each.column, each.message) for each in report.errors))
+        raise InvalidInputError(*(FieldError(each.column, each.message) for each in report.errors))
     return report.sample[0].phone
 
 
@@ -49,7 +49,7 @@ def barred(world: World, phone: str, country: str | None) -> str:
     return do_not_contact.put(world.engine, world.owner, [NewEntry(phone, country=country)])[0].phone
 
 
-def replace_table(rows: list[list[str]]) -> client_import.Table:
+def replace_table(rows: list[list[str]]) -> Table:
     table = parsed(b"phone,time_zone\n+79101234567,UTC\n")
     table.rows = [replace(table.rows[0], cells=rows[1])]
     return table
