@@ -904,8 +904,8 @@ MESSAGES: dict[str, str] = {
     "this user owns clients, mailings or do-not-contact entries: deactivate them instead": (
         "у пользователя есть клиенты, рассылки или список «не беспокоить»: сделайте его неактивным"
     ),
-    "names %(first)s and %(second)s are both %(raw)s, they differ only in how their letters are composed: give one": (
-        "имена %(first)s и %(second)s — это одно имя %(raw)s, они различаются только способом составления букв: укажите одно"
+    "the name %(raw)s is given twice, as %(first)s and %(second)s, in letters that are composed differently: give it once": (
+        "имя %(raw)s указано дважды, под номерами %(first)s и %(second)s, с по-разному составленными буквами: укажите его один раз"
     ),
     "the attribute %(raw)s stands in lines %(first)s and %(second)s: give it once": (
         "атрибут %(raw)s указан в строках %(first)s и %(second)s: укажите его один раз"
@@ -1202,8 +1202,9 @@ PATTERNS: tuple[tuple[str, str | tuple[str, str]], ...] = (
         "columns %(raw)s are both %(name)s: leave one out, rename it, or choose another attribute",
     ),
     (
-        r"names (?P<first>\d+) and (?P<second>\d+) are both (?P<raw>.+), they differ only in how their letters are composed: give one",
-        "names %(first)s and %(second)s are both %(raw)s, they differ only in how their letters are composed: give one",
+        r"the name (?P<raw>.+) is given twice, as (?P<first>\d+) and (?P<second>\d+), in letters that are composed differently:"
+        r" give it once",
+        "the name %(raw)s is given twice, as %(first)s and %(second)s, in letters that are composed differently: give it once",
     ),
     (
         r"the attribute (?P<raw>.+) stands in lines (?P<first>\d+) and (?P<second>\d+): give it once",

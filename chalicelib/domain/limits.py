@@ -122,7 +122,9 @@ def _attributes_given_twice(attributes: Mapping[Any, Any]) -> Iterator[FieldErro
         first = places.setdefault(name, place)
         if first != place:
             shown = name[:ATTRIBUTE_NAME_LENGTH]
-            why = f"names {first} and {place} are both {shown}, they differ only in how their letters are composed: give one"
+            why = (
+                f"the name {shown} is given twice, as {first} and {place}, in letters that are composed differently: give it once"
+            )
             yield FieldError("attributes", why, FieldCode.GIVEN_TWICE)
 
 

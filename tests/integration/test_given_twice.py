@@ -85,4 +85,4 @@ def test_names_that_differ_in_composition_alone_are_both_named(world: World) -> 
         clients.create(world.engine, world.owner, NewClient("+79101234567", "UTC", attributes=attributes))
     error = refused.value.errors[0]
     assert (error.field, error.code) == ("attributes", FieldCode.GIVEN_TWICE)
-    assert error.message.startswith(f"names 2 and 3 are both {COMPOSED}")
+    assert error.message.startswith(f"the name {COMPOSED} is given twice, as 2 and 3")

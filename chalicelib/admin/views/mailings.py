@@ -12,6 +12,7 @@ from starlette_admin.fields import BaseField, BooleanField, StringField, TextAre
 from starlette_admin.flash import flash
 from starlette_admin.i18n import gettext
 from starlette_admin.i18n import lazy_gettext as _
+from starlette_admin.types import RequestAction
 
 from chalicelib.admin import dependents
 from chalicelib.admin.access import principal_of
