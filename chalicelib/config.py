@@ -319,9 +319,10 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         }
     if isinstance(values.get("providers"), str):
         try:
-            values["providers"] = json.loads(values["providers"] or "{}")
-        except ValueError:
-            raise ConfigurationError("settings: PROVIDERS must be a JSON object of credentials by provider") from None
+            values["providers"] = parse(values["providers"] or "{}", _MOST_SECRET)
+        except JsonError as error:  # it tells names, and no value
+            why = f"settings: PROVIDERS must be a JSON object of credentials by provider: it {error}"
+            raise ConfigurationError(why) from None
     try:
         return Settings(**values)
     except ValidationError as error:

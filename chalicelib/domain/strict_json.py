@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from math import isfinite
 from typing import Any, Final
 
+from chalicelib.domain.words import counted
+
 MAX_DEPTH: Final = 32
 MAX_DIGITS: Final = 400
 _SHOWN: Final = 64
@@ -56,7 +58,7 @@ def parse(
     """
     body = raw.encode(errors="surrogatepass") if isinstance(raw, str) else raw
     if len(body) > most:
-        raise JsonError(f"has more than {most} bytes")
+        raise JsonError(f"has more than {counted(most, 'byte')}")
     try:
         text = raw if isinstance(raw, str) else raw.decode()
     except UnicodeDecodeError as error:
@@ -90,11 +92,13 @@ class _Reader:
 
     def pairs(self, pairs: list[tuple[str, Any]]) -> Any:
         if self._fields is not None and len(pairs) > self._fields:
-            raise JsonError(f"has an object of more than {self._fields} fields, of which the first is {pairs[0][0][:_SHOWN]!a}")
-        if self._left is not None:
+            raise JsonError(
+                f"has an object of more than {counted(self._fields, 'field')}, of which the first is {pairs[0][0][:_SHOWN]!a}"
+            )
+        if self._left is not None and self._all is not None:
             self._left -= len(pairs)
             if self._left < 0:
-                raise JsonError(f"has objects of more than {self._all} fields together")
+                raise JsonError(f"has objects of more than {counted(self._all, 'field')} together")
         made = dict(pairs)
         return made if len(made) == len(pairs) else self._marked(*_twice([name for name, _ in pairs]))
 
