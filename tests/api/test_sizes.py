@@ -34,7 +34,7 @@ SELECT :owner, '+7' || 9200000000 + n, repeat('"я', 100) FROM generate_series(1
 INSERT INTO history (kind, object_id, owner_id, user_id, username, action, changes)
 SELECT kind, id, :owner, :owner, 'anna', 'update', jsonb_build_object('text', jsonb_build_array(repeat('"я', 5000), repeat('я"', 5000)))
 FROM (SELECT 'client' AS kind, min(id) AS id FROM client UNION ALL SELECT 'mailing', min(id) FROM mailing
-      UNION ALL SELECT 'user', :owner UNION ALL SELECT 'provider', 1) things
+      UNION ALL SELECT 'message', min(id) FROM message UNION ALL SELECT 'user', :owner UNION ALL SELECT 'provider', 1) things
 CROSS JOIN generate_series(1, 120) n;
 INSERT INTO provider (name, kind, options) SELECT 'provider' || n, 'http', repeat('"я', 5000)
 FROM generate_series(1, CAST(:rows AS int)) n;
@@ -107,6 +107,7 @@ def test_every_list_fits_and_holds_everything(fat: Api, engine: Engine) -> None:
     with engine.connect() as connection:
         ids = connection.execute(
             text("""SELECT (SELECT min(id) FROM client) AS client, (SELECT min(id) FROM mailing) AS mailing,
+                (SELECT min(id) FROM message) AS message,
                 (SELECT min(id) FROM "user") AS user, (SELECT min(id) FROM provider) AS provider""")
         ).one()
     for path in LISTS:

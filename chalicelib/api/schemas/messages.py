@@ -137,7 +137,7 @@ class ResolveQuery(QuerySchema):
 class RefusedAnswer(Schema):
     """A message that stays as it is, and why."""
 
-    message: Id
+    id: Id
     reason: str
 
 
@@ -223,7 +223,7 @@ _MOST_REFUSED = 100
 
 def show_settled(report: Settled, *, dry_run: bool) -> ResolveOut:
     """The report on a file of answers as the API shows it."""
-    shown = [RefusedAnswer(message=each, reason=why) for each, why in sorted(report.refused.items())[:_MOST_REFUSED]]
+    shown = [RefusedAnswer(id=each, reason=why) for each, why in sorted(report.refused.items())[:_MOST_REFUSED]]
     return ResolveOut(
         dry_run=dry_run,
         sent=report.sent,
