@@ -85,7 +85,7 @@ def engine(_migrated_engine: Engine, owner_engine: Engine, _emptying: TextClause
 def _forget_settings() -> None:
     """Close the process's engines: a connection that stays open keeps a database from being copied."""
     for cached in PROCESS_ENGINES:
-        if cached.cache_info().currsize:
+        if cached.cache_info()[3]:  # how many are kept
             cached().dispose()
         cached.cache_clear()
     config.settings.cache_clear()

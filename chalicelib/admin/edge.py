@@ -98,8 +98,8 @@ def own_cookie(header: bytes, https: bool) -> bytes:
     return "; ".join(
         [
             f"{cookie_name(name.removeprefix(BOUND), https=https)}={value}",
-            *kept,
             "HttpOnly",
+            *kept,
             "Path=/",
             "SameSite=lax",
             *(["Secure"] if https else []),

@@ -7,8 +7,7 @@ from babel.numbers import format_decimal
 from starlette_admin.i18n import get_locale, gettext
 
 from chalicelib.admin.words import part_title
-from chalicelib.domain.counts import PARTS, unfinished
-from chalicelib.domain.status import MessageStatus
+from chalicelib.domain.status import PARTS, MessageStatus, unfinished
 
 _ENDED = tuple(
     status.key for status in (MessageStatus.SENT, MessageStatus.FAILED, MessageStatus.EXPIRED, MessageStatus.CANCELLED)

@@ -8,10 +8,9 @@ from starlette.requests import Request
 from starlette_admin.i18n import get_locale, gettext
 
 from chalicelib.domain import segments
-from chalicelib.domain.counts import UNPLANNED
 from chalicelib.domain.outcome import OutcomeKind
 from chalicelib.domain.personal_text import ATTRIBUTE_NAME
-from chalicelib.domain.status import ErrorCode, MailingStatus, MessageStatus
+from chalicelib.domain.status import UNPLANNED, ErrorCode, MailingStatus, MessageStatus
 from chalicelib.domain.window import BlockedZone, Obstacle
 from chalicelib.services.audit import Event
 

@@ -4,10 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from random import Random
 
 from chalicelib.domain.limits import REFERENCE_LENGTH, SEGMENTS, repaired, unstorable
 from chalicelib.domain.status import ErrorCode, MessageStatus
 
+MAX_RETRY_AFTER = 6 * 3600.0
+"""The longest that a Retry-After is believed, in seconds."""
 WORKER_DIED = "the worker died before it recorded an answer"
 """Detail of a call that may have been made by a worker whose lease ran out."""
 
@@ -196,3 +199,13 @@ def _reason(outcome: Outcome, attempt: Attempt, code: ErrorCode | None) -> tuple
     if attempt.unknown and outcome.kind is not OutcomeKind.UNKNOWN:
         return ErrorCode.UNKNOWN_OUTCOME, None
     return code, (outcome.detail or None) if code else None
+
+
+def delay(attempt: int, *, base: float, cap: float, random: Random, retry_after: float | None = None) -> float:
+    """Seconds to wait after the `attempt`-th call (from 1): full jitter, uniform in [0, min(cap, base · 2^(attempt−1))].
+
+    A provider's Retry-After is waited out first, with the jitter on top, so that those it sent away do not all come back at once;
+    a Retry-After beyond six hours is cut there. Formula: "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+    """
+    ceiling = min(cap, base * 2.0 ** min(attempt - 1, 32))
+    return min(retry_after or 0.0, MAX_RETRY_AFTER) + random.uniform(0, ceiling)

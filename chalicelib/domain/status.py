@@ -1,5 +1,6 @@
-"""What a message and a mailing can be."""
+"""What a message and a mailing can be, and how many messages of a mailing are what."""
 
+from collections.abc import Mapping
 from enum import IntEnum, StrEnum
 from typing import Final
 
@@ -36,6 +37,11 @@ _TITLES: Final = {
     MessageStatus.FAILED: "not sent: error_code says why",
     MessageStatus.CANCELLED: "not sent: the mailing was cancelled",
 }
+
+UNPLANNED = "unplanned"
+"""The selected clients of a mailing who have no message of it yet."""
+PARTS = (*(status.key for status in MessageStatus), UNPLANNED)
+"""What a mailing's total is the sum of."""
 
 
 class MailingStatus(StrEnum):
@@ -76,3 +82,14 @@ class ErrorCode(StrEnum):
     """Another client has, or had, this phone when this mailing's message to it was called for."""
     UNKNOWN_TIME_ZONE = "unknown_time_zone"
     """The client's (or the mailing's) time zone is missing from the deployed time zone data: no local time can be computed."""
+
+
+def by_key(numbers: Mapping[int, int], unplanned: int = 0) -> dict[str, int]:
+    """Counts by status number as counts by the status's name, the clients without a message, and the total of all."""
+    counts = {status.key: numbers.get(int(status), 0) for status in MessageStatus} | {UNPLANNED: unplanned}
+    return counts | {"total": sum(counts.values())}
+
+
+def unfinished(counts: Mapping[str, int]) -> int:
+    """How many of a mailing's total have no final status yet."""
+    return counts.get(MessageStatus.WAITING.key, 0) + counts.get(UNPLANNED, 0)

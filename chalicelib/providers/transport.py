@@ -25,8 +25,7 @@ import h11
 import requests
 from requests.adapters import BaseAdapter
 
-from chalicelib.domain.backoff import MAX_RETRY_AFTER
-from chalicelib.domain.outcome import Outcome, OutcomeKind
+from chalicelib.domain.outcome import MAX_RETRY_AFTER, Outcome, OutcomeKind
 from chalicelib.observability import log_exception
 from chalicelib.providers.base import Connections
 

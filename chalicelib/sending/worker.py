@@ -12,9 +12,8 @@ from sqlalchemy.exc import DBAPIError
 
 from chalicelib.config import Settings
 from chalicelib.domain import blame
-from chalicelib.domain.backoff import delay
 from chalicelib.domain.blame import Blamed, Judgement, judge
-from chalicelib.domain.outcome import ALIVE, Attempt, Outcome, OutcomeKind, RetryRules, Verdict, decide, storable
+from chalicelib.domain.outcome import ALIVE, Attempt, Outcome, OutcomeKind, RetryRules, Verdict, decide, delay, storable
 from chalicelib.domain.personal_text import UnsendableTextError, render
 from chalicelib.domain.status import ErrorCode, MessageStatus, StartSource
 from chalicelib.domain.strict_json import JsonError, parse

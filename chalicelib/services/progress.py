@@ -8,11 +8,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Engine
 
 from chalicelib.domain.access import Principal
-from chalicelib.domain.counts import UNPLANNED
 from chalicelib.domain.paging import Slice
 from chalicelib.domain.personal_text import Needs
 from chalicelib.domain.selection import Selection
-from chalicelib.domain.status import MailingStatus, MessageStatus
+from chalicelib.domain.status import UNPLANNED, MailingStatus, MessageStatus
 from chalicelib.services import mailings
 from chalicelib.services.ownership import owner_of_new
 from chalicelib.storage import mailing_reads, message_counts, progress, selections

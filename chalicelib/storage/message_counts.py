@@ -8,10 +8,9 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, text
 
-from chalicelib.domain.counts import UNPLANNED, by_key
 from chalicelib.domain.life_cycle import UNFINISHED
 from chalicelib.domain.selection import Selection
-from chalicelib.domain.status import MailingStatus, MessageStatus
+from chalicelib.domain.status import UNPLANNED, MailingStatus, MessageStatus, by_key
 from chalicelib.storage.selections import SELECTED, count, selected
 
 _STATUSES = "(VALUES " + ", ".join(f"({int(status)}::smallint, '{status.key}')" for status in MessageStatus) + ") s (status, key)"

@@ -8,10 +8,9 @@ import pytest
 from sqlalchemy.orm import Session
 
 from chalicelib.admin.progress import stacked
-from chalicelib.domain.counts import PARTS
 from chalicelib.domain.outcome import Outcome, OutcomeKind
 from chalicelib.domain.paging import Slice
-from chalicelib.domain.status import MailingStatus
+from chalicelib.domain.status import PARTS, MailingStatus
 from chalicelib.services import clients, mailings, messages, previews, progress
 from chalicelib.storage import message_counts
 from chalicelib.storage.models import Mailing

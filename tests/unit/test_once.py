@@ -3,11 +3,12 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from typing import Any
 
 import pytest
 
 from chalicelib import aws, manage, providers
-from chalicelib.once import once
+from chalicelib.once import Guarded, once
 from chalicelib.storage import engine
 
 
@@ -34,5 +35,5 @@ def test_threads_that_ask_first_get_the_same() -> None:
 
 
 @pytest.mark.parametrize("kept", [engine.engine, manage.engine, aws._sqs, aws._scheduler, providers.configured])
-def test_what_holds_connections_is_made_once(kept: object) -> None:
-    assert isinstance(kept, once)
+def test_what_holds_connections_is_made_once(kept: Any) -> None:
+    assert isinstance(kept.__wrapped__, Guarded)

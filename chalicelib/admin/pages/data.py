@@ -23,10 +23,9 @@ from chalicelib.admin.views.base import ServiceView
 from chalicelib.admin.words import MAILING_COLOURS, error, mailing_status, part_title
 from chalicelib.domain.cells import split_words
 from chalicelib.domain.characters import canonical
-from chalicelib.domain.counts import PARTS, UNPLANNED
 from chalicelib.domain.errors import ServiceError
 from chalicelib.domain.selection import Selection
-from chalicelib.domain.status import MailingStatus, MessageStatus
+from chalicelib.domain.status import PARTS, UNPLANNED, MailingStatus, MessageStatus
 from chalicelib.domain.zones import is_known
 from chalicelib.services import progress
 from chalicelib.services.progress import Progress, Wave

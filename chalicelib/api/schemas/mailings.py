@@ -23,8 +23,7 @@ from chalicelib.api.schemas.fields import (
     ZoneNameIn,
 )
 from chalicelib.domain import limits
-from chalicelib.domain.counts import PARTS
-from chalicelib.domain.status import MailingStatus, StartSource
+from chalicelib.domain.status import PARTS, MailingStatus, StartSource
 from chalicelib.services.mailings import MailingRecord, NewMailing, version_of
 
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain import life_cycle
-from chalicelib.domain.backoff import MAX_RETRY_AFTER, delay
 from chalicelib.domain.errors import ConflictError
+from chalicelib.domain.outcome import MAX_RETRY_AFTER, delay
 from chalicelib.domain.personal_text import MissingValueError, TextError, fill, placeholders, render
 from chalicelib.domain.selection import Selection
 from chalicelib.domain.status import MailingStatus
