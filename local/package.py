@@ -73,22 +73,27 @@ UNUSED = re.compile(
     | pydantic/v1/                                                    # the version before
     | starlette_admin/contrib/(?!sqla/|__init__)                      # other ways to the database
     | starlette_admin/static/webfonts/(?!fa-solid-900)                # icons.css holds the one font that is used
+    | starlette_admin/translations/(?!(en|ru|__init__)\b)              # other languages than the panel's two
     | starlette_admin/static/(js|css)/(vendor/)?jsoneditor             # of a field that no form has
     | starlette_admin/static/js/vendor/apexcharts                     # of charts that no page has
     | phonenumbers/shortdata/region_                                  # numbers for emergencies and the like
     | authlib/(jose/|integrations/(?!base_client/|requests_client/|__init__))  # what joserfc does now, and other frameworks
+    | anyio/(_backends/_trio|pytest_plugin|to_process|to_interpreter)  # another event loop, and other processes
+    | s3transfer/(crt|processpool)\.                                  # for files in S3
     | cffi/ | pycparser/                                              # build bindings; those of argon2 are built
     | .*\.(c|h|cpp|hpp|pyx|pxd|po|pot)$                               # sources
     | dateutil/zoneinfo/.*\.gz$                                       # time zones a second time: tzdata has them
-    | [^/]+\.dist-info/(RECORD|WHEEL|INSTALLER|REQUESTED|top_level\.txt)$
+    | [^/]+\.dist-info/((RECORD|WHEEL|INSTALLER|REQUESTED|top_level\.txt)$|sboms/)
     | \.[^/]+(/|$) | (bin|include)/                                   # for other programs, compilers and shells
     """,
     re.VERBOSE,
 )
 
 
-_KEEPS_SOURCES = {*CODE, *VENDORED, "anyio"}
-"""Whose sources stay beside their bytecode: our own, and a library that reads its own source when it is imported."""
+_KEEPS_SOURCES = {*CODE, *VENDORED}
+"""Whose sources stay beside their bytecode: our own."""
+_READ_AS_SOURCE = {"anyio/__init__.py", "anyio/abc/__init__.py"}
+"""Modules of libraries that read their own source when they are imported; it stays instead of their bytecode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,13 +288,14 @@ def _add_bytecode(folder: Path, interpreter: Path) -> None:
         # Some packages hold files for other versions of Python, which cannot be compiled and are not imported.
         subprocess.run([*command, *(() if keeps else ("-b",)), str(path)], capture_output=True, stdin=subprocess.DEVNULL)
         if not keeps:
-            _remove_sources(path)
+            _remove_sources(folder, path)
 
 
-def _remove_sources(path: Path) -> None:
+def _remove_sources(folder: Path, path: Path) -> None:
     for source in [path] if path.suffix == ".py" else path.rglob("*.py"):
-        if source.with_suffix(".pyc").exists():  # beside the source, where Python imports it without one
-            source.unlink()
+        bytecode = source.with_suffix(".pyc")  # beside the source, where Python imports it without one
+        if bytecode.exists():
+            (bytecode if source.relative_to(folder).as_posix() in _READ_AS_SOURCE else source).unlink()
 
 
 def _pack(folder: Path, target: Path) -> None:
