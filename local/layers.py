@@ -16,8 +16,8 @@ QUICK_FIRST = ("unit", "packaging", "api", "integration", "faults", "fuzz", "e2e
 PYTHONS = "pythons"  # no folder: the quick layers once more, on the other interpreters
 OTHER_PYTHON = "other-python"  # no folder: the unit layer once more, on the newest of them
 DEPLOYING = {"e2e", "deployment"}
-SIDE_BY_SIDE = {"api", "integration", "admin"}
-"""Layers of many tests that compute more than they wait: one process for each processor, with a database server of its own."""
+SIDE_BY_SIDE = {"api", "integration", "faults", "admin"}
+"""Layers of many small tests: one process for each processor, with a database server of its own."""
 NO_TESTS = 5  # pytest's exit code
 
 
