@@ -16,8 +16,11 @@ QUICK_FIRST = ("unit", "packaging", "api", "integration", "faults", "fuzz", "e2e
 PYTHONS = "pythons"  # no folder: the quick layers once more, on the other interpreters
 OTHER_PYTHON = "other-python"  # no folder: the unit layer once more, on the newest of them
 DEPLOYING = {"e2e", "deployment"}
-SIDE_BY_SIDE = {"api", "integration", "faults", "admin"}
-"""Layers of many small tests: one process for each processor, with a database server of its own."""
+_TEST_BY_TEST = ("-n", "logical", "--maxprocesses", "4", "--dist", "worksteal")
+_FILE_BY_FILE = ("-n", "logical", "--maxprocesses", "2", "--dist", "loadfile")
+SIDE_BY_SIDE = {**dict.fromkeys(("api", "integration", "faults", "admin"), _TEST_BY_TEST), "e2e": _FILE_BY_FILE}
+"""Layers whose tests run in several processes: many small tests with a database server for each process, or some long ones, which
+mostly wait, with a whole stack for each."""
 NO_TESTS = 5  # pytest's exit code
 
 
@@ -37,13 +40,19 @@ def _require_endpoint(chosen: list[str]) -> None:
         aws.require(endpoint)
 
 
+def _processes(layer: str) -> tuple[str, ...]:
+    """How the layer is split; one endpoint that all stacks would be deployed to takes them one after the other."""
+    if layer in DEPLOYING and os.environ.get(aws.ENDPOINT):
+        return ()
+    return SIDE_BY_SIDE.get(layer, ())
+
+
 def _run(layer: str, more: list[str]) -> int:
     if layer == PYTHONS:
         return pythons.run([])
     if layer == OTHER_PYTHON:
         return pythons.run(["tests/unit"], most=1)
-    processes = ["-n", "logical", "--maxprocesses", "4", "--dist", "worksteal"] if layer in SIDE_BY_SIDE else []
-    command = [sys.executable, "-m", "pytest", "-q", f"tests/{layer}", *processes, *more]
+    command = [sys.executable, "-m", "pytest", "-q", f"tests/{layer}", *_processes(layer), *more]
     return subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL).returncode
 
 
