@@ -43,7 +43,7 @@ AT_ONCE: Final = 1_000
 BIGGEST_ID: Final = 2**63 - 1
 
 _UNFIT = re.compile("[\0\ufffd\ud800-\udfff]")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _CODE = re.compile(f"[0-9]{{1,{CODE_LENGTH}}}", re.ASCII)
 
 
@@ -90,7 +90,7 @@ def text_problems(field: str, text: Any, most: int, least: int = 0) -> list[Fiel
 def name_problems(field: str, text: Any, most: int) -> list[FieldError]:
     """The same for a name, which stands on one line."""
     found = text_problems(field, text, most, 1)
-    if not found and _CONTROL.search(text):
+    if not found and CONTROL.search(text):
         return [FieldError(field, "has no line breaks and no control characters", FieldCode.WRONG_CHARACTERS)]
     return found
 
@@ -202,6 +202,16 @@ def username_problems(name: Any) -> list[FieldError]:
         return []
     why = f"a user's name has 1 to {USERNAME_LENGTH} printable characters"
     return [FieldError("username", why, FieldCode.WRONG_CHARACTERS)]
+
+
+def is_code(word: Any) -> bool:
+    """Can it be an operator code?"""
+    return not _code_problems("", [word])
+
+
+def is_tag(word: Any) -> bool:
+    """Can it be a tag, as it is?"""
+    return not _tag_problems("", [word], 1)
 
 
 def _is_list(value: Any) -> bool:

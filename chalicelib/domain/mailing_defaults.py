@@ -3,15 +3,20 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from chalicelib.domain.characters import is_blank
+from chalicelib.domain.limits import CONTROL
+
 DURATION = timedelta(days=1)
 _NAME_LENGTH = 60
 
 
 def name_from(text: str) -> str:
     """Return the first words of the text, up to sixty characters."""
-    words = " ".join(text.split())
+    words = " ".join(CONTROL.sub(" ", text).split())
+    if is_blank(words):
+        return "…"
     if len(words) <= _NAME_LENGTH:
-        return words or "…"
+        return words
     cut = words[: _NAME_LENGTH - 1]
     return f"{cut.rpartition(' ')[0] or cut}…"
 

@@ -47,7 +47,7 @@ def _why_not(message: Candidate, honours_key: bool) -> str:
     if message.client_deleted:
         return "its client was deleted"
     if message.phone_cleared:
-        return "its phone was cleared, for its mailing was finished long ago"
+        return "its phone is not kept: its mailing was finished long ago, or it was imported after it may have been sent"
     if message.do_not_contact:
         return "its phone is on the do-not-contact list"
     return ""

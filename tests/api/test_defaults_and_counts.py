@@ -86,6 +86,9 @@ def test_put_still_needs_all_that_has_no_default(anna: Api) -> None:
         ("word " * 30, ("word " * 11).strip() + "…"),
         ("x" * 60, "x" * 60),
         (" ", "…"),
+        ("\x01", "…"),
+        ("\u200b\x1f", "…"),
+        ("a\x01b", "a b"),
     ],
 )
 def test_the_name_is_the_first_words(given: str, name: str) -> None:

@@ -1,7 +1,9 @@
 """The import of the original's tables, which a Django project made: built here in a PostgreSQL of their own, as Django builds them."""
 
+import os
 import tempfile
 import time
+import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,13 +16,17 @@ from sqlalchemy import Engine, create_engine, text
 
 from chalicelib import config, manage
 from chalicelib.config import Settings
+from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import ConflictError
+from chalicelib.domain.personal_text import placeholders
+from chalicelib.domain.phone import parse_phone
 from chalicelib.domain.status import StartSource
 from chalicelib.scheduling.run import RunTools, advance_mailing
 from chalicelib.services import mailings, messages, original_import
 from chalicelib.services.original_import import ImportOptions, ImportReport, OriginalError
 from chalicelib.services.original_import.clients import zone_of
+from chalicelib.storage import original as original_rows
 from chalicelib.storage.clock import database_clock
 from local.postgres import PostgresServer
 from tests.conftest import AwsCalls
@@ -328,6 +334,76 @@ def test_a_user_of_the_same_name_is_taken_for_the_same_and_keeps_rights(original
         ("ADMIN", False, "x")
     ]
     assert any(note.startswith("user 1: is taken for our user 1") for note in report.notes)
+
+
+MANY = int(os.environ.get("ORIGINAL_ROWS", "2000"))
+"""Clients, and messages, of the larger of two imports whose memory is compared."""
+MADE = """
+INSERT INTO management_client SELECT n, '7' || 9200000000 + n, '920', 'tag' || mod(n, 90), mod(n, 24) - 11, 2
+FROM generate_series(CAST(:first AS int), CAST(:last AS int)) n;
+INSERT INTO management_message SELECT n, now() - interval '1 day', mod(n, 4), 1 + mod(n, 2), n
+FROM generate_series(CAST(:first AS int), CAST(:last AS int)) n
+"""
+
+
+def test_memory_does_not_grow_with_the_rows(original: Engine, owner_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(original_rows, "PAGE", MANY // 4)
+
+    def peak_of(first: int, last: int) -> int:
+        with original.begin() as connection:
+            for statement in MADE.split(";"):
+                connection.execute(text(statement), {"first": first, "last": last})
+        tracemalloc.start()
+        report = original_import.run(original, owner_engine, APPLY, lambda _line: None)
+        _now, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert report.counts["client"]["imported"] > last - first
+        return peak
+
+    first, few = 1_000, MANY // 4
+    peak_of(first, first)  # what is loaded once
+    smaller, larger = peak_of(first + 1, first + few), peak_of(first + few + 1, first + few + MANY)
+    print(f"{few} rows: {smaller / 1e6:.1f} MB, {few + MANY} rows: {larger / 1e6:.1f} MB")
+    assert larger < 1.5 * smaller
+
+
+# What a column of text can hold that a phone, a tag, a name or a filter cannot, or not so.
+ODD_TEXTS = (
+    *("", " ", "\t\n", "\u200b\u200d", "\x01\x1f", "\ufffd", "\u202e910", "\u00a0vip\u00a0", "VIP", "Vip"),
+    *("e\u0301", "\u0661\u0662\u0663", "\U0001f600" * 3, ";", ";;910;;", "910;\u200b;911", "910,911", "${name}", "$$${"),
+    *("'; --", "NULL", "%s", "+", "++7", "x" * 100, "9" * 100),
+)
+
+
+@pytest.mark.parametrize(
+    "column", ["phone_number", "operator_code", "tag", "text", "filter_operator_code", "filter_tag", "username"]
+)
+def test_an_odd_text_is_taken_as_our_rules_have_it_or_told(original: Engine, owner_engine: Engine, column: str) -> None:
+    tables = {"phone_number": "client", "operator_code": "client", "tag": "client", "username": "user"}
+    kind = tables.get(column, "mailing")
+    table = "auth_user" if kind == "user" else f"management_{kind}"
+    with original.begin() as connection:
+        connection.execute(text(f"ALTER TABLE {table} ALTER COLUMN {column} TYPE text"))
+        connection.execute(text(f"CREATE TEMP TABLE odd AS SELECT * FROM {table} WHERE id = {'4' if kind == 'user' else '3'}"))
+        for place, value in enumerate(ODD_TEXTS):
+            connection.execute(text(f"UPDATE odd SET id = {1000 + place}, {column} = :value"), {"value": value})
+            connection.execute(text(f"INSERT INTO {table} SELECT * FROM odd"))
+        connection.execute(text("DROP TABLE odd"))
+    report = imported(original, owner_engine, APPLY)
+    assert report.counts[kind]["read"] == sum(number for what, number in report.counts[kind].items() if what != "read")
+    told = {int(note.split()[1].rstrip(":")) for note in report.notes if note.startswith(f"{kind} ")}
+    taken = {row[0] for row in ours(owner_engine, f"SELECT original_id FROM original_row WHERE kind = '{kind}'")}
+    assert {1000 + place for place in range(len(ODD_TEXTS))} <= told | taken
+    for code, tags in ours(owner_engine, "SELECT operator_code, tags FROM client"):
+        assert limits.client_problems(code, tags, {}) == []
+    columns = "name, text, filter_operator_codes, filter_tags, rate_limit"
+    for name, words, codes, tags, rate in ours(owner_engine, f"SELECT {columns} FROM mailing"):
+        assert limits.mailing_problems(name, words, codes, tags, rate) == []
+        assert placeholders(words) == frozenset()
+    for (phone,) in ours(owner_engine, "SELECT phone FROM client"):
+        assert parse_phone(phone) == phone
+    for (username,) in ours(owner_engine, 'SELECT username FROM "user"'):
+        assert limits.username_problems(username) == []
 
 
 ODD: tuple[tuple[str, str, str], ...] = (

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from chalicelib.domain.characters import canonical
-from chalicelib.domain.limits import CODE_LENGTH, TAG_LENGTH, unfit
+from chalicelib.domain.limits import CODE_LENGTH, TAG_LENGTH, is_code, is_tag
 from chalicelib.domain.phone import PhoneError, parse_phone
 from chalicelib.domain.words import counted
 from chalicelib.domain.zones import parse_time_zone
@@ -78,11 +78,11 @@ def _values(job: ImportJob, row: AnyRow, owner: int | None, unknown_hours: Count
     elif zone is None:
         job.report.add("client", "left out")
         unknown_hours[row.time_zone] += 1
-    elif not (code.isascii() and code.isdecimal() and len(code) <= CODE_LENGTH):
-        job.left_out("client", row.id, "its operator code is not made of digits")
+    elif not is_code(code):
+        job.left_out("client", row.id, f"its operator code is not made of 1 to {CODE_LENGTH} digits")
     else:
         tag = canonical(row.tag)
-        tags = [tag] if tag and len(tag) <= TAG_LENGTH and not unfit(tag) else []
+        tags = [tag] if is_tag(tag) else []
         if tag and not tags:
             why = f"has more than {TAG_LENGTH} characters" if len(tag) > TAG_LENGTH else "has characters that ours cannot have"
             job.note("client", row.id, f"its tag {why} and is not taken over")

@@ -1,12 +1,12 @@
 """The original's mailings: what is over is finished, what is under way is paused, what has not begun is a draft."""
 
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from chalicelib.domain import limits
 from chalicelib.domain.characters import canonical
-from chalicelib.domain.limits import CODE_LENGTH, MAILING_TEXT_LENGTH, TAG_LENGTH, unfit
 from chalicelib.domain.mailing_defaults import name_from
+from chalicelib.domain.personal_text import escape
 from chalicelib.domain.status import MailingStatus
 from chalicelib.domain.window import SendingTimes
 from chalicelib.services.history import Kind
@@ -15,7 +15,6 @@ from chalicelib.storage import original, zones
 from chalicelib.storage.models import Mailing
 from chalicelib.storage.paging import AnyRow
 
-_DOLLARS = re.compile(r"(\$+)\{")
 _FURTHEST_BEHIND = timedelta(hours=12)
 """So long after a moment of UTC's clock the last clock on earth has shown it."""
 
@@ -58,16 +57,17 @@ def _values(job: ImportJob, row: AnyRow, owner: int | None, *, has_messages: boo
     starts, ends = (_utc(moment) for moment in (row.date_time_start_sending, row.date_time_end_sending))
     over = ends + _FURTHEST_BEHIND <= job.now.astimezone(UTC).replace(tzinfo=None)
     codes, tags = _words(row.filter_operator_code), [canonical(word) for word in _words(row.filter_tag)]
-    bad = [word for word in codes if not (word.isascii() and word.isdecimal() and len(word) <= CODE_LENGTH)]
-    bad += [word for word in tags if len(word) > TAG_LENGTH]
-    message_text = _DOLLARS.sub(lambda found: f"{2 * found[1]}{{", row.text)  # the original has no placeholders
+    bad = [word for word in codes if not limits.is_code(word)] + [word for word in tags if not limits.is_tag(word)]
+    codes, tags = [word for word in codes if word not in bad], [word for word in tags if word not in bad]
+    name, message_text = name_from(row.text), escape(row.text)  # the original has no placeholders
+    problems = limits.mailing_problems(name, message_text, codes, tags, None)
     why = ""
     if owner is None:
         why = f"its user {row.user_id} is not imported"
     elif not (2000 <= starts.year <= 2999 and 2000 <= ends.year <= 2999):
         why = "its times are not of the years 2000 to 2999"
-    elif not 0 < len(message_text) <= MAILING_TEXT_LENGTH or unfit(message_text):
-        why = f"its text does not have 1 to {MAILING_TEXT_LENGTH} characters"
+    elif problems:
+        why = "; ".join(f"{each.field}: {each.message}" for each in problems)
     elif bad and not over:
         why = "its filters have words that ours cannot have; without them it would be for more clients"
     elif ends <= starts and not over:
@@ -83,10 +83,10 @@ def _values(job: ImportJob, row: AnyRow, owner: int | None, *, has_messages: boo
     status = MailingStatus.FINISHED if over else MailingStatus.PAUSED if has_messages else MailingStatus.DRAFT
     return {
         "owner_id": owner,
-        "name": name_from(row.text),
+        "name": name,
         "text": message_text,
-        "filter_operator_codes": [word for word in codes if word not in bad],
-        "filter_tags": [word for word in tags if word not in bad],
+        "filter_operator_codes": codes,
+        "filter_tags": tags,
         "starts_at": starts,
         "ends_at": ends,
         "time_zone": "UTC",  # the original's moments are instants

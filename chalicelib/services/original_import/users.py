@@ -4,7 +4,7 @@ import secrets
 
 from chalicelib.auth.passwords import hash_password
 from chalicelib.domain.characters import canonical
-from chalicelib.domain.limits import USERNAME_LENGTH
+from chalicelib.domain.limits import username_problems
 from chalicelib.services.history import Kind
 from chalicelib.services.original_import.job import ImportJob
 from chalicelib.storage import original
@@ -23,7 +23,7 @@ def take(job: ImportJob) -> None:
             name = names[row.id]
             if row.id in known:
                 job.report.add("user", "there already")
-            elif not 0 < len(name) <= USERNAME_LENGTH or not name.isprintable():
+            elif username_problems(name):
                 job.left_out(
                     "user", row.id, "its name cannot be a username; neither are its clients, mailings and messages imported"
                 )
