@@ -65,7 +65,7 @@ def test_what_has_no_phone_is_not_tried_again(world: World) -> None:
     world.clock.advance(days=91)
     assert world.reconcile().phones_cleared == 2
     (first, _) = [row.id for row in world.sql("SELECT id FROM message ORDER BY id")]
-    with pytest.raises(ConflictError, match="phone was cleared"):
+    with pytest.raises(ConflictError, match="phone is not kept"):
         messages.requeue(world.engine, world.owner, first, honours_key=True, clock=world.clock)
     assert mailings.retry_failed(world.engine, world.owner, mailing.id, clock=world.clock).counts["failed"] == 2
 
