@@ -56,7 +56,7 @@ def _add(job: ImportJob, row_id: int, values: dict[str, Any]) -> int:
 def _values(job: ImportJob, row: AnyRow, owner: int | None, *, has_messages: bool) -> dict[str, Any] | None:
     starts, ends = (_utc(moment) for moment in (row.date_time_start_sending, row.date_time_end_sending))
     over = ends + _FURTHEST_BEHIND <= job.now.astimezone(UTC).replace(tzinfo=None)
-    codes, tags = _words(row.filter_operator_code), [canonical(word) for word in _words(row.filter_tag)]
+    codes, tags = _words(row.filter_operator_code), list(dict.fromkeys(map(canonical, _words(row.filter_tag))))
     bad = [word for word in codes if not limits.is_code(word)] + [word for word in tags if not limits.is_tag(word)]
     codes, tags = [word for word in codes if word not in bad], [word for word in tags if word not in bad]
     name, message_text = name_from(row.text), escape(row.text)  # the original has no placeholders
