@@ -949,6 +949,16 @@ MESSAGES: dict[str, str] = {
     "its time zone is not in the time zone data: correct the client's time zone first": (
         "его часового пояса нет в данных о часовых поясах: сначала исправьте часовой пояс клиента"
     ),
+    "its phone is not kept: its mailing was finished long ago, or it was imported after it may have been sent": (
+        "его телефон не хранится: рассылка давно завершена, или сообщение импортировано, когда его уже могли отправить"
+    ),
+    "messages of it are being sent, or may have been delivered: their fate is not known yet": (
+        "её сообщения отправляются или могли быть доставлены: что с ними стало, ещё не известно"
+    ),
+    "the first row must name the columns message and delivered, each once": (
+        "в первой строке должны быть названы столбцы message и delivered, каждый один раз"
+    ),
+    "this is a workbook or an archive, not a CSV file": "это книга или архив, а не файл CSV",
     "its phone is on the do-not-contact list": "его телефон в списке «не беспокоить»",
     "the mailing's end is past where the client lives": "там, где живёт клиент, рассылка уже закончилась",
     "must be after the start": "должен быть позже начала",

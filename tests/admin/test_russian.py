@@ -133,6 +133,61 @@ def test_what_a_service_counts() -> None:
     assert said("has 1 digit: a phone number has more") == "Has 1 digit: a phone number has more."
 
 
+NOT_IN_THE_PANEL = {
+    "a call with this key is being answered, or broke off: look whether it was done before you repeat it with another key",
+    "a list of names of providers",
+    "a time of day, without an offset",
+    "a value of an attribute is a text or a whole number",
+    "a wall time, without an offset",
+    "another provider has this name",
+    "do-not-contact entry",
+    "each provider once",
+    "half of a surrogate pair is not a character",
+    "it is the provider of the deployment's settings: it can be disabled, not deleted",
+    "mailings that are not over name it: it can be disabled",
+    "must be names with values",
+    "only a superuser may name another user",
+    "only superusers manage providers",
+    "settings: ENCRYPTION_KEYS: there is none; docs/aws.md says how to make one",
+    "stands twice in this call",
+    "the name of a time zone",
+    "the token of this request was revoked meanwhile",
+    "this key was used for a call with another body",
+    "true or false",
+}
+"""Sentences of the services that only programs can be answered: the panel's forms do not allow what they refuse, or lack the feature."""
+
+
+def sentences_of_the_services() -> set[str]:
+    """Every sentence without values that a rule or a service refuses something with, or that a function of theirs returns."""
+    found: set[str] = set()
+    for folder in ("domain", "services", "auth"):
+        for path in (HERE.parent / folder).rglob("*.py"):
+            if "original_import" in path.parts:  # a command's
+                continue
+            for node in ast.walk(ast.parse(path.read_text())):
+                said_by: list[ast.expr | None] = []
+                if isinstance(node, ast.Return):
+                    said_by = [node.value]
+                elif isinstance(node, ast.Call) and re.search(r"(Error|[Pp]roblem)$", ast.unparse(node.func)):
+                    said_by = [*node.args, *(each.value for each in node.keywords)]
+                texts = [each.value for each in said_by if isinstance(each, ast.Constant)]
+                found.update(each for each in texts if isinstance(each, str) and " " in each)
+    return found
+
+
+def test_what_a_service_refuses_has_its_russian() -> None:
+    install()
+    sentences = sentences_of_the_services()
+    assert len(sentences) > 60
+    set_locale("ru")
+    try:
+        english = {each for each in sentences if said(each) == said(each).encode("ascii", "ignore").decode()}
+    finally:
+        set_locale("en")
+    assert sorted(english) == sorted(NOT_IN_THE_PANEL)
+
+
 def test_what_a_service_said() -> None:
     install()
     set_locale("ru")
