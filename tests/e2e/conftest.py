@@ -1,4 +1,4 @@
-"""The whole local stack, once for all tests here."""
+"""The whole local stack, once for each process that runs these tests."""
 
 from collections.abc import Iterator
 
