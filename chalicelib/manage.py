@@ -26,7 +26,14 @@ from chalicelib.once import once
 from chalicelib.providers import accounts
 from chalicelib.services.users import ensure_superuser
 from chalicelib.storage import providers, service_role
-from chalicelib.storage.engine import LOCK_NOT_AVAILABLE, build_engine, follow_secret, sqlstate
+from chalicelib.storage.engine import (
+    LOCK_NOT_AVAILABLE,
+    build_engine,
+    build_source_engine,
+    follow_secret,
+    postgresql_url,
+    sqlstate,
+)
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -227,8 +234,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _import_original(chosen: argparse.Namespace) -> None:
-    from sqlalchemy import create_engine
-
     from chalicelib.services import original_import  # only here: numbering plans take a while to load
     from chalicelib.services.original_import.clients import parse_zones
     from chalicelib.storage.original import OriginalTables
@@ -239,7 +244,7 @@ def _import_original(chosen: argparse.Namespace) -> None:
         apply=chosen.apply,
         original_is_stopped=chosen.original_is_stopped,
     )
-    source = create_engine(chosen.source)
+    source = build_source_engine(postgresql_url("--source", chosen.source))
     try:
         report = original_import.run(source, engine(), options, print)
     finally:
@@ -282,7 +287,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except DBAPIError as error:
-        print(f"error: the database said no: {error.orig}", file=sys.stderr)
+        print(f"error: database error: {error.orig}", file=sys.stderr)
         return 1
     return 0
 

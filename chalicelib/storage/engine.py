@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pg8000.exceptions import DatabaseError
 from sqlalchemy import URL, Connection, Dialect, Engine, ExceptionContext, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from chalicelib.config import ConfigurationError, Settings, settings
 from chalicelib.once import once
@@ -42,11 +42,22 @@ def _verified() -> ssl.SSLContext:
     return context
 
 
+def postgresql_url(name: str, value: str) -> URL:
+    """Parse the URL of a PostgreSQL database, without repeating it: it holds a password.
+
+    Raises ConfigurationError, which names the setting or option that it was given by.
+    """
+    try:
+        url = make_url(value)
+    except (ArgumentError, ValueError):  # ValueError: of a port that is no number
+        url = None
+    if url is None or url.drivername not in ("postgresql", "postgresql+pg8000", "postgres"):
+        raise ConfigurationError(f"{name} must be a URL like postgresql+pg8000://user:password@host:5432/database")
+    return url.set(drivername="postgresql+pg8000")
+
+
 def _url(chosen: Settings) -> URL:
-    url = make_url(chosen.database_url.get_secret_value())
-    if url.drivername not in ("postgresql", "postgresql+pg8000"):
-        raise ConfigurationError("DATABASE_URL must begin with postgresql+pg8000://")
-    return url.set(drivername=dialect.NAME)
+    return postgresql_url("DATABASE_URL", chosen.database_url.get_secret_value()).set(drivername=dialect.NAME)
 
 
 def build_engine(chosen: Settings, *, pool_size: int = 1, patient: bool = False) -> Engine:
@@ -64,6 +75,13 @@ def build_engine(chosen: Settings, *, pool_size: int = 1, patient: bool = False)
         connect_args=_connect_arguments(chosen, patient),
     )
     event.listen(made, "before_cursor_execute", prepare)
+    event.listen(made, "handle_error", _broken)
+    return made
+
+
+def build_source_engine(url: URL) -> Engine:
+    """An engine for a database that another program's data is read from."""
+    made = create_engine(url, pool_size=1, max_overflow=0)
     event.listen(made, "handle_error", _broken)
     return made
 

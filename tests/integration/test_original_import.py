@@ -1,6 +1,5 @@
 """The import of the original's tables, which a Django project made: built here in a PostgreSQL of their own, as Django builds them."""
 
-import os
 import tempfile
 import time
 import tracemalloc
@@ -28,6 +27,7 @@ from chalicelib.services.original_import import ImportOptions, ImportReport, Ori
 from chalicelib.services.original_import.clients import zone_of
 from chalicelib.storage import original as original_rows
 from chalicelib.storage.clock import database_clock
+from chalicelib.storage.engine import build_source_engine
 from local.postgres import PostgresServer
 from tests.conftest import AwsCalls
 
@@ -336,8 +336,8 @@ def test_a_user_of_the_same_name_is_taken_for_the_same_and_keeps_rights(original
     assert any(note.startswith("user 1: is taken for our user 1") for note in report.notes)
 
 
-MANY = int(os.environ.get("ORIGINAL_ROWS", "2000"))
-"""Clients, and messages, of the larger of two imports whose memory is compared."""
+FEW, MANY = 500, 2_000
+"""Clients, and messages, of two imports whose memory is compared; a page has as many as the smaller."""
 MADE = """
 INSERT INTO management_client SELECT n, '7' || 9200000000 + n, '920', 'tag' || mod(n, 90), mod(n, 24) - 11, 2
 FROM generate_series(CAST(:first AS int), CAST(:last AS int)) n;
@@ -347,7 +347,7 @@ FROM generate_series(CAST(:first AS int), CAST(:last AS int)) n
 
 
 def test_memory_does_not_grow_with_the_rows(original: Engine, owner_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(original_rows, "PAGE", MANY // 4)
+    monkeypatch.setattr(original_rows, "PAGE", FEW)
 
     def peak_of(first: int, last: int) -> int:
         with original.begin() as connection:
@@ -360,16 +360,15 @@ def test_memory_does_not_grow_with_the_rows(original: Engine, owner_engine: Engi
         assert report.counts["client"]["imported"] > last - first
         return peak
 
-    first, few = 1_000, MANY // 4
+    first = 1_000
     peak_of(first, first)  # what is loaded once
-    smaller, larger = peak_of(first + 1, first + few), peak_of(first + few + 1, first + few + MANY)
-    print(f"{few} rows: {smaller / 1e6:.1f} MB, {few + MANY} rows: {larger / 1e6:.1f} MB")
+    smaller, larger = peak_of(first + 1, first + FEW), peak_of(first + FEW + 1, first + FEW + MANY)
     assert larger < 1.5 * smaller
 
 
 # What a column of text can hold that a phone, a tag, a name or a filter cannot, or not so.
 ODD_TEXTS = (
-    *("", " ", "\t\n", "\u200b\u200d", "\x01\x1f", "\ufffd", "\u202e910", "\u00a0vip\u00a0", "VIP", "Vip"),
+    *("", " ", "\t\n", "\u200b\u200d", "\x01\x1f", "\ufffd", "\u202e910", "\u00a0vip\u00a0", "VIP", "Vip", "VIP;vip"),
     *("e\u0301", "\u0661\u0662\u0663", "\U0001f600" * 3, ";", ";;910;;", "910;\u200b;911", "910,911", "${name}", "$$${"),
     *("'; --", "NULL", "%s", "+", "++7", "x" * 100, "9" * 100),
 )
@@ -399,6 +398,7 @@ def test_an_odd_text_is_taken_as_our_rules_have_it_or_told(original: Engine, own
     columns = "name, text, filter_operator_codes, filter_tags, rate_limit"
     for name, words, codes, tags, rate in ours(owner_engine, f"SELECT {columns} FROM mailing"):
         assert limits.mailing_problems(name, words, codes, tags, rate) == []
+        assert (len(set(codes)), len(set(tags))) == (len(codes), len(tags))
         assert placeholders(words) == frozenset()
     for (phone,) in ours(owner_engine, "SELECT phone FROM client"):
         assert parse_phone(phone) == phone
@@ -513,3 +513,69 @@ def test_the_command(
     assert "--original-is-stopped" in capsys.readouterr().err
     assert manage.main(["import-original", "--source", url, "--apply", "--original-is-stopped"]) == 0
     assert "imported" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "",
+        "nowhere",
+        "mysql://anna:secret@db/mailing",
+        "postgresql+psycopg2://anna:secret@db/mailing",
+        "postgresql://anna:secret@db:port/x",
+    ],
+)
+def test_the_command_says_how_a_source_is_written(
+    owner_engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], source: str
+) -> None:
+    monkeypatch.setattr(manage, "engine", lambda: owner_engine)
+    assert manage.main(["import-original", "--source", source]) == 1
+    error = capsys.readouterr().err
+    assert error == "error: --source must be a URL like postgresql+pg8000://user:password@host:5432/database\n"
+
+
+@pytest.mark.parametrize("driver", ["postgresql", "postgres", "postgresql+pg8000"])
+def test_the_command_takes_the_url_that_django_has(
+    original: Engine, owner_engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], driver: str
+) -> None:
+    monkeypatch.setattr(manage, "engine", lambda: owner_engine)
+    url = original.url.render_as_string(hide_password=False).replace(original.url.drivername, driver)
+    assert manage.main(["import-original", "--source", url]) == 0
+    assert "dry run: nothing was written" in capsys.readouterr().out
+
+
+def test_a_source_that_does_not_answer_is_a_sentence(
+    owner_engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(manage, "engine", lambda: owner_engine)
+    assert manage.main(["import-original", "--source", "postgresql://anna:secret@127.0.0.1:1/mailing"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: database error: ")
+    assert "secret" not in error
+
+
+BROKEN = (("auth_user", "username"), ("management_client", "tag"), ("management_mailing", "text"))
+
+
+@pytest.mark.parametrize(("table", "column"), BROKEN)
+def test_a_text_that_is_not_utf8_is_told_by_its_place(original: Engine, owner_engine: Engine, table: str, column: str) -> None:
+    """A database in SQL_ASCII gives the bytes as they were put in, here Windows-1251."""
+    with original.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("DROP DATABASE IF EXISTS ascii")
+        connection.exec_driver_sql(
+            "CREATE DATABASE ascii ENCODING 'SQL_ASCII' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0"
+        )
+    source = build_source_engine(original.url.set(database="ascii"))
+    fill(source)
+    before = everything(owner_engine)
+    try:
+        assert imported(source, owner_engine, ImportOptions()).counts["user"]["read"] == len(USERS)  # ASCII is UTF-8
+        with source.begin() as connection:
+            connection.exec_driver_sql(f"UPDATE {table} SET {column} = E'\\xcf\\xf0\\xe8' WHERE id = 2")
+        with pytest.raises(OriginalError, match=f"^{table}: a text is not UTF-8, .* from the first on by id; .* SQL_ASCII"):
+            imported(source, owner_engine, APPLY)
+        with source.connect() as connection:  # what was left of the answer is not taken for that of the next statement
+            assert connection.execute(text("SELECT 1")).scalar_one() == 1
+    finally:
+        source.dispose()
+    assert everything(owner_engine) == before

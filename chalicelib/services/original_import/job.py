@@ -62,9 +62,23 @@ class ImportJob:
     now: datetime
 
     def pages(self, kind: str, *, sent: bool | None = None) -> Iterator[list[AnyRow]]:
-        """The original's rows of a kind, a page at a time."""
-        for page in original.rows(self.source, self.options.tables, kind, sent=sent):
+        """The original's rows of a kind, a page at a time.
+
+        Raises OriginalError for a text that is not UTF-8: PostgreSQL gives such ones only from a database in SQL_ASCII.
+        """
+        pages, last = original.rows(self.source, self.options.tables, kind, sent=sent), "the first"
+        while True:
+            try:
+                page = next(pages, None)
+            except UnicodeDecodeError as error:
+                raise OriginalError(
+                    f"{self.options.tables.name(kind)}: a text is not UTF-8, in one of the {original.PAGE:,} rows from {last} on by id;"
+                    " the database's encoding is SQL_ASCII: correct the text, or load a dump of it into a database in UTF8"
+                ) from error
+            if page is None:
+                return
             self.report.add(kind, "read", len(page))
+            last = f"id {page[-1].id + 1}"
             yield [row for row in page if self._is_whole(kind, row)]
 
     def _is_whole(self, kind: str, row: AnyRow) -> bool:
