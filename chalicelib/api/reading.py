@@ -3,15 +3,16 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from http import HTTPStatus
 from itertools import islice
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from chalicelib.api.errors import ApiError, invalid
-from chalicelib.api.old_names import hint, renamed
+from chalicelib.api.old_names import hint, unknown
 from chalicelib.api.operations import TYPES_ALONE
 from chalicelib.domain.errors import FieldCode, FieldError
 from chalicelib.domain.limits import unfit, unstorable
@@ -31,7 +32,6 @@ MAX_ERRORS = 100
 _JSON = "application/json"
 _FORM = "application/x-www-form-urlencoded"
 FILES = ("application/octet-stream", "text/csv", "text/plain")
-_adapters: dict[Any, TypeAdapter[Any]] = {}
 
 
 def read_body(raw: bytes, content_type: str, schema: Any, *, form: bool, most: int = MAX_BODY) -> Any:
@@ -70,40 +70,49 @@ def read_query(values: Mapping[str, str | list[str]], schema: type[BaseModel]) -
     return validated(schema, dict(values))
 
 
+@cache
+def _adapter(schema: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(schema)
+
+
 def validated(schema: Any, value: Any) -> Any:
     """`value` as `schema`. Raises ApiError that names each wrong field."""
-    adapter = _adapters.setdefault(schema, TypeAdapter(schema))
+    adapter = _adapter(schema)
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
         with suppress(ValidationError):
             return adapter.validate_python(value, context=TYPES_ALONE)
-        _refuse(error)
+        raise invalid(*_errors_of(error, schema)) from None
 
 
 def detailed(errors: Sequence[FieldError], schema: Any, body: BaseModel) -> list[FieldError]:
     """A service's errors of a body that was read by its types alone, with what the schema says of the same fields in their place."""
     try:
-        _adapters.setdefault(schema, TypeAdapter(schema)).validate_python(body.model_dump(exclude_unset=True))
+        _adapter(schema).validate_python(body.model_dump(exclude_unset=True))
     except ValidationError as error:
-        by_schema = _errors_of(error)
+        by_schema = _errors_of(error, schema)
         found = [[each for each in by_schema if f"{each.field}.".startswith(f"{own.field}.")] or [own] for own in errors]
         return list(dict.fromkeys(each for some in found for each in some))[:MAX_ERRORS]
     return list(errors[:MAX_ERRORS])
 
 
-def _refuse(error: ValidationError) -> NoReturn:
-    raise invalid(*_errors_of(error)) from None
-
-
-def _errors_of(error: ValidationError) -> list[FieldError]:
+def _errors_of(error: ValidationError, schema: Any) -> list[FieldError]:
     found = error.errors(include_url=False, include_context=False)
-    return [FieldError(_dotted(each["loc"]), _message(each), _code(each["type"])) for each in found[:MAX_ERRORS]]
+    return [FieldError(_dotted(each["loc"]), _message(each, schema), _code(each["type"])) for each in found[:MAX_ERRORS]]
 
 
-def _message(each: Any) -> str:
+@cache
+def _fields(schema: Any) -> frozenset[str]:
+    """The names of all fields that a schema has, of its parts too."""
+    described = _adapter(schema).json_schema()
+    parts = (described, *described.get("$defs", {}).values())
+    return frozenset(name for part in parts for name in part.get("properties", ()))
+
+
+def _message(each: Any, schema: Any) -> str:
     if each["type"] == "extra_forbidden":
-        return renamed(str(each["loc"][-1]))
+        return unknown(str(each["loc"][-1]), _fields(schema))
     if each["type"] in ("model_type", "dict_type"):
         return "must be a JSON object"  # and no word of the class that reads it
     # The value is looked at and never told: it may be a phone, or as long as a body may be.
