@@ -326,3 +326,31 @@ def test_a_workbook_is_imported(world: World) -> None:
         "+79121230017": ("Europe/Moscow", "912", (), {"city": "5"}),
         "+79121230018": ("UTC", "912", (), {}),
     }
+
+
+def triggers_called(world: World, statement: str, **parameters: Any) -> dict[str, int]:
+    (plan,) = world.sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", **parameters)[0][0]
+    return {each["Trigger Name"]: each["Calls"] for each in plan["Triggers"] if each["Trigger Name"].startswith("recognise")}
+
+
+def test_writing_many_clients_compares_none_but_changed_phones_with_erased_ones(world: World) -> None:
+    """Counted, not timed: an import of 20,000 known clients once took minutes, because all rows were compared with all."""
+    world.add_clients(100)
+    world.sql(
+        "INSERT INTO erased_phone (owner_id, token) SELECT :owner, erased_token(n::text) FROM generate_series(1, 50) n",
+        owner=world.owner.user_id,
+    )
+    assert triggers_called(world, "UPDATE client SET attributes = '{\"name\": \"new\"}', time_zone = 'Europe/Paris'") == {}
+    changed = triggers_called(world, "UPDATE client SET phone = CASE WHEN id % 10 = 0 THEN phone || '9' ELSE phone END")
+    assert changed == {"recognise_changed": 10}
+    hashed = "SELECT coalesce(sum(calls), 0) FROM pg_stat_user_functions WHERE funcname = 'phone_token'"
+    added = (
+        "INSERT INTO client (owner_id, phone, operator_code, time_zone)"
+        f" SELECT {world.owner.user_id}, '+7911' || lpad(n::text, 7, '0'), '911', 'UTC' FROM generate_series(1, 40) n"
+    )
+    with world.owner_engine.begin() as connection:
+        connection.execute(text("SET LOCAL track_functions = 'all'"))
+        connection.execute(text(added))
+    with world.owner_engine.begin() as connection:
+        connection.execute(text("SELECT pg_stat_force_next_flush()"))
+    assert world.sql(hashed)[0][0] == 40, "once for each phone, however many were erased"
