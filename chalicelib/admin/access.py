@@ -3,6 +3,7 @@
 import secrets
 from datetime import timedelta
 from http import HTTPStatus
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -92,9 +93,10 @@ class Access(AuthProvider):
         """The form, and what becomes of it."""
         request.state.shows_login_form = True
         if request.method != "POST":
-            if hasattr(request.state, "must_enrol"):
+            again = request.query_params.get("again") == "1"
+            if hasattr(request.state, "must_enrol") and not again:
                 return RedirectResponse(str(request.url_for("admin:second-factor")), status_code=HTTPStatus.SEE_OTHER)
-            if hasattr(request.state, "principal"):
+            if hasattr(request.state, "principal") and not again:
                 return RedirectResponse(target(request), status_code=HTTPStatus.SEE_OTHER)
             problem = said(str(SignOnError(""))) if request.query_params.get("problem") == SIGN_ON_FAILED else ""
             return templates.TemplateResponse(request=request, name="login.html", context={"error": problem})
@@ -136,6 +138,8 @@ def begin_session(request: Request, user_id: int, following: str) -> Response:
 
 
 def _logged_in(request: Request, secret: str, following: str) -> Response:
+    # The session that this browser had before, of this user or of another, ends with it.
+    sessions.log_out(engine(), session_secret(request))
     answer = RedirectResponse(following, status_code=HTTPStatus.SEE_OTHER)
     set_cookie(request, answer, browser_session.COOKIE, secret, settings().session_hours * 3600)
     PreLogin(request).forget(answer)
@@ -166,6 +170,11 @@ def too_many(error: TooManyAttemptsError) -> str:
     """The sentence for somebody who has to wait."""
     message = gettext("Too many attempts with this name or from this address. Try again in %(minutes)d min.")
     return message % {"minutes": -(-error.retry_after // 60)}
+
+
+def log_in_again_url(request: Request) -> str:
+    """The login page, which leads back to this page."""
+    return f"{request.url_for('admin:login')}?{urlencode({'again': 1, 'next': request.url.path})}"
 
 
 def address_of(request: Request) -> str:

@@ -824,6 +824,22 @@ MESSAGES: dict[str, str] = {
     "The second factor was removed.": "Второй фактор убран.",
     "second_factor_on": "второй фактор включён",
     "second_factor_off": "второй фактор выключен",
+    "The second factor is changed within 15 minutes of logging in. You logged in earlier.": (
+        "Второй фактор можно изменить в течение 15 минут после входа. Вы вошли раньше."
+    ),
+    "Log in again": "Войти ещё раз",
+    "log in again first: this is only done within 15 minutes of logging in": (
+        "сначала войдите ещё раз: это можно сделать только в течение 15 минут после входа"
+    ),
+    "Sessions are ended within 15 minutes of logging in. You logged in earlier.": (
+        "Завершать сеансы можно в течение 15 минут после входа. Вы вошли раньше."
+    ),
+    "End sessions": "Завершить сеансы",
+    "The user has to log in again, in every browser. API tokens stay valid.": (
+        "Пользователю придётся войти заново в каждом браузере. API-токены продолжат действовать."
+    ),
+    "The sessions have ended.": "Сеансы завершены.",
+    "end_sessions": "сеансы завершены",
     "Single sign-on": "Единый вход",
     "The first person whom the provider names so logs in as this user from then on. Empty: nobody does. All sessions of this user end.": (
         "Первый, кого провайдер назовёт так, с этого момента входит как этот пользователь. Пусто: никто. Сеансы пользователя завершатся."

@@ -42,7 +42,12 @@ _SUBJECTS = {
     "message": "message_id",
     "user": "about_user_id",  # user_id is whose request it is
 }
-_JSON_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+_JSON_HEADERS = {
+    "Content-Type": "application/json",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+}
 _ALWAYS = {"X-Content-Type-Options": "nosniff", "Strict-Transport-Security": "max-age=31536000"}
 """On every answer. Browsers take the second only over TLS, and ignore it otherwise (RFC 6797, section 8.1)."""
 

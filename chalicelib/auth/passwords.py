@@ -24,6 +24,6 @@ def hash_password(password: str) -> str:
 def verify_password(stored: str | None, password: str) -> bool:
     """Is it the password? With `stored` None (no such user) the same work is done, so that the time tells nothing."""
     try:
-        return _hasher.verify(stored or _NOBODY, password[:MAX_LENGTH]) and stored is not None
+        return _hasher.verify(stored or _NOBODY, password[:MAX_LENGTH]) and stored is not None and len(password) <= MAX_LENGTH
     except (VerificationError, InvalidHashError):
         return False

@@ -7,14 +7,14 @@ from sqlalchemy.exc import DBAPIError
 
 from chalicelib.auth.password_rules import require_good
 from chalicelib.auth.passwords import PasswordError, hash_password, verify_password
-from chalicelib.auth.throttle import Guess, admit, succeeded
+from chalicelib.auth.throttle import Guess
 from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
 from chalicelib.domain.characters import canonical
 from chalicelib.domain.errors import ConflictError, FieldCode, FieldError, ForbiddenError, InvalidInputError, NotFoundError
 from chalicelib.domain.paging import Slice
 from chalicelib.domain.status import StartSource
-from chalicelib.services import audit, history, schedules
+from chalicelib.services import audit, guesses, history, schedules
 from chalicelib.services.audit import Event
 from chalicelib.services.history import Change, Kind
 from chalicelib.services.sessions import digest
@@ -158,11 +158,9 @@ def change_own_password(source: Engine, principal: Principal, old: str, new: str
     """
     with autocommit(source) as connection:
         user, stored = _found(connection, principal.user_id), user_edits.password_hash(connection, principal.user_id)
-        name = canonical(user.username)
-    attempt = admit(source, name, guess.address, guess.limit, device=guess.device)
-    if not verify_password(stored, old):
-        raise InvalidInputError(FieldError("old_password", "this is not your password"))
-    succeeded(source, attempt)
+    with guesses.counted(source, user.id, user.username, guess, "old_password"):
+        if not verify_password(stored, old):
+            raise InvalidInputError(FieldError("old_password", "this is not your password"))
     hashed = _hashed(new, user.username)
     with source.begin() as connection:
         _store(connection, principal, user.id, hashed, kept)

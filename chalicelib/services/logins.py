@@ -97,18 +97,37 @@ def limit_of(chosen: Settings) -> Limit:
     return Limit(chosen.login_max_failures, chosen.login_window_seconds, chosen.known_place_days)
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Who has logged in, and what that was decided by."""
+
+    user_id: int
+    password_hash: str
+    with_code: bool
+
+    def still_holds(self, connection: Connection) -> bool:
+        """Lock the user, and say if the same would be decided now: the password may have been changed while it was compared.
+
+        Whatever ends the user's sessions and tokens waits for this transaction, or came before it.
+        """
+        if not users.lock(connection, self.user_id) or user_edits.password_hash(connection, self.user_id) != self.password_hash:
+            return False
+        return second_factor.is_on(connection, self.user_id) == self.with_code
+
+
 def login(source: Engine, username: str, password: str, address: str, rules: LoginRules, code: str = "") -> IssuedToken:
     """Return a new token for the user. Raises LoginError, TooManyAttemptsError, or ConflictError for who has too many tokens.
 
     A program that logs in at each start never gets there: at the limit the login token that was not used for longest ends.
     """
-    user_id = checked(source, username, password, address, rules.limit, code=code)
+    found = checked(source, username, password, address, rules.limit, code=code)
+    user_id = found.user_id
     with autocommit(source) as connection:
         user = user_edits.find(connection, user_id)
         if rules.second_factor_for_superusers and user and user.is_superuser and not second_factor.is_on(connection, user_id):
             raise EnrolmentNeededError
     with source.begin() as connection:
-        if not users.lock(connection, user_id):
+        if not found.still_holds(connection):
             raise LoginError
         excess = tokens.live(connection, user_id) - rules.tokens + 1
         if excess > 0 and tokens.remove_unused(connection, user_id, _LOGIN, excess) < excess:
@@ -121,8 +140,10 @@ def too_many_tokens(limit: int) -> ConflictError:
     return ConflictError(f"a user has at most {counted(limit, 'token')}: revoke one first")
 
 
-def checked(source: Engine, username: str, password: str, address: str, limit: Limit, *, device: str = "", code: str = "") -> int:
-    """The id of the active user with this name, password and one-time code (if the user has a second factor).
+def checked(
+    source: Engine, username: str, password: str, address: str, limit: Limit, *, device: str = "", code: str = ""
+) -> Checked:
+    """The active user with this name, password and one-time code (if the user has a second factor).
 
     It was tried from `address`, perhaps in a browser known as `device`.
 
@@ -148,13 +169,14 @@ def checked(source: Engine, username: str, password: str, address: str, limit: L
         _record(source, Event.LOGIN_FAILED, user_id)
         raise LoginError
     with autocommit(source) as connection:
-        right = not second_factor.is_on(connection, user.id) or second_factor.use(connection, user.id, code, clock(connection))
+        with_code = second_factor.is_on(connection, user.id)
+        right = not with_code or second_factor.use(connection, user.id, code, clock(connection))
     if not right:
         _record(source, Event.LOGIN_FAILED, user.id, code="wrong" if code else "missing")
         raise CodeNeededError
-    _record(source, Event.LOGIN_OK, user.id)
+    _record(source, Event.LOGIN_OK, user.id, by="password and code" if with_code else "password")
     succeeded(source, attempt)
-    return user.id
+    return Checked(user.id, user.password_hash, with_code)
 
 
 def _record(source: Engine, event: Event, user_id: int | None, **details: str) -> None:

@@ -12,22 +12,23 @@ import pyotp
 from sqlalchemy import Connection, Engine
 
 from chalicelib.auth.keyring import Keyring, UnreadableError, keyring
-from chalicelib.auth.throttle import Guess, admit, succeeded
+from chalicelib.auth.throttle import Guess
 from chalicelib.config import settings
 from chalicelib.domain.access import Principal
-from chalicelib.domain.characters import canonical
 from chalicelib.domain.errors import ConflictError, FieldError, ForbiddenError, InvalidInputError, NotFoundError
 from chalicelib.observability import warn
-from chalicelib.services import history
+from chalicelib.services import guesses, history
 from chalicelib.services.history import Change, Kind
-from chalicelib.storage import second_factor, sessions, user_edits
+from chalicelib.storage import second_factor, sessions, user_edits, users
 from chalicelib.storage.clock import Clock, database_clock
 from chalicelib.storage.engine import autocommit
 
 _STEP_SECONDS = 30
 _SKEW = 1  # steps by which the clock of a phone may differ
 _CODES = 10
-_CODE_BYTES = 8
+_CODE_LENGTH = 28
+_CODE_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+"""32 characters, none of which is taken for another: 140 bits, so that a plain hash is enough."""
 _ISSUER = "mailing-api"
 _PURPOSE = "secrets of authenticator apps"
 _NOT_SEALED = re.compile(r"[A-Z2-7]{32}")
@@ -94,6 +95,9 @@ def confirm(
     The asker's other sessions end: they were begun without it. Raises InvalidInputError, ConflictError.
     """
     with source.begin() as connection:
+        users.lock(
+            connection, principal.user_id
+        )  # a login that was checked without the code is refused, or its session ended here
         found = second_factor.find(connection, principal.user_id)
         step = _step_of(principal.user_id, found.secret, code, clock(connection)) if found else None
         if step is None:
@@ -153,12 +157,11 @@ def use(connection: Connection, user_id: int, code: str, now: datetime) -> bool:
 def _require_code(source: Engine, principal: Principal, code: str, guess: Guess, clock: Clock) -> None:
     """Whoever has found an open session may guess codes no oftener than at the login."""
     require_keys()
-    attempt = admit(source, canonical(principal.username), guess.address, guess.limit, device=guess.device)
-    with autocommit(source) as connection:
-        right = use(connection, principal.user_id, code, clock(connection))
-    if not right:
-        raise InvalidInputError(FieldError("code", "this code is wrong, or was used before"))
-    succeeded(source, attempt)
+    with guesses.counted(source, principal.user_id, principal.username, guess, "code"):
+        with autocommit(source) as connection:
+            right = use(connection, principal.user_id, code, clock(connection))
+        if not right:
+            raise InvalidInputError(FieldError("code", "this code is wrong, or was used before"))
 
 
 def require_keys() -> None:
@@ -213,7 +216,7 @@ def _step_of(user_id: int, stored: str, code: str, now: datetime) -> int | None:
 
 
 def _new_codes(connection: Connection, user_id: int) -> list[str]:
-    codes = [secrets.token_hex(_CODE_BYTES) for _ in range(_CODES)]
+    codes = ["".join(secrets.choice(_CODE_ALPHABET) for _ in range(_CODE_LENGTH)) for _ in range(_CODES)]
     second_factor.replace_codes(connection, user_id, [_digest(code) for code in codes])
     return ["-".join(_parts(code)) for code in codes]
 
@@ -223,7 +226,6 @@ def _parts(code: str) -> Sequence[str]:
 
 
 def _digest(code: str) -> bytes:
-    # 64 random bits need no slow hash.
     return hashlib.sha256("".join(code.split()).replace("-", "").lower().encode()).digest()
 
 

@@ -9,14 +9,24 @@ from sqlalchemy import Engine
 
 from chalicelib.config import settings
 from chalicelib.domain.access import Principal
-from chalicelib.domain.errors import NotFoundError
-from chalicelib.services.logins import LoginRules, checked
-from chalicelib.storage import sessions
+from chalicelib.domain.errors import ConflictError, ForbiddenError, NotFoundError
+from chalicelib.services import history
+from chalicelib.services.history import Change, Kind
+from chalicelib.services.logins import Checked, LoginError, LoginRules, checked
+from chalicelib.storage import sessions, users
 from chalicelib.storage.engine import autocommit
 from chalicelib.storage.sessions import NewSession, SessionRow
 
 _USER_AGENT = 200
 _ADDRESS = 45
+_RECENT = timedelta(minutes=15)
+
+
+class LoginAgainError(ConflictError):
+    """The session began too long ago for what is asked: whoever found it open may not be its user."""
+
+    def __init__(self) -> None:
+        super().__init__("log in again first: this is only done within 15 minutes of logging in")
 
 
 def log_in(
@@ -31,16 +41,21 @@ def log_in(
     code: str = "",
 ) -> str:
     """Return the secret of a new session. Raises LoginError, or TooManyAttemptsError."""
-    user_id = checked(source, username, password, address, rules.limit, device=device, code=code)
-    return begin(source, user_id, address, rules, user_agent)
+    found = checked(source, username, password, address, rules.limit, device=device, code=code)
+    return begin(source, found.user_id, address, rules, user_agent, found)
 
 
-def begin(source: Engine, user_id: int, address: str, rules: LoginRules, user_agent: str) -> str:
-    """Return the secret of a new session of a user whom the caller has authenticated."""
+def begin(source: Engine, user_id: int, address: str, rules: LoginRules, user_agent: str, found: Checked | None = None) -> str:
+    """Return the secret of a new session of a user whom the caller has authenticated, with a password that was `found` right.
+
+    Raises LoginError if that, or the user's access, was changed meanwhile.
+    """
     secret = secrets.token_urlsafe(32)
     browser = "".join(each for each in user_agent if each.isprintable())[:_USER_AGENT]
     new = NewSession(user_id, digest(secret), rules.token_lifetime, address[:_ADDRESS], browser)
     with source.begin() as connection:
+        if not (found.still_holds(connection) if found else users.lock(connection, user_id)):
+            raise LoginError
         sessions.add(connection, new, idle())
     return secret
 
@@ -78,17 +93,42 @@ def listed(source: Engine, principal: Principal, secret: str) -> list[ListedSess
     return [ListedSession(row, stored == digest(secret)) for row, stored in found]
 
 
-def end(source: Engine, principal: Principal, session_id: int) -> None:
-    """End one of the asker's sessions. Raises NotFoundError, also for another user's."""
+def is_recent(source: Engine, secret: str) -> bool:
+    """Did the session with this secret begin a short time ago?"""
+    with autocommit(source) as connection:
+        return sessions.began_within(connection, digest(secret), _RECENT)
+
+
+def require_recent(source: Engine, secret: str) -> None:
+    """Raise LoginAgainError unless the session with this secret began a short time ago."""
+    if not is_recent(source, secret):
+        raise LoginAgainError
+
+
+def end(source: Engine, principal: Principal, session_id: int, secret: str) -> None:
+    """End one of the asker's sessions. Raises NotFoundError, also for another user's, and LoginAgainError."""
+    require_recent(source, secret)
     with autocommit(source) as connection:
         if not sessions.remove_one(connection, principal.user_id, session_id):
             raise NotFoundError("session")
 
 
 def end_others(source: Engine, principal: Principal, secret: str) -> None:
-    """End all sessions of the asker but the one with this secret."""
+    """End all sessions of the asker but the one with this secret. Raises LoginAgainError."""
+    require_recent(source, secret)
     with autocommit(source) as connection:
         sessions.remove_of_user(connection, principal.user_id, but=digest(secret))
+
+
+def end_of_user(source: Engine, principal: Principal, user_id: int) -> None:
+    """End all sessions of a user, for superusers. Raises ForbiddenError, NotFoundError."""
+    if not principal.is_superuser:
+        raise ForbiddenError("only a superuser may do this")
+    with source.begin() as connection:
+        if not users.there(connection, user_id):
+            raise NotFoundError("user")
+        sessions.remove_of_user(connection, user_id)
+        history.note(connection, principal, Change(Kind.USER, user_id, user_id, "end_sessions"))
 
 
 def idle() -> timedelta:

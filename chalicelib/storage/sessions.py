@@ -75,6 +75,12 @@ def find(connection: Connection, secret_sha256: bytes, idle: timedelta) -> Sessi
     return SessionUser(*row) if row is not None else None
 
 
+def began_within(connection: Connection, secret_sha256: bytes, span: timedelta) -> bool:
+    """Did the session with this secret begin within this span?"""
+    wanted = select(Session.id).where(Session.secret_sha256 == secret_sha256, Session.created_at > func.now() - span)
+    return connection.execute(wanted).one_or_none() is not None
+
+
 def note_use(connection: Connection, session_id: int) -> None:
     """Write down that the session was used now."""
     connection.execute(update(Session).where(Session.id == session_id).values(last_used_at=func.now()))

@@ -116,3 +116,73 @@ def test_the_menu_leads_to_documentation_api_and_front_page(anna: Browser) -> No
     for path in ("/docs", "/api/v1/", "/"):
         assert f'class="nav-link" href="/prod{path}"' in page
         assert f'class="nav-link" href="{path}"' in anna.get("/account").text
+
+
+def let_age(engine: Engine, minutes: int) -> None:
+    """All sessions began so long ago."""
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE session SET created_at = now() - make_interval(mins => :minutes)"), {"minutes": minutes})
+
+
+def test_sessions_and_second_factor_are_changed_shortly_after_logging_in_alone(anna: Browser, engine: Engine) -> None:
+    """Whoever finds a session open locks its user out neither by an app of theirs nor by ending the other sessions."""
+    other = Browser().login("anna")
+    let_age(engine, 14)
+    assert "totp-key" in anna.get("/second-factor").text
+    let_age(engine, 16)
+    page = anna.get("/second-factor").text
+    assert "Log in again" in page
+    assert "totp-key" not in page
+    for action in ("on", "off", "codes"):
+        assert "og in again first" in anna.post("/second-factor", {"action": action, "code": "123456"}, expect=422).text
+    listed = anna.get("/account").text
+    assert "Log in again" in listed
+    assert "/end" not in listed
+    with engine.connect() as connection:
+        number = connection.execute(text("SELECT max(id) FROM session")).scalar_one()
+    for which in (number, "others"):
+        anna.post(f"/account/sessions/{which}/end")
+    other.get("/account")
+
+    before = Browser(cookies=dict(anna.cookies))
+    again = "/login?again=1&next=/admin/second-factor"
+    assert 'name="password"' in anna.get(again).text
+    assert anna.post(again, {"username": "anna", "password": PASSWORD}).location.endswith("/admin/second-factor")
+    assert "totp-key" in anna.get("/second-factor").text
+    before.get("/account", expect=303)
+    anna.post("/account/sessions/others/end")
+    other.get("/account", expect=303)
+
+
+def test_a_superuser_ends_the_sessions_of_a_user(root: Browser, anna: Browser, engine: Engine) -> None:
+    anna.post("/tokens", {"name": "shop"}, expect=200)
+    user = user_id(engine, "anna")
+    address = f"/admin/_api/user/row-action?name=end-sessions&pk={user_id(engine, 'root')}"
+    assert anna.ask("POST", address, "", {"X-CSRFToken": anna.csrf}).status == 403
+    root.act("user", "end-sessions", user)
+    anna.get("/account", expect=303)
+    assert tokens(engine) == ["shop"]
+    assert "End sessions" in root.get(f"/user/detail?pk={user}").text
+    root.get("/account")
+
+
+def test_wrong_passwords_and_codes_of_an_open_session_are_in_the_audit_log(
+    anna: Browser, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGIN_MAX_FAILURES", "2")
+    config.settings.cache_clear()
+    anna.post("/account", {**NEW, "old_password": "wrong"}, expect=422)
+    anna.post("/second-factor", {"action": "off", "code": "123456"}, expect=422)
+    anna.post("/second-factor", {"action": "codes", "code": "123456"}, expect=422)
+    anna.post("/account", NEW, expect=422)
+    with engine.connect() as connection:
+        found = connection.execute(
+            text("SELECT event, details ->> 'by' FROM audit_event WHERE user_id = :user ORDER BY id"),
+            {"user": user_id(engine, "anna")},
+        ).all()
+    assert [tuple(row) for row in found] == [
+        ("login_ok", "password"),
+        ("login_failed", "old_password"),
+        ("login_failed", "code"),
+        ("throttled", "code"),
+    ], "of throttled guesses, one a minute is kept"

@@ -69,3 +69,17 @@ def test_exports_of_lists_are_written_down(root: Browser, engine: Engine) -> Non
     with engine.connect() as connection:
         found = connection.execute(text("SELECT user_id, details FROM audit_event WHERE event = 'exported'")).one()
     assert found == (user_id(engine, "root"), {"what": "client", "rows": 1})
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+@pytest.mark.parametrize(
+    "path", ["user/row-action?name=end-sessions&pk=1", "user/action?name=delete&pks=1", "audit/action?name=export"]
+)
+def test_an_action_that_is_not_for_its_user_is_refused_and_written_down(
+    anna: Browser, engine: Engine, path: str, language: str
+) -> None:
+    anna.language = language
+    assert anna.ask("POST", f"/admin/_api/{path}", "", {"X-CSRFToken": anna.csrf}).status == 403
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT event, user_id FROM audit_event ORDER BY id DESC LIMIT 1")).one()
+    assert tuple(found) == ("forbidden", user_id(engine, "anna"))

@@ -203,6 +203,11 @@ def test_every_answer_of_the_api_has_the_headers(browser: Browser, route: object
         answer = call(method, path, resource=route.path, body="{" if method == "POST" else None)
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers[HSTS].startswith("max-age=")
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "base-uri 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert answer.headers["referrer-policy"] in ("no-referrer", "same-origin")
         assert "set-cookie" not in answer.headers
 
 

@@ -55,7 +55,7 @@ def enrol(browser: Browser, phone: Phone) -> list[str]:
     """Returns the recovery codes."""
     phone.scan(browser.get("/second-factor").text)
     page = browser.post("/second-factor", {"action": "on", "code": phone.code()}, expect=200).text
-    codes = re.findall(r'<code class="token">([0-9a-f-]{19})</code>', page)
+    codes = re.findall(r'<code class="token">([a-z2-9-]{34})</code>', page)
     assert len(codes) == 10
     return codes
 

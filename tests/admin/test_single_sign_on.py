@@ -148,6 +148,16 @@ BAD_CLAIMS = {
 
 
 @pytest.mark.usefixtures("set_up")
+def test_a_page_elsewhere_logs_nobody_in(provider: OpenIdProvider) -> None:
+    """Of whoever is logged in at the provider it could make a session here that nobody asked for."""
+    for site, begins in (("cross-site", False), ("same-site", False), ("same-origin", True), ("none", True)):
+        answer = Browser().ask("GET", "/admin/single-sign-on", headers={"Sec-Fetch-Site": site})
+        assert answer.location.startswith(provider.issuer) is begins, site
+        assert begins or answer.location.endswith("/admin/login")
+        assert any("mailing_sign_on=" in cookie for cookie in answer.cookies) is begins
+
+
+@pytest.mark.usefixtures("set_up")
 def test_tokens_with_wrong_claims_let_nobody_in(provider: OpenIdProvider, engine: Engine) -> None:
     for name, (change, why) in BAD_CLAIMS.items():
         provider.change = change

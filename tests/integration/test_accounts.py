@@ -1,16 +1,18 @@
 """Users, their passwords and their sessions."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine, text
 
+from chalicelib.auth import throttle
 from chalicelib.auth.passwords import PasswordError
-from chalicelib.auth.throttle import Guess, Limit
+from chalicelib.auth.throttle import Attempt, Guess, Limit
 from chalicelib.config import Settings
 from chalicelib.domain.access import Principal
 from chalicelib.domain.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
-from chalicelib.services import accounts, clients, sessions, users
+from chalicelib.services import accounts, clients, logins, sessions, users
 from chalicelib.services.accounts import Account, Kept
 from chalicelib.services.clients import NewClient
 from chalicelib.services.logins import LoginError, LoginRules
@@ -117,3 +119,47 @@ def test_the_command_line_holds_to_the_same_rules(engine: Engine) -> None:
             users.ensure_superuser(engine, name, password)
     assert users.ensure_superuser(engine, " root ", GOOD)
     assert not users.ensure_superuser(engine, "ROOT", BETTER)
+
+
+def second_factor_is_turned_on(engine: Engine, user: Principal) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            text("INSERT INTO second_factor (user_id, secret, confirmed_at) VALUES (:user, '-', now())"), {"user": user.user_id}
+        )
+
+
+MEANWHILE: dict[str, Callable[[Engine, Principal], object]] = {
+    "another password": lambda engine, root: users.ensure_superuser(engine, root.username, BETTER),
+    "second factor": second_factor_is_turned_on,
+}
+
+
+@pytest.mark.parametrize("what", MEANWHILE)
+@pytest.mark.parametrize("door", [log_in, lambda engine, name: logins.login(engine, name, GOOD, "127.0.0.1", RULES)])
+def test_a_login_that_is_overtaken_by_a_change_gets_nothing(
+    engine: Engine, root: Principal, what: str, door: Callable[[Engine, str], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The change ends all sessions and tokens: one that was begun with the old password must not come after it."""
+    succeeded = throttle.succeeded
+
+    def later(source: Engine, attempt: Attempt) -> None:
+        succeeded(source, attempt)
+        MEANWHILE[what](engine, root)
+
+    monkeypatch.setattr(logins, "succeeded", later)
+    with pytest.raises(LoginError):
+        door(engine, root.username)
+    with engine.connect() as connection:
+        assert (
+            connection.execute(text("SELECT (SELECT count(*) FROM session) + (SELECT count(*) FROM api_token)")).scalar_one() == 0
+        )
+
+
+def test_a_password_is_compared_to_its_last_character(engine: Engine, root: Principal) -> None:
+    long = "correct horse battery " * 46 + "correct horse "
+    assert len(long) > 1020
+    accounts.change_own_password(engine, root, GOOD, long[:1024], Kept(), GUESS)
+    log_in(engine, "root", long[:1024])
+    for other in (long[:1023], long[:1024] + "x"):
+        with pytest.raises(LoginError):
+            log_in(engine, "root", other)

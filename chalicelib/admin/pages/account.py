@@ -7,7 +7,7 @@ from starlette_admin.flash import flash
 from starlette_admin.i18n import gettext
 from starlette_admin.i18n import lazy_gettext as _
 
-from chalicelib.admin.access import address_of, device_of, login_limit, principal_of, session_secret, too_many
+from chalicelib.admin.access import address_of, device_of, log_in_again_url, login_limit, principal_of, session_secret, too_many
 from chalicelib.admin.countries import country_choices, default_country
 from chalicelib.admin.fields import whole
 from chalicelib.admin.pages.base import Page
@@ -62,6 +62,7 @@ class AccountPage(Page):
             "country": default_country(request),
             "keep_tokens": not revoke,
             "sessions": listed,
+            "again": "" if sessions.is_recent(engine(), session_secret(request)) else log_in_again_url(request),
             "browser_name": browser_name,
         }
         return self.render(request, "admin/account.html", context, 422 if problems else 200)
@@ -73,7 +74,8 @@ class AccountPage(Page):
             if request.path_params["session_id"] == "others":
                 sessions.end_others(engine(), principal_of(request), session_secret(request))
             else:
-                sessions.end(engine(), principal_of(request), whole(request.path_params["session_id"]) or 0)
+                number = whole(request.path_params["session_id"]) or 0
+                sessions.end(engine(), principal_of(request), number, session_secret(request))
             flash(request, gettext("Ended."), "success")
         except ServiceError as error:
             flash(request, said(str(error)), "error")

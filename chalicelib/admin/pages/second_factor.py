@@ -9,12 +9,12 @@ from starlette_admin.flash import flash
 from starlette_admin.i18n import gettext
 from starlette_admin.i18n import lazy_gettext as _
 
-from chalicelib.admin.access import address_of, device_of, login_limit, principal_of, session_secret, too_many
+from chalicelib.admin.access import address_of, device_of, log_in_again_url, login_limit, principal_of, session_secret, too_many
 from chalicelib.admin.pages.base import Page
 from chalicelib.admin.translations import said
 from chalicelib.auth.throttle import Guess, TooManyAttemptsError
 from chalicelib.domain.errors import InvalidInputError, ServiceError
-from chalicelib.services import second_factor
+from chalicelib.services import second_factor, sessions
 from chalicelib.services.sessions import digest
 from chalicelib.storage.engine import engine
 
@@ -48,14 +48,17 @@ class SecondFactorPage(Page):
                 flash(request, gettext("The second factor is off."), "success")
                 return RedirectResponse(str(request.url_for("admin:second-factor")), status_code=303)
         state = second_factor.state(engine(), principal_of(request))
-        enrolment = None if state.on else second_factor.begin(engine(), principal_of(request))
+        recent = sessions.is_recent(engine(), session_secret(request))
+        enrolment = second_factor.begin(engine(), principal_of(request)) if recent and not state.on else None
         picture = segno.make(enrolment.address).svg_data_uri(scale=5, border=4, light="#fff") if enrolment else ""
         context = {"state": state, "enrolment": enrolment, "picture": picture, "codes": codes, "problem": problem}
+        context["again"] = "" if recent else log_in_again_url(request)
         return self.render(request, "admin/second_factor.html", context, 422 if problem else 200)
 
 
 def _done(request: Request, action: str, code: str) -> list[str]:
     principal = principal_of(request)
+    sessions.require_recent(engine(), session_secret(request))
     if action == "on":
         return second_factor.confirm(engine(), principal, code, digest(session_secret(request)))
     guess = Guess(address_of(request), login_limit(), device_of(request))

@@ -36,6 +36,9 @@ async def begin(request: Request) -> Response:
 
     if not settings().oidc_issuer:
         raise HTTPException(HTTPStatus.NOT_FOUND)
+    if request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+        # A page elsewhere logs nobody in without their doing: the button on the login page does.
+        return RedirectResponse(str(request.url_for("admin:login")), status_code=HTTPStatus.SEE_OTHER)
     begun = Begun(secrets.token_urlsafe(32), secrets.token_urlsafe(32), secrets.token_urlsafe(48))
     try:
         address = _provider().authorization_url(_callback(request), begun)

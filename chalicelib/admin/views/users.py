@@ -20,7 +20,7 @@ from chalicelib.config import settings
 from chalicelib.domain import limits
 from chalicelib.domain.access import Principal
 from chalicelib.domain.paging import Slice
-from chalicelib.services import accounts, second_factor, single_sign_on, tokens
+from chalicelib.services import accounts, second_factor, sessions, single_sign_on, tokens
 from chalicelib.services.accounts import Account
 from chalicelib.services.history import Kind
 from chalicelib.storage.engine import engine
@@ -137,6 +137,20 @@ class UserView(ServiceView):
         with shown_as_alert():
             accounts.set_password(engine(), principal_of(request), int(pk), str(form.get("password") or ""))
         flash(request, gettext("The password was changed."), "success")
+
+    @row_action(
+        name="end-sessions",
+        text=_("End sessions"),
+        confirmation=_("The user has to log in again, in every browser. API tokens stay valid."),
+        icon_class="fa-solid fa-right-from-bracket",
+        submit_btn_text=_("End sessions"),
+        exclude_from_list=True,
+    )
+    async def end_sessions(self, request: Request, pk: Any) -> None:
+        """Logs a user out everywhere."""
+        with shown_as_alert():
+            sessions.end_of_user(engine(), principal_of(request), int(pk))
+        flash(request, gettext("The sessions have ended."), "success")
 
     @row_action(
         name="second-factor",
