@@ -22,6 +22,9 @@ RUSSIAN: Final = {
     "Password, sessions and API tokens": "Пароль, сеансы и токены API",
     "Test clients": "Тестовые клиенты",
     "The API, described and to be tried out": "Описание API, и здесь же можно отправлять запросы",
+    "This form was out of date, and you are still logged in. Press the button again.": (
+        "Форма устарела, и вы ещё не вышли. Нажмите кнопку ещё раз."
+    ),
     "This ends your session in this browser. Your API tokens stay valid.": (
         "Сеанс в этом браузере завершится. Ваши токены API останутся действительными."
     ),

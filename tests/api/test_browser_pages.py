@@ -165,7 +165,11 @@ def test_a_session_ends_by_the_log_out_button(person: Person) -> None:
     answer = person.ask("POST", LOGOUT, body, FORM)
     assert (answer.status, answer.headers["location"]) == (303, "https://api.test/prod/")
     assert answer.headers["set-cookie"] == "__Host-mailing_session=; HttpOnly; Max-Age=0; Path=/; SameSite=lax; Secure"
-    assert person.ask("POST", LOGOUT, body, FORM).status == 401
+    again = person.ask("POST", LOGOUT, body, FORM)  # the button in another tab
+    assert again.status == 401
+    assert "You are not logged in." in again.body
+    assert "/prod/api/v1/auth-rest/login" in links(again)
+    assert person.ask("POST", LOGOUT, body, {**FORM, "Accept": "application/json"}).json["code"] == "not_authenticated"
     assert "/prod/api/v1/auth-rest/login" in links(person.ask("GET", LOGOUT))
 
 
@@ -173,7 +177,11 @@ def test_no_other_site_logs_anybody_out(person: Person, engine: Engine) -> None:
     make_user(engine, "eve")
     eves = session_of(engine, "eve").form_token
     for body in ("", "csrf_token=", "csrf_token=x", f"csrf_token={eves}", "csrf_token=%D0%B0"):
-        assert person.ask("POST", LOGOUT, body, FORM).status == 403, body
+        refused = person.ask("POST", LOGOUT, body, FORM)
+        assert refused.status == 403, body
+        assert "This form was out of date, and you are still logged in." in refused.body
+        assert person.form_token in refused.body
+        assert person.ask("POST", LOGOUT, body, {**FORM, "Accept": "*/*"}).json["code"] == "forbidden"
     assert person.ask("GET", "/").body.count("anna") == 1
 
 

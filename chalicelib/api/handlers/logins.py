@@ -1,7 +1,9 @@
 """Logging in and out."""
 
+from dataclasses import replace
 from datetime import timedelta
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import urlencode
 
 from pydantic import Field
@@ -10,7 +12,7 @@ from chalicelib.api import html
 from chalicelib.api.errors import ApiError
 from chalicelib.api.operations import Call, NoBody, NoQuery, Reply, Schema, operation
 from chalicelib.api.schemas.fields import Moment
-from chalicelib.api.visitors import is_https, redirect, visitor_of
+from chalicelib.api.visitors import Visitor, is_https, redirect, visitor_of, wants_page
 from chalicelib.auth import browser_session
 from chalicelib.auth.throttle import TooManyAttemptsError
 from chalicelib.auth.tokens import authenticate, presented_in
@@ -68,7 +70,7 @@ def login(call: Call[LoginIn, NoQuery]) -> LoginOut:
 @operation("The logout page for people", tag=_TAG, media="text/html")
 def logout_page(call: Call[NoBody, NoQuery]) -> Reply:
     """A button that ends the browser's session."""
-    return html.page(call, visitor_of(call), "logout.html", "Log out")
+    return _logout_page(call, visitor_of(call))
 
 
 @operation("Log out", tag=_TAG, form=True, errors=(HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN))
@@ -83,11 +85,19 @@ def logout(call: Call[LogoutIn | None, NoQuery]) -> Reply | None:
         return None
     visitor = visitor_of(call)
     if visitor.principal is None:
+        if wants_page(call):  # the button was pressed in another tab already
+            return replace(_logout_page(call, visitor), status=HTTPStatus.UNAUTHORIZED)
         raise _unauthorized()
     if not browser_session.is_form_token(visitor.secret, call.body.csrf_token if call.body else ""):
+        if wants_page(call):
+            return replace(_logout_page(call, visitor, outdated=True), status=HTTPStatus.FORBIDDEN)
         raise ApiError(HTTPStatus.FORBIDDEN, "the form is too old, or not ours: open the log-out page again")
     sessions.log_out(call.engine, visitor.secret)
     return redirect(call, "/", {"Set-Cookie": browser_session.ended_cookie(https=is_https(call))})
+
+
+def _logout_page(call: Call[Any, Any], visitor: Visitor, *, outdated: bool = False) -> Reply:
+    return html.page(call, visitor, "logout.html", "Log out", outdated=outdated)
 
 
 def _unauthorized() -> ApiError:
