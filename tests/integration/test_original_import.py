@@ -1,5 +1,7 @@
 """The import of the original's tables, which a Django project made: built here in a PostgreSQL of their own, as Django builds them."""
 
+import re
+import shlex
 import tempfile
 import time
 import tracemalloc
@@ -29,6 +31,7 @@ from chalicelib.storage import original as original_rows
 from chalicelib.storage.clock import database_clock
 from chalicelib.storage.engine import build_source_engine
 from local.postgres import PostgresServer
+from local.settings import ROOT
 from tests.conftest import AwsCalls
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -513,6 +516,31 @@ def test_the_command(
     assert "--original-is-stopped" in capsys.readouterr().err
     assert manage.main(["import-original", "--source", url, "--apply", "--original-is-stopped"]) == 0
     assert "imported" in capsys.readouterr().out
+
+
+def test_the_page_shows_what_the_command_says(
+    original: Engine, owner_engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each line of the page's example is told of the database made here, and its commands are taken; its table has every option."""
+    page = (ROOT / "docs" / "coming-from-mailingapi.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```console\n(.*?)```", page, re.DOTALL)
+    monkeypatch.setattr(manage, "engine", lambda: owner_engine)
+    source = original.url.render_as_string(hide_password=False)
+    told: list[str] = []
+    commands = re.findall(r"^\$ python -m chalicelib\.manage (.+)$", example, re.MULTILINE)
+    assert len(commands) == 2
+    for command in commands:
+        given = shlex.split(command)
+        given[given.index("--source") + 1] = source
+        assert manage.main(given) == 0
+        told += capsys.readouterr().out.splitlines()
+    shown = [line for line in example.splitlines() if not line.startswith("$") and line != "…"]
+    assert len(shown) > 4
+    assert [line for line in shown if line not in told] == []
+    with pytest.raises(SystemExit):
+        manage.main(["import-original", "--help"])
+    options = set(re.findall(r"^  (?:-h, )?(--[a-z-]+)", capsys.readouterr().out, re.MULTILINE))
+    assert options - {"--help", "--source"} == set(re.findall(r"^\| `(--[a-z-]+)", page, re.MULTILINE))
 
 
 @pytest.mark.parametrize(
