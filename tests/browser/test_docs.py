@@ -1,5 +1,6 @@
 """Swagger UI: authorized with a token, it calls the API, and loads nothing from elsewhere."""
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from local.api import Api
@@ -31,3 +32,19 @@ def test_authorize_and_try_it_out(visit: Visit, stack: Stack) -> None:
     live = operation.locator(".live-responses-table")
     expect(live.locator(".response-col_status").last).to_contain_text("200")
     expect(live).to_contain_text('"results"')
+
+
+def test_the_documentation_is_dark_where_the_system_is(visit: Visit) -> None:
+    visitor = visit()
+    page, axe = visitor.page, Axe()
+    page.emulate_media(color_scheme="dark")
+    visitor.open("/docs")
+    page.locator("#operations-tag-clients").click()
+    page.locator(".opblock-get .opblock-summary-control").first.click()
+    background = "getComputedStyle(document.querySelector('.swagger-ui')).backgroundColor"
+    assert page.evaluate(background) != "rgb(255, 255, 255)"
+    found = axe.run(page, options={"runOnly": ["color-contrast"]}).response["violations"]
+    assert [node["html"][:200] for each in found for node in each["nodes"]] == []
+    page.emulate_media(color_scheme="light")
+    expect(page.locator("html")).not_to_have_class("dark-mode")
+    assert page.evaluate(background) == "rgb(255, 255, 255)"

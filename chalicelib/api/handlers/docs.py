@@ -95,6 +95,11 @@ _START = """const prefix = PREFIX;
 const formToken = document.querySelector("meta[name=form-token]")?.content;
 let own = null;
 
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const theme = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+theme();
+dark.addEventListener("change", theme);
+
 // Somebody who has logged in: a token of a few minutes, asked for again before it ends, and never stored.
 async function sessionToken() {
   if (!own || performance.now() > own.until) {
