@@ -14,6 +14,7 @@ from rich.text import Text
 from sqlalchemy import text as sql
 
 from chalicelib.config import read_settings
+from chalicelib.domain import limits
 from chalicelib.domain.status import MessageStatus
 from chalicelib.storage import message_calls
 from chalicelib.storage.engine import build_engine
@@ -64,7 +65,7 @@ def _show_calls(console: Console, message_id: int) -> None:
     """The message's trail, from the database: logs are by chunk."""
     engine = build_engine(read_settings({"DATABASE_URL": state.Addresses.of_running().database_url}))
     with engine.connect() as connection:
-        row = connection.execute(_MESSAGE, {"message": message_id}).one_or_none()
+        row = connection.execute(_MESSAGE, {"message": message_id}).one_or_none() if limits.is_id(message_id) else None
         calls = [] if row is None else message_calls.of_message(connection, row.mailing_id, message_id)
     engine.dispose()
     if row is None:
@@ -79,7 +80,9 @@ def _show_calls(console: Console, message_id: int) -> None:
 
 def calls_table(calls: Sequence[MessageCall]) -> Table:
     """Every call for a message, the earliest first."""
-    table = Table("at", "provider", "attempt", "answer", "error_code", "detail", "ms", title="Calls to the provider")
+    table = Table(title="Calls to the provider")
+    for name in ("at", "provider", "attempt", "answer", "error_code", "detail", "ms"):
+        table.add_column(name, overflow="fold")  # in a narrow terminal nothing is cut off
     for call in calls:
         milliseconds = "?" if call.milliseconds is None else f"{call.milliseconds:,}"
         moment = f"{call.at.astimezone():%Y-%m-%d %H:%M:%S}"
