@@ -31,7 +31,7 @@ HOTTEST = {
 }
 
 
-def _none(_queue_url: str, _bodies: Sequence[dict[str, object]]) -> list[int]:
+def _none(_queue_url: str, _bodies: Sequence[dict[str, object]], _group: str) -> list[int]:
     return []
 
 

@@ -26,7 +26,7 @@ def plan(server_pid: int, url: str, mailing_id: int) -> tuple[Spent, float]:
     return meter.spent, peak_megabytes()
 
 
-def _sent(_queue_url: str, _bodies: Sequence[dict[str, object]]) -> list[int]:
+def _sent(_queue_url: str, _bodies: Sequence[dict[str, object]], _group: str) -> list[int]:
     return []
 
 

@@ -54,23 +54,29 @@ def send_text(queue_url: str, body: str) -> None:
     _sqs().send_message(QueueUrl=queue_url, MessageBody=body)
 
 
-def send_many(queue_url: str, bodies: Sequence[dict[str, Any]]) -> list[int]:
+def send_many(queue_url: str, bodies: Sequence[dict[str, Any]], group: str) -> list[int]:
     """Sends all, ten a call and several calls in flight. Returns the positions of those that did not go (refused, or the call failed).
+
+    SQS hands out messages of a group that keeps many receivers busy after those of the others ("fair queues").
 
     After a call that timed out its bodies may have gone all the same: who sends them again must bear duplicates.
     """
     batches = [range(start, min(start + BATCH, len(bodies))) for start in range(0, len(bodies), BATCH)]
     if len(batches) == 1:
-        return _send_batch(queue_url, bodies, batches[0])
+        return _send_batch(queue_url, bodies, batches[0], group)
     with ThreadPoolExecutor(_IN_FLIGHT) as pool:
         return [
-            position for refused in pool.map(lambda batch: _send_batch(queue_url, bodies, batch), batches) for position in refused
+            position
+            for refused in pool.map(lambda batch: _send_batch(queue_url, bodies, batch, group), batches)
+            for position in refused
         ]
 
 
-def _send_batch(queue_url: str, bodies: Sequence[dict[str, Any]], positions: Iterable[int]) -> list[int]:
+def _send_batch(queue_url: str, bodies: Sequence[dict[str, Any]], positions: Iterable[int], group: str) -> list[int]:
     positions = list(positions)
-    entries: Any = [{"Id": str(position), "MessageBody": _compact(bodies[position])} for position in positions]
+    entries: Any = [
+        {"Id": str(position), "MessageBody": _compact(bodies[position]), "MessageGroupId": group} for position in positions
+    ]
     try:
         answer = _sqs().send_message_batch(QueueUrl=queue_url, Entries=entries)
     except AwsError:

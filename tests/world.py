@@ -71,6 +71,8 @@ class FakeAws:
     def __init__(self) -> None:
         self.runs: list[tuple[dict[str, Any], int]] = []
         self.chunks: list[dict[str, Any]] = []
+        self.groups: set[tuple[int, str]] = set()
+        """Each mailing with the groups in which its chunks were sent."""
         self.schedules: dict[str, dict[str, Any]] = {}
         self.refuse: Callable[[int], bool] = lambda _position: False
         self.down = False
@@ -84,9 +86,10 @@ class FakeAws:
         self._check()
         self.runs.append((body, delay_seconds))
 
-    def send_many(self, _queue_url: str, bodies: Sequence[dict[str, Any]]) -> list[int]:
+    def send_many(self, _queue_url: str, bodies: Sequence[dict[str, Any]], group: str) -> list[int]:
         refused = [position for position in range(len(bodies)) if self.down or self.refuse(position)]
         self.chunks += [body for position, body in enumerate(bodies) if position not in refused]
+        self.groups |= {(body["mailing_id"], group) for body in bodies}
         return refused
 
     def create_schedule(self, _target: aws.ScheduleTarget, mailing_id: int, moment: datetime, body: dict[str, Any]) -> bool:

@@ -32,7 +32,7 @@ class RunTools:
     engine: Engine
     settings: Settings
     clock: Clock = database_clock
-    send_many: Callable[[str, Sequence[dict[str, object]]], list[int]] = aws.send_many
+    send_many: Callable[[str, Sequence[dict[str, object]], str], list[int]] = aws.send_many
     monotonic: Callable[[], float] = time.monotonic
 
 
@@ -268,7 +268,9 @@ class Run:
         bodies: list[dict[str, object]] = [
             {"v": CHUNK_VERSION, "mailing_id": self._mailing.id, "message_ids": chunk} for chunk in chunks
         ]
-        refused = [id_ for position in self._tools.send_many(chosen.messages_queue_url, bodies) for id_ in chunks[position]]
+        # A group for each mailing: one whose provider is slow keeps all senders busy, and SQS lets the others pass it.
+        positions = self._tools.send_many(chosen.messages_queue_url, bodies, f"mailing-{self._mailing.id}")
+        refused = [id_ for position in positions for id_ in chunks[position]]
         if refused:
             log("dispatch_refused", mailing_id=self._mailing.id, messages=len(refused))
             with autocommit(self._tools.engine) as connection:

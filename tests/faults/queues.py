@@ -44,7 +44,8 @@ class MovingQueues(FakeAws):
         self._check()
         self._put("runs", body, delay_seconds)
 
-    def send_many(self, queue_url: str, bodies: Sequence[Body]) -> list[int]:
+    def send_many(self, queue_url: str, bodies: Sequence[Body], group: str) -> list[int]:
+        del group
         with self._lock:
             refused = [place for place in range(len(bodies)) if self.down or self._random.random() < self.mischief.refused]
             self._faults["SendMessageBatch refused an entry"] += len(refused)

@@ -35,7 +35,8 @@ class Transport:
         return {}
 
     def _send_message_batch(self, QueueUrl: str, Entries: list[dict[str, str]]) -> Any:  # noqa: N803 - botocore's
-        refused = set(self.queues.send_many(QueueUrl, [json.loads(entry["MessageBody"]) for entry in Entries]))
+        [group] = {entry["MessageGroupId"] for entry in Entries}
+        refused = set(self.queues.send_many(QueueUrl, [json.loads(entry["MessageBody"]) for entry in Entries], group))
         ids = [entry["Id"] for entry in Entries]
         return {
             "Successful": [{"Id": id_} for position, id_ in enumerate(ids) if position not in refused],

@@ -303,7 +303,7 @@ def test_resuming_sends_what_waited_and_revives_nothing(original: Engine, owner_
     final = ours(owner_engine, f"SELECT * FROM message WHERE mailing_id = {mailing[0]} AND status <> 1 ORDER BY id")
     assert len(final) == 3
     mailings.resume(engine, Principal(1, "admin", is_superuser=True), mailing[0])
-    tools = RunTools(engine, config.settings(), database_clock, lambda _queue, _bodies: [], time.monotonic)
+    tools = RunTools(engine, config.settings(), database_clock, lambda _queue, _bodies, _group: [], time.monotonic)
     for _ in range(5):
         advance_mailing(tools, mailing[0], StartSource.API)
     again = ours(owner_engine, f"SELECT * FROM message WHERE mailing_id = {mailing[0]} AND status <> 1 ORDER BY id")

@@ -65,13 +65,22 @@ def test_a_delay_longer_than_sqs_allows_is_the_longest(queue: str) -> None:
 @pytest.mark.parametrize("count", [1, 10, 11, 95])
 def test_many_go_in_batches(queue: str, count: int) -> None:
     bodies = [{"v": 1, "number": number} for number in range(count)]
-    assert aws.send_many(queue, bodies) == []
+    assert aws.send_many(queue, bodies, "mailing-7") == []
     assert sorted(body["number"] for body in _received(queue)) == list(range(count))
+
+
+def test_many_go_in_a_group_by_which_sqs_is_fair(queue: str) -> None:
+    for mailing_id in (7, 8):
+        assert aws.send_many(queue, [{"mailing_id": mailing_id}], f"mailing-{mailing_id}") == []
+    names: list[Any] = ["MessageGroupId"]
+    found = boto3.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10, MessageSystemAttributeNames=names)
+    groups = {message["Body"]: message["Attributes"]["MessageGroupId"] for message in found["Messages"]}
+    assert groups == {'{"mailing_id":7}': "mailing-7", '{"mailing_id":8}': "mailing-8"}
 
 
 def test_what_does_not_go_is_told_by_its_position(queue: str) -> None:
     bodies = [{"number": number} for number in range(25)]
-    assert aws.send_many(f"{queue}-that-is-not-there", bodies) == list(range(25))
+    assert aws.send_many(f"{queue}-that-is-not-there", bodies, "mailing-7") == list(range(25))
 
 
 def test_a_schedule_is_one_shot_and_in_whole_seconds_of_utc(target: aws.ScheduleTarget) -> None:

@@ -236,6 +236,15 @@ def test_mailings_that_run_share_the_providers_rate(world: World) -> None:
     assert dispatched == [30, 15], "three seconds' worth: of the whole rate, and of half of it"
 
 
+def test_each_mailing_has_a_group_of_its_own_in_the_queue(world: World) -> None:
+    """By which SQS lets one whose calls take long be passed by the others."""
+    world.add_clients(60)
+    one, other = world.write().id, world.write().id
+    for mailing_id in (one, other):
+        world.run(mailing_id)
+    assert world.aws.groups == {(one, f"mailing-{one}"), (other, f"mailing-{other}")}
+
+
 def test_a_run_whose_time_is_up_goes_on_at_once_in_the_next(world: World) -> None:
     world.add_clients(50)
     world.settings = world.settings.model_copy(update={"plan_slice": 10})
