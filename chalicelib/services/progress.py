@@ -9,7 +9,6 @@ from sqlalchemy import Connection, Engine
 
 from chalicelib.domain.access import Principal
 from chalicelib.domain.paging import Slice
-from chalicelib.domain.personal_text import Needs
 from chalicelib.domain.selection import Selection
 from chalicelib.domain.status import UNPLANNED, MailingStatus, MessageStatus
 from chalicelib.services import mailings
@@ -85,8 +84,7 @@ def matches(source: Engine, principal: Principal, selection: Selection, owner_id
     with source.begin() as connection:
         owner = owner_of_new(connection, principal, owner_id)
         by_zone = selections.count_by_zone(connection, owner, selection)
-        names = frozenset(selections.attribute_names(connection, owner, selection))
-        _failing, values = selections.values_of(connection, owner, selection, Needs(names, frozenset(), by_values_alone=False))
+        values = selections.values_of(connection, owner, selection, selections.attribute_names(connection, owner, selection))
         return Matches(sum(by_zone.values()), len(by_zone), selections.count_barred(connection, owner, selection), values)
 
 

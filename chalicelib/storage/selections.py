@@ -1,5 +1,6 @@
 """Which clients a selection matches: the condition, and reading them before anything is planned."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,22 +34,26 @@ _FIRST = text(
 )
 
 
-# Longest values first of all by their length, which stands before them in six digits.
+# Longest values first of all by their length, which stands before them in six digits. OFFSET keeps PostgreSQL from writing the value's
+# expression into each of the aggregates, where its pattern would be matched once for each of them.
 _VALUES = text(
     f"""
-    WITH chosen AS (SELECT c.attributes FROM client c WHERE c.owner_id = :owner AND {SELECTED})
     SELECT v.name, count(*) FILTER (WHERE v.value IS NULL),
       max((lpad(char_length(v.value)::text, 6, '0') || v.value) COLLATE "C"),
       max((lpad(char_length(v.value)::text, 6, '0') || v.value) COLLATE "C") FILTER (WHERE v.value ~ :not_gsm)
-    FROM chosen CROSS JOIN LATERAL (
-      SELECT name, CASE WHEN chosen.attributes ->> name ~ :visible THEN chosen.attributes ->> name END AS value
-      FROM unnest(CAST(:names AS text[])) AS name) v
+    FROM client c CROSS JOIN LATERAL (
+      SELECT name, CASE WHEN c.attributes ->> name ~ :visible THEN c.attributes ->> name END AS value
+      FROM unnest(CAST(:names AS text[])) AS name OFFSET 0) v
+    WHERE c.owner_id = :owner AND {SELECTED}
     GROUP BY v.name
-    UNION ALL
-    SELECT '', count(*), NULL, NULL FROM chosen
-    WHERE EXISTS (SELECT FROM unnest(CAST(:required AS text[])) AS name WHERE NOT coalesce(chosen.attributes ->> name, '') ~ :visible)
-       OR (:by_values_alone
-           AND NOT EXISTS (SELECT FROM unnest(CAST(:names AS text[])) AS name WHERE chosen.attributes ->> name ~ :visible))
+    """  # noqa: S608 - constants only
+)
+_FAILING = text(
+    f"""
+    SELECT count(*) FROM client c WHERE c.owner_id = :owner AND {SELECTED} AND (
+      EXISTS (SELECT FROM unnest(CAST(:required AS text[])) AS name WHERE NOT coalesce(c.attributes ->> name, '') ~ :visible)
+      OR (:by_values_alone
+          AND NOT EXISTS (SELECT FROM unnest(CAST(:names AS text[])) AS name WHERE c.attributes ->> name ~ :visible)))
     """  # noqa: S608 - constants only
 )
 # Of the first ten thousand: a name that none of them has is hardly one that anybody means.
@@ -104,8 +109,8 @@ def first(connection: Connection, owner_id: int, selection: Selection) -> Sample
     return None if row is None else SampleClient(*row)
 
 
-def values_of(connection: Connection, owner_id: int, selection: Selection, asked: Needs) -> tuple[int, dict[str, NameValues]]:
-    """How many selected clients would get no text for lack of values, and what they have of each attribute that the text asks for."""
+def count_failing(connection: Connection, owner_id: int, selection: Selection, asked: Needs) -> int:
+    """How many of the selected would get no text for lack of values."""
     parameters = {
         "owner": owner_id,
         **selected(selection),
@@ -113,11 +118,15 @@ def values_of(connection: Connection, owner_id: int, selection: Selection, asked
         "required": sorted(asked.required),
         "by_values_alone": asked.by_values_alone,
         "visible": VISIBLE,
-        "not_gsm": NOT_GSM,
     }
-    rows = {row[0]: row[1:] for row in connection.execute(_VALUES, parameters)}
-    failing = int(rows.pop("")[0])
-    return failing, {name: NameValues(lacking, _value(longest), _value(odd)) for name, (lacking, longest, odd) in rows.items()}
+    return int(connection.execute(_FAILING, parameters).scalar_one())
+
+
+def values_of(connection: Connection, owner_id: int, selection: Selection, names: Collection[str]) -> dict[str, NameValues]:
+    """What the selected clients have of each of these attributes."""
+    parameters = {"owner": owner_id, **selected(selection), "names": sorted(names), "visible": VISIBLE, "not_gsm": NOT_GSM}
+    rows = connection.execute(_VALUES, parameters)
+    return {name: NameValues(lacking, _value(longest), _value(odd)) for name, lacking, longest, odd in rows}
 
 
 def _value(found: str | None) -> str | None:

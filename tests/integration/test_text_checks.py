@@ -145,3 +145,11 @@ def test_the_preview_counts_in_sql_whom_the_worker_would_refuse(
     assert found.failing == failing
     lacking = {name: sum(is_blank(attributes.get(name, "")) for attributes in held) for name in placeholders(text)}
     assert {each.name: each.clients for each in found.lacked} == {name: number for name, number in lacking.items() if number}
+
+
+@pytest.mark.parametrize("text", ["Dear ${name}", "${name|}", "Dear ${name|friend}", "Hello"])
+def test_a_selection_of_nobody_lacks_nothing(world: World, text: str) -> None:
+    found = preview(world, text)
+    assert (found.clients, found.text.failing, found.text.lacked) == (0, 0, [])
+    assert found.text.longest.segments == 1
+    world.write(text=text)  # and nothing is asked before it starts

@@ -10,6 +10,8 @@ import pytest
 from chalicelib.admin.words import segment_table
 from chalicelib.domain.personal_text import fill
 from chalicelib.domain.segments import GSM, GSM_EXTENSION, segments
+from chalicelib.services.text_checks import largest_values
+from chalicelib.storage.selections import NameValues
 
 SCRIPT = Path(__file__).parents[2] / "chalicelib/admin/static/mailing/segments.js"
 LENGTHS = (1, 66, 67, 68, 69, 70, 71, 76, 77, 79, 80, 81, 133, 134, 135, 152, 153, 154, 159, 160, 161, 305, 306, 307, 459, 460)
@@ -41,11 +43,31 @@ TEMPLATES = [
     "100$ {x} ${city|a|b}",
     "{{name}} ${name}",
 ]
+KNOWN = {
+    "name": NameValues(1, "Josephine", "Анна"),
+    "city": NameValues(0, "Köln", None),
+    "имя": NameValues(2, None, None),
+    "\u0439": NameValues(3, "й" * 5, "й" * 5),
+    "price": NameValues(1, "1000", None),
+}
+ASKED = [
+    *TEMPLATES,
+    "${name|my dearest customer}",  # longer than any value, and one client lacks it
+    "${name|дорогой}",
+    "${name|my dearest customer} ${name}",  # who lacks it gets no message
+    "${city|a town without a name}",  # nobody lacks it
+    "${имя|друг} ${price|€}",
+    "${price|бесплатно} ${price|for nothing at all}",
+    "${__proto__|x} ${constructor}",
+    "$${name|my dearest customer}",
+]
 _RUN = """
-const { fill, count } = require(process.argv[1]);
+const { fill, count, largest } = require(process.argv[1]);
 const asked = JSON.parse(require("fs").readFileSync(0));
 const counts = asked.texts.map(each => count(each, asked.table));
-console.log(JSON.stringify([counts, asked.templates.map(each => fill(each, asked.values, asked.table))]));
+const filled = asked.templates.map(each => fill(each, asked.values, asked.table));
+const largestOf = each => largest(each, asked.known, asked.table).map(values => fill(each, values, asked.table));
+console.log(JSON.stringify([counts, filled, asked.asked.map(largestOf)]));
 """
 
 
@@ -53,11 +75,19 @@ def test_the_form_counts_segments_and_fills_texts_as_the_service_does() -> None:
     node = shutil.which("node")
     if node is None:
         pytest.skip("there is no node here")
-    asked = {"texts": TEXTS, "table": segment_table(), "templates": TEMPLATES, "values": VALUES}
+    known = {name: [each.longest or "", each.longest_odd, each.lacking > 0] for name, each in KNOWN.items()}
+    asked = {
+        "texts": TEXTS,
+        "table": segment_table(),
+        "templates": TEMPLATES,
+        "values": VALUES,
+        "asked": ASKED,
+        "known": known,
+    }
     run = subprocess.run(
         [node, "-e", _RUN, str(SCRIPT)], input=json.dumps(asked), capture_output=True, text=True, check=True, timeout=60
     )
-    counts, filled = json.loads(run.stdout)
+    counts, filled, largest = json.loads(run.stdout)
     expected = [segments(each) for each in TEXTS]
     assert counts == [
         {
@@ -70,3 +100,16 @@ def test_the_form_counts_segments_and_fills_texts_as_the_service_does() -> None:
         for each in expected
     ]
     assert filled == [fill(each, VALUES) for each in TEMPLATES]
+    assert largest == [[fill(each, values) for values in largest_values(each, KNOWN)] for each in ASKED]
+
+
+def test_a_default_counts_where_a_client_lacks_the_value_and_gets_the_text() -> None:
+    def texts(text: str) -> list[str]:
+        return [fill(text, values) for values in largest_values(text, KNOWN)]
+
+    assert texts("${name|my dearest customer}") == ["my dearest customer", "Анна"]
+    assert texts("${price|даром}") == ["даром"] * 2
+    assert texts("${city|a town without a name}") == ["Köln"] * 2
+    assert texts("${name|my dearest customer}${name}") == ["Josephine" * 2, "Анна" * 2]
+    assert texts("${имя|}") == [""] * 2
+    assert texts("${имя}") == ["?"] * 2

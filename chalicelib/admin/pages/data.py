@@ -64,9 +64,8 @@ class DataPage(Page):
             text += " " + count_of(found.zones, "in %(n)s time zone", "in %(n)s time zones")
         if found.do_not_contact:
             text += "; " + count_of(found.do_not_contact, "%(n)s is not to be contacted", "%(n)s are not to be contacted")
-        longest = {name: each.longest or "" for name, each in found.values.items()}
-        odd = {name: each.longest_odd or longest[name] for name, each in found.values.items()}
-        answer = json.dumps({"text": text, "clients": found.clients, "values": [longest, odd]}).replace("<", "\\u003c")
+        values = {name: [each.longest or "", each.longest_odd, each.lacking > 0] for name, each in found.values.items()}
+        answer = json.dumps({"text": text, "clients": found.clients, "values": values}).replace("<", "\\u003c")
         return Response(answer, media_type="application/json")
 
     @route("/dependents", name="dependents-data")

@@ -12,7 +12,7 @@
     if (!answer?.ok || answer.redirected) return;
     const found = await answer.json();
     place.textContent = found.text;
-    document.dispatchEvent(new CustomEvent("selection-values", { detail: found.values ?? [{}] }));
+    document.dispatchEvent(new CustomEvent("selection-values", { detail: found.values ?? {} }));
   }
   fields.forEach(field => field.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(ask, 300); }));
   ask();
