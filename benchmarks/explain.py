@@ -25,7 +25,7 @@ HOTTEST = {
     "Plan a slice of clients": "INSERT INTO message",
     "Mark what is handed to SQS": "ANY(ARRAY(SELECT id FROM due))",
     "Claim a chunk": "claim_no = m.claim_no + 1",
-    "Record what became of it": "WITH verdict",
+    "Record the outcome": "WITH verdict",
     "Count a running mailing": "m.status BETWEEN s.status",
     "A page of a mailing's messages": "AS wanted",
 }

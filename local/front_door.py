@@ -100,7 +100,7 @@ class _Proxy:
 
     async def _answer(self, request: Request) -> Response:
         if request.method not in METHODS:
-            message = f"{request.method} is not answered here"
+            message = f"method not allowed: {request.method}"
             return _error(405, "method_not_allowed", message, {"Allow": ", ".join(METHODS)})
         hosts = request.headers.getlist("host")
         if len(hosts) > 1 or (not hosts and request.scope["http_version"] == "1.1"):

@@ -450,13 +450,13 @@ MESSAGES: dict[str, str] = {
     "Its ID": "Номер (ID)",
     "Its ID; the selection does not matter": "Номер (ID); условия отбора не учитываются",
     "Last used": "Последнее использование",
-    "Left alone since %(since)s (%(reason)s); tried again at %(probe)s. No message is lost meanwhile.": (
+    "Circuit breaker open since %(since)s (%(reason)s); next probe at %(probe)s. No message is lost meanwhile.": (
         "Не вызывается с %(since)s (%(reason)s); следующая проверка: %(probe)s. Сообщения при этом не теряются."
     ),
     "Mailing": "Рассылка",
     "Mailings": "Рассылки",
-    "Make a token": "Создать токен",
-    "Make the 2,160 test clients": "Создать 2160 тестовых клиентов",
+    "Create a token": "Создать токен",
+    "Create the 2,160 test clients": "Создать 2160 тестовых клиентов",
     "Messages": "Сообщения",
     "Messages a day": "Сообщения по дням",
     "Providers": "Провайдеры",

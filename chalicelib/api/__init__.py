@@ -25,7 +25,7 @@ class GuardedChalice(Chalice):
         try:
             asked = event["requestContext"]
             if asked["httpMethod"] not in self.routes[asked["resourcePath"]]:
-                refused = _plain(405, "method_not_allowed", f"{asked['httpMethod']} is not answered here")
+                refused = _plain(405, "method_not_allowed", f"method not allowed: {asked['httpMethod']}")
                 return {**refused, "headers": {**refused["headers"], "Allow": ", ".join(_METHODS)}}
             answer: dict[str, Any] = super().__call__(event, context)
         except Exception:  # noqa: BLE001 - the outermost guard

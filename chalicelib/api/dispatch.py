@@ -145,7 +145,7 @@ def _answered(request: Request, route: Route, path_values: Mapping[str, str]) ->
     place = route.handler(request.method)
     bearer = None if route.is_public(request.method) else _bearer(request)
     if place is None:
-        message = f"{request.method} is not answered here, only {', '.join(route.methods)}"
+        message = f"method not allowed: {request.method}; allowed: {', '.join(route.methods)}"
         raise ApiError(HTTPStatus.METHOD_NOT_ALLOWED, message, headers={"Allow": ", ".join(route.methods)})
     chosen = declared(place)
     call = _call(request, chosen, bearer, path_values)

@@ -110,7 +110,7 @@ def of_service(error: ServiceError) -> ApiError:
 
 def invalid(*errors: FieldError) -> ApiError:
     """A 422 that names each field."""
-    return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "some fields cannot be taken as they are", errors)
+    return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "validation failed", errors)
 
 
 def problem_of(error: ApiError) -> dict[str, Any]:

@@ -29,37 +29,37 @@ _JSON = "application/json"
 _TAGS = {
     "logging in": "A token for a name and a password",
     "clients": "People who may be sent messages",
-    "mailings": "Texts, whom they are for and when they go out",
-    "messages": "One mailing to one client each",
-    "statistics": "What became of messages",
-    "do not contact": "Phones that are left alone",
-    "persons": "All that is known of a phone, and erasing it",
-    "tokens": "Keys to this API",
-    "providers": "Who delivers messages, for superusers",
-    "users": "Those who may log in, and what they did",
-    "test clients": "For trying out",
-    "service": "The service itself",
+    "mailings": "Texts, their recipients, and when they are sent",
+    "messages": "Each is one mailing to one client",
+    "statistics": "Messages by status and by mailing",
+    "do not contact": "Phones that are sent nothing",
+    "persons": "Export and erasure of a person's data",
+    "tokens": "API tokens",
+    "providers": "SMS providers, for superusers",
+    "users": "Accounts and their changes",
+    "test clients": "Sample data",
+    "service": "Health, documentation, routes",
 }
-_DESCRIPTION = """Individual messages to many clients, each in their own local time.
+_DESCRIPTION = """SMS mailings: one individual message to each selected client, in the client's own local time.
 
 Log in (`POST /api/v1/auth-rest/login`) and send the token with every request: `Authorization: Token <token>`. You see what is yours; a
-superuser sees everything. Lists come by page: follow `next` and `previous`. Every GET also answers HEAD, every path OPTIONS. A trailing
+superuser sees everything. Lists are paginated: follow `next` and `previous`. Every GET also answers HEAD, every path OPTIONS. A trailing
 slash makes no difference. Errors have one form: `code`, `message` and, where fields are wrong, `errors`. What is read with an `ETag` can
 be written with `If-Match`, so that no change is lost."""
 # pydantic's name for a page of `ClientOut`, and a better one for clients that are generated from the document.
 _PAGE_NAME = re.compile(r"Page_(\w+)Out_")
 _ERROR_WORDS = {
-    HTTPStatus.BAD_REQUEST: "The request cannot be read: not UTF-8, not JSON, too deep, a key given twice",
-    HTTPStatus.UNAUTHORIZED: "No valid token, or no such name and password",
-    HTTPStatus.FORBIDDEN: "Not for this user, or not a path",
-    HTTPStatus.NOT_FOUND: "No such thing, or another user's",
-    HTTPStatus.CONFLICT: "Not in this state; the message says in which",
+    HTTPStatus.BAD_REQUEST: "Malformed request: not UTF-8, not JSON, too deep, a duplicate key",
+    HTTPStatus.UNAUTHORIZED: "Not authenticated: no valid token, or a wrong name or password",
+    HTTPStatus.FORBIDDEN: "Forbidden for this user, or no such path",
+    HTTPStatus.NOT_FOUND: "Not found, or another user's",
+    HTTPStatus.CONFLICT: "Conflict: not allowed in this state; the message says in which",
     HTTPStatus.PRECONDITION_FAILED: "`If-Match` names another version: somebody has changed it since",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is of another type",
-    HTTPStatus.UNPROCESSABLE_ENTITY: "Fields cannot be taken as they are",
-    HTTPStatus.TOO_MANY_REQUESTS: "Too often; `Retry-After` says when again",
-    HTTPStatus.INTERNAL_SERVER_ERROR: "Our mistake",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Validation failed",
+    HTTPStatus.TOO_MANY_REQUESTS: "Too many requests; `Retry-After` says when to try again",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Internal error",
     HTTPStatus.SERVICE_UNAVAILABLE: "The database does not answer",
 }
 _GOOD_WORDS = {HTTPStatus.OK: "OK", HTTPStatus.CREATED: "Created", HTTPStatus.SEE_OTHER: "See other"}

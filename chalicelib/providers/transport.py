@@ -364,7 +364,7 @@ def _body(parser: h11.Connection, reading: _Reading) -> bytes | None:
 
 
 def _unread(head: h11.Response) -> bool:
-    """Is the body of this answer left alone? A redirect's may hold anything; two framings at once are a smuggled answer."""
+    """Is the body of this answer not read? A redirect's may hold anything; two framings at once are a smuggled answer."""
     if 300 <= head.status_code < 400:
         return True
     names = {name for name, _ in head.headers}

@@ -38,7 +38,7 @@ from chalicelib.storage.engine import autocommit
 _LOCK_SECONDS = 1
 """How long one item may wait for another's lock: what is locked is being worked on, and the next pass comes in a minute."""
 _AWS_FAILURES = 3
-"""Failed calls in a row after which AWS is left alone until the next pass: each costs seconds of a function that has 55."""
+"""Failed calls in a row after which AWS is not called until the next pass: each costs seconds of a function that has 55."""
 _PAGES_OF_SCHEDULES = 20
 """How many pages of 100 schedules one pass lists: some two seconds. Where there are more, the next pass goes on."""
 _SCHEDULES_TRIED = 50

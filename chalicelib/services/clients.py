@@ -187,7 +187,7 @@ def _written(row: ClientRow) -> dict[str, Any]:
 def replace(
     source: Engine, principal: Principal, client_id: int, new: NewClient, *, expected: Collection[str] | None = None
 ) -> ClientRow:
-    """Writes a client anew. Raises NotFoundError, InvalidInputError, ConflictError, VersionError if it is none of those `expected`."""
+    """Replace a client. Raises NotFoundError, InvalidInputError, ConflictError, VersionError if it is none of those `expected`."""
     with source.begin() as connection:
         row = _locked(connection, principal, client_id)
         require_version("client", _written(row), expected)

@@ -22,7 +22,7 @@ from chalicelib.storage.engine import autocommit
 
 @dataclass(frozen=True, slots=True)
 class NewEntry:
-    """A phone to be left alone, as typed (without its `+` a number of `country`); without `owner_id` by the asker's mailings."""
+    """A phone to be sent nothing, as typed (without its `+` a number of `country`); without `owner_id` by the asker's mailings."""
 
     phone: str
     reason: str = ""

@@ -1,7 +1,7 @@
 """Check phones that earlier versions stored with a trunk prefix, and correct those that collide with nothing.
 
 Messages come before clients: while a mailing runs, its unique key (mailing, phone) must already know the corrected number when the
-client is corrected, deleted and imported again. Rows that collide are reported and left alone: which of two clients is to stay, only
+client is corrected, deleted and imported again. Rows that collide are reported and not changed: which of two clients is to stay, only
 their owner can say.
 """
 

@@ -151,8 +151,8 @@ def end_deletion(connection: Connection, through: int) -> None:
     connection.execute(delete(ClientsDeletion).where(ClientsDeletion.through_id == through))
 
 
-# What is at the provider now (a live lease) is left to finish. A lease that ran out belonged to a worker that died, and what became of
-# its call nobody knows: of such a message "the client was deleted" would not be true.
+# What is at the provider now (a live lease) is left to finish. A lease that ran out belonged to a worker that died, and the outcome
+# of its call is unknown: of such a message "the client was deleted" would not be true.
 _CLOSE_MESSAGES = text(
     f"""
     WITH waiting AS (

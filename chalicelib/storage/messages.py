@@ -56,7 +56,7 @@ _WITH_WINDOW = """
     WHERE m.id = ANY(CAST(:ids AS bigint[])) AND m.mailing_id + 0 = :mailing AND m.status + 0 = 1
 """
 
-# A row whose lease ran out was held by a worker that died: what became of its call nobody knows. The text is the mailing's and comes
+# A row whose lease ran out was held by a worker that died: the outcome of its call is unknown. The text is the mailing's and comes
 # once, not with every row; attributes only where the text asks for them.
 _CLAIM = prepared_text(
     f"""
@@ -476,7 +476,7 @@ def all_attempted(connection: Connection, ids: Sequence[int]) -> bool:
 
 
 def any_undecided(connection: Connection, mailing_id: int) -> bool:
-    """Is a message of it at the provider, or was one of which nobody can tell yet what became of it?"""
+    """Is a message of it at the provider, or was one whose outcome is unknown?"""
     return bool(connection.execute(_ANY_UNDECIDED, {"mailing": mailing_id}).scalar_one())
 
 

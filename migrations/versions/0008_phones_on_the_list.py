@@ -42,7 +42,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """The entries stay: they only bar phones that were to be left alone anyway."""
+    """The entries stay: they only bar phones that were on the list anyway."""
 
 
 def _wrong(connection: sa.Connection, statement: str) -> Iterator[tuple[int, str, str]]:

@@ -223,7 +223,7 @@ def test_links_follow_the_address_that_was_asked(anna: Api, monkeypatch: pytest.
 def test_the_root_leads_everywhere(api: Api) -> None:
     found = api.get("/api/v1/")
     assert {"https" if link["href"].startswith("https") else "http" for link in found["routes"]} == {"http"}
-    assert {"GET": "List clients", "POST": "Add one client, or many"} in [link["methods"] for link in found["routes"]]
+    assert {"GET": "List clients", "POST": "Create one client, or many"} in [link["methods"] for link in found["routes"]]
     assert len(json.dumps(found)) < 20_000
 
 

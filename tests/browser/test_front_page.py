@@ -58,4 +58,4 @@ def test_a_superuser_is_led_to_the_test_clients(visit: Visit) -> None:
     visitor = visit().log_in(SUPERUSER, PASSWORD)
     visitor.open("/")
     visitor.page.get_by_role("link", name="Test clients").click()
-    expect(visitor.page.get_by_role("button", name="Make the 2,160 test clients")).to_be_visible()
+    expect(visitor.page.get_by_role("button", name="Create the 2,160 test clients")).to_be_visible()

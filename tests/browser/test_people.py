@@ -54,7 +54,7 @@ def test_a_token_is_made_used_and_revoked(visit: Visit, stack: Stack, add_user: 
     page = visitor.page
     visitor.press("API tokens")
     page.get_by_label("Name of a new token").fill("shop")
-    visitor.press("Make a token")
+    visitor.press("Create a token")
     token = page.locator("#new-token").inner_text()
     row = page.locator("tbody tr").filter(has_text="shop")
     expect(row).to_contain_text("never")

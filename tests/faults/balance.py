@@ -1,4 +1,4 @@
-"""The balance: what the database says became of each message, against what the provider's ledger says was called and delivered."""
+"""The balance: what the database says of each message, against what the provider's ledger says was called and delivered."""
 
 import json
 from collections import Counter, defaultdict

@@ -122,6 +122,6 @@ def rig(
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The twenty by name, and what became of each with both kinds of provider."""
+    """The twenty by name, and the outcome of each with both kinds of provider."""
     for line in summary(terminalreporter.stats):
         terminalreporter.write_line(line)

@@ -99,7 +99,7 @@ def test_16_delete_a_message_in_mid_flight(rig: Rig) -> None:
 
 
 def test_16_delete_a_mailing_in_mid_flight(rig: Rig) -> None:
-    """It stays for as long as one of its messages may be at the provider: a deletion would lose what became of it."""
+    """It stays for as long as one of its messages may be at the provider: a deletion would lose its outcome."""
     mailing_id, chunks = rig.dispatched(10)
     worker = rig.freezes(rig.sending(chunks[:1], Trap("before call", "freeze")))
     with pytest.raises(ConflictError):

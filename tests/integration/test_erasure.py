@@ -235,7 +235,7 @@ def holding(world: World, columns: set[str]) -> set[str]:
 
 
 def test_after_an_erasure_no_table_knows_the_person(world: World) -> None:
-    """Not the phone, nor the one before, nor the name or any attribute, in any column; others are left alone."""
+    """Not the phone, nor the one before, nor the name or any attribute, in any column; others are not changed."""
     bystander = add(world, OTHER, "Bystander")
     mailing = world.write()
     live(world, mailing.id)

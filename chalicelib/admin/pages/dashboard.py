@@ -120,7 +120,7 @@ def _provider(health: ProviderHealth, found: Overview) -> dict[str, Any]:
     if health.opened_at is None:
         return _pace(health, found.now) or {"ok": True, "state": "success", "title": gettext("The provider answers"), "text": ""}
     since, probe = moment(health.opened_at), moment(health.probe_at or found.now)
-    text = gettext("Left alone since %(since)s (%(reason)s); tried again at %(probe)s. No message is lost meanwhile.")
+    text = gettext("Circuit breaker open since %(since)s (%(reason)s); next probe at %(probe)s. No message is lost meanwhile.")
     return {
         "ok": False,
         "state": "danger",

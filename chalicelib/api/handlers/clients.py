@@ -45,7 +45,7 @@ def page(call: Call[NoBody, ClientQuery]) -> Page[ClientOut]:
     return pages.shown(call, part, clients.page(call.engine, call.principal, chosen, part), show)
 
 
-@operation("Add one client, or many", tag=_TAG, status=HTTPStatus.CREATED, errors=(HTTPStatus.CONFLICT,))
+@operation("Create one client, or many", tag=_TAG, status=HTTPStatus.CREATED, errors=(HTTPStatus.CONFLICT,))
 def create(call: Call[OneOrMany, CreateQuery]) -> ClientOut | ClientsOut:
     """One client, or `{"clients": […]}` with up to 1,000, of which all or none are added; each bad one is named by its place."""
     country, on_conflict = call.query.default_country, call.query.on_conflict
@@ -58,7 +58,7 @@ def create(call: Call[OneOrMany, CreateQuery]) -> ClientOut | ClientsOut:
     return ClientsOut(created=made.created, updated=made.updated, results=pages.fitting(show(row) for row in made.rows))
 
 
-@operation("Import a file of clients", tag=_TAG)
+@operation("Import clients from a file", tag=_TAG)
 def import_file(call: Call[FileBody, ImportQuery]) -> ImportOut:
     """A CSV file (`Content-Type: text/csv`) of up to 4 MB and 20,000 rows, its columns named as in the admin panel. A dry run by default:
     it tells the same as the import. Good rows are imported and bad ones named; a file that cannot be read is refused as a whole.
@@ -76,28 +76,28 @@ def import_file(call: Call[FileBody, ImportQuery]) -> ImportOut:
     return show_import(report, list(zip(table.header, targets, strict=True)), dry_run=query.dry_run)
 
 
-@operation("Write the client with a phone", tag=_TAG)
+@operation("Create or replace the client with a phone", tag=_TAG)
 def put_by_phone(call: Call[ClientByPhoneIn, PhoneQuery]) -> ClientOut:
-    """Adds the client, or writes the one with this phone anew: every field is replaced. `+` may be written `%2B`."""
+    """Creates the client, or replaces the one with this phone: every field is replaced. `+` may be written `%2B`."""
     new = call.body.to_new(unquote(call.path_values["phone"]), call.query.default_country)
     row, _added = clients.put(call.engine, call.principal, new)
     return show(row)
 
 
-@operation("Read a client", tag=_TAG)
+@operation("Get a client", tag=_TAG)
 def get(call: Call[NoBody, NoQuery]) -> ClientOut:
     """One client by id."""
     return show(clients.get(call.engine, call.principal, call.id_of("client")))
 
 
-@operation("Write a client anew", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
+@operation("Replace a client", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
 def replace(call: Call[ClientIn, PhoneQuery]) -> ClientOut:
     """Every field is replaced; what is left out gets its default."""
     new = call.body.to_new(call.query.default_country)
     return show(clients.replace(call.engine, call.principal, call.id_of("client"), new, expected=call.expected))
 
 
-@operation("Change a client", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
+@operation("Update a client", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
 def change(call: Call[ClientPatch, PhoneQuery]) -> ClientOut:
     """What is named changes. A new phone without an operator code has it taken from the phone."""
     changes = call.body.to_changes(call.query.default_country)

@@ -20,7 +20,7 @@ _TAG = "do not contact"
 _KIND = "do-not-contact entry"
 
 
-@operation("List the phones to be left alone", tag=_TAG)
+@operation("List do-not-contact entries", tag=_TAG)
 def page(call: Call[NoBody, DoNotContactQuery]) -> Page[DoNotContactOut]:
     """Your list by page; a superuser sees everyone's."""
     query, part = call.query, pages.wanted(call)
@@ -30,7 +30,7 @@ def page(call: Call[NoBody, DoNotContactQuery]) -> Page[DoNotContactOut]:
     return pages.shown(call, part, found, show)
 
 
-@operation("Leave a phone alone, or many", tag=_TAG, status=HTTPStatus.CREATED)
+@operation("Add one phone, or many, to the do-not-contact list", tag=_TAG, status=HTTPStatus.CREATED)
 def put(call: Call[OneOrMany, PhoneQuery]) -> DoNotContactOut | DoNotContactsOut:
     """One phone, or `{"phones": […]}` with up to 1,000. A phone that is on the list stays there once, with the newer reason."""
     country = call.query.default_country
@@ -41,13 +41,13 @@ def put(call: Call[OneOrMany, PhoneQuery]) -> DoNotContactOut | DoNotContactsOut
     return DoNotContactsOut(results=pages.fitting(show(row) for row in made))
 
 
-@operation("Read an entry of the list", tag=_TAG)
+@operation("Get a do-not-contact entry", tag=_TAG)
 def get(call: Call[NoBody, NoQuery]) -> DoNotContactOut:
     """One entry by id."""
     return show(do_not_contact.get(call.engine, call.principal, call.id_of(_KIND)))
 
 
-@operation("Take a phone off the list", tag=_TAG)
+@operation("Remove a phone from the do-not-contact list", tag=_TAG)
 def remove(call: Call[NoBody, NoQuery]) -> None:
     """It may be sent messages again."""
     do_not_contact.remove(call.engine, call.principal, call.id_of(_KIND))

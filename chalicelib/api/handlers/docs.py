@@ -46,7 +46,7 @@ class DocumentationToken(Schema):
     seconds: int
 
 
-@operation("A token for the documentation page", tag=_TAG, secret=True, hidden=True)
+@operation("Create a token for the documentation page", tag=_TAG, secret=True, hidden=True)
 def token(call: Call[NoBody, NoQuery]) -> DocumentationToken:
     """For a browser with a session: the gateway in front of the API knows tokens, not cookies.
 

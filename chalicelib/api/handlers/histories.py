@@ -14,31 +14,31 @@ def _page(call: Call[NoBody, PageQuery], kind: Kind) -> Page[HistoryOut]:
     return pages.shown(call, part, history.page(call.engine, call.principal, kind, call.id_of(kind), part), show)
 
 
-@operation("What became of a client", tag="clients")
+@operation("List the changes of a client", tag="clients")
 def client(call: Call[NoBody, PageQuery]) -> Page[HistoryOut]:
     """Who changed it and when, also after it was deleted."""
     return _page(call, Kind.CLIENT)
 
 
-@operation("What became of a mailing", tag="mailings")
+@operation("List the changes of a mailing", tag="mailings")
 def mailing(call: Call[NoBody, PageQuery]) -> Page[HistoryOut]:
     """Who changed, started, paused it and when, also after it was deleted."""
     return _page(call, Kind.MAILING)
 
 
-@operation("What people did to a message", tag="messages")
+@operation("List the changes of a message", tag="messages")
 def message(call: Call[NoBody, PageQuery]) -> Page[HistoryOut]:
     """Who settled its unknown outcome and when. Its outcome otherwise stands in the message and its calls."""
     return _page(call, Kind.MESSAGE)
 
 
-@operation("What became of a user", tag="users")
+@operation("List the changes of a user", tag="users")
 def user(call: Call[NoBody, PageQuery]) -> Page[HistoryOut]:
     """Tokens made and revoked, passwords and rights changed. Your own; a superuser sees anyone's."""
     return _page(call, Kind.USER)
 
 
-@operation("List changes of a provider", tag="providers")
+@operation("List the changes of a provider", tag="providers")
 def provider(call: Call[NoBody, PageQuery]) -> Page[HistoryOut]:
     """For superusers: who added, changed and deleted it, and when."""
     return _page(call, Kind.PROVIDER)

@@ -46,7 +46,7 @@ class LogoutIn(Schema):
     csrf_token: str = Field(default="", max_length=100)
 
 
-@operation("To the login page for people", tag=_TAG, status=HTTPStatus.SEE_OTHER)
+@operation("Redirect to the login page", tag=_TAG, status=HTTPStatus.SEE_OTHER)
 def login_page(call: Call[NoBody, NoQuery]) -> Reply:
     """Leads to the admin panel's login page, and from there to the front page. It makes a browser session, and no token."""
     if visitor_of(call).principal is not None:
@@ -67,7 +67,7 @@ def login(call: Call[LoginIn, NoQuery]) -> LoginOut:
     return LoginOut(token=issued.token, expires_at=issued.expires_at)
 
 
-@operation("The logout page for people", tag=_TAG, media="text/html")
+@operation("Show the logout page", tag=_TAG, media="text/html")
 def logout_page(call: Call[NoBody, NoQuery]) -> Reply:
     """A button that ends the browser's session."""
     return _logout_page(call, visitor_of(call))

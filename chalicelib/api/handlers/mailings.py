@@ -44,7 +44,7 @@ def page(call: Call[NoBody, MailingQuery]) -> Page[MailingOut]:
     return pages.shown(call, part, found, show)
 
 
-@operation("Write a mailing", tag=_TAG, status=HTTPStatus.CREATED, errors=(HTTPStatus.CONFLICT,))
+@operation("Create a mailing", tag=_TAG, status=HTTPStatus.CREATED, errors=(HTTPStatus.CONFLICT,))
 def create(call: Call[MailingIn, ConfirmationQuery]) -> MailingOut:
     """Only `text` is needed.
 
@@ -54,19 +54,19 @@ def create(call: Call[MailingIn, ConfirmationQuery]) -> MailingOut:
     return show(mailings.create(call.engine, call.principal, call.body.to_new(), confirmed=accept))
 
 
-@operation("Read a mailing", tag=_TAG)
+@operation("Get a mailing", tag=_TAG)
 def get(call: Call[NoBody, NoQuery]) -> MailingOut:
     """One mailing by id, with its counts."""
     return show(mailings.get(call.engine, call.principal, call.id_of("mailing")))
 
 
-@operation("Write a mailing anew", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
+@operation("Replace a mailing", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
 def replace(call: Call[MailingReplacement, ConfirmationQuery]) -> MailingOut:
     """Every field is replaced; what is left out gets its default. 409 where a field may not change any more."""
     return show(_edited(call, call.body.to_changes()))
 
 
-@operation("Change a mailing", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
+@operation("Update a mailing", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
 def change(call: Call[MailingPatch, ConfirmationQuery]) -> MailingOut:
     """Text, end, sending hours and rate may change before the first run and while paused; start, zone and selection only before."""
     return show(_edited(call, call.body.to_changes()))
@@ -109,13 +109,13 @@ def cancel(call: Call[NoBody, NoQuery]) -> MailingOut:
     return show(mailings.cancel(call.engine, call.principal, call.id_of("mailing")))
 
 
-@operation("Look before sending", tag=_TAG)
+@operation("Preview a mailing", tag=_TAG)
 def preview(call: Call[NoBody, NoQuery]) -> PreviewOut:
     """How many clients match now, by time zone with its window, and the text as the first of them would read it. Nothing is sent."""
     return show_preview(previews.preview(call.engine, call.principal, call.id_of("mailing")))
 
 
-@operation("Send one test message", tag=_TAG, errors=(HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS))
+@operation("Send a test message", tag=_TAG, errors=(HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS))
 def test(call: Call[TestSendIn, PhoneQuery]) -> TestSendOut:
     """The text as it stands, to one phone, now: outside of all statistics, and whatever the mailing's status.
 
@@ -134,7 +134,7 @@ def test(call: Call[TestSendIn, PhoneQuery]) -> TestSendOut:
     return show_test(sent)
 
 
-@operation("Try all failed messages again", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
+@operation("Retry failed messages", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
 def retry_failed(call: Call[NoBody, NoQuery]) -> MailingOut:
     """Those of which another try is possible and cannot become a second delivery; a finished mailing runs again.
 
@@ -144,7 +144,7 @@ def retry_failed(call: Call[NoBody, NoQuery]) -> MailingOut:
     return show(mailings.retry_failed(call.engine, call.principal, call.id_of("mailing")))
 
 
-@operation("Settle messages of unknown outcome", tag=_TAG)
+@operation("Resolve messages of unknown outcome", tag=_TAG)
 def resolve(call: Call[FileBody, ResolveQuery]) -> ResolveOut:
     """A CSV file (`Content-Type: text/csv`) of up to 20,000 rows with the columns `message`, an id, and `delivered`: `true`, `false`, or
     empty where nobody knows still. A dry run by default. A file with a wrong row is refused as a whole; messages whose outcome is known

@@ -41,22 +41,20 @@ def page(call: Call[NoBody, MessageQuery]) -> Page[MessageOut]:
     return pages.shown(call, part, messages.page(call.engine, call.principal, chosen, part), show)
 
 
-@operation(
-    "Add a client to a mailing by hand", tag=_TAG, status=HTTPStatus.CREATED, errors=(HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND)
-)
+@operation("Add a client to a mailing", tag=_TAG, status=HTTPStatus.CREATED, errors=(HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND))
 def create(call: Call[MessageIn, NoQuery]) -> MessageOut:
     """It ignores the mailing's selection, and nothing else. The mailing must be scheduled, running or paused."""
     return show(messages.add(call.engine, call.principal, call.body.mailing, call.body.client))
 
 
-@operation("Read a message", tag=_TAG)
+@operation("Get a message", tag=_TAG)
 def get(call: Call[NoBody, NoQuery]) -> MessageDetail:
     """One message by id, with the calls that were made for it unless the first one was accepted."""
     row = messages.get(call.engine, call.principal, call.id_of("message"))
     return show_detail(row, messages.calls(call.engine, row))
 
 
-@operation("Try a message again", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
+@operation("Retry a message", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
 def change(call: Call[MessagePatch, NoQuery]) -> MessageOut:
     """Status 1 for a failed (4) or expired (3) message, where that cannot become a second delivery."""
     if call.body.status is None:
@@ -64,7 +62,7 @@ def change(call: Call[MessagePatch, NoQuery]) -> MessageOut:
     return show(_requeued(call))
 
 
-@operation("Write a message anew", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
+@operation("Replace a message", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
 def replace(call: Call[MessagePut, NoQuery]) -> MessageOut:
     """Its mailing and client are what they are; status 1 tries it again, the status it has changes nothing."""
     row = messages.get(call.engine, call.principal, call.id_of("message"))
@@ -73,7 +71,7 @@ def replace(call: Call[MessagePut, NoQuery]) -> MessageOut:
     if call.body.status == row.status:
         return show(row)
     if call.body.status != 1:
-        raise ConflictError("only status 1 (try again) can be asked for: the others are what became of it")
+        raise ConflictError("only status 1 (retry) can be set: the others are outcomes")
     return show(_requeued(call))
 
 
@@ -83,7 +81,7 @@ def delete(call: Call[NoBody, NoQuery]) -> None:
     messages.delete(call.engine, call.principal, call.id_of("message"))
 
 
-@operation("Settle a message of unknown outcome", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
+@operation("Resolve a message of unknown outcome", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
 def resolve(call: Call[ResolveIn, NoQuery]) -> MessageOut:
     """For a message of `unknown_outcome`, once somebody has found out. Said again, it changes nothing; the opposite is a 409."""
     return show(settlement.settle(call.engine, call.principal, call.id_of("message"), delivered=call.body.delivered))

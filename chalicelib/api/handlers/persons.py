@@ -40,7 +40,7 @@ class ErasedOut(Schema):
     kept_answers: int
 
 
-@operation("Export all that is known of a phone", tag=_TAG)
+@operation("Export all data of a phone", tag=_TAG)
 def export(call: Call[PersonIn, PhoneQuery]) -> PersonOut:
     """From your data; a superuser's export has everyone's."""
     found = persons.export(call.engine, call.principal, call.body.phone, country=call.query.default_country)

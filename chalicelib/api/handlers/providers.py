@@ -93,19 +93,19 @@ def page(call: Call[NoBody, PageQuery]) -> Page[ProviderOut]:
     return pages.shown(call, part, providers.page(call.engine, call.principal, call.settings, part), show)
 
 
-@operation("Add a provider", tag=_TAG, status=HTTPStatus.CREATED, errors=(HTTPStatus.FORBIDDEN,))
+@operation("Create a provider", tag=_TAG, status=HTTPStatus.CREATED, errors=(HTTPStatus.FORBIDDEN,))
 def create(call: Call[ProviderIn, NoQuery]) -> ProviderOut:
     """For superusers. Put its credential into the service's secret first, as `providers.<name>`."""
     return show(providers.create(call.engine, call.principal, call.settings, NewProvider(**call.body.model_dump())))
 
 
-@operation("Read a provider", tag=_TAG, errors=(HTTPStatus.FORBIDDEN,))
+@operation("Get a provider", tag=_TAG, errors=(HTTPStatus.FORBIDDEN,))
 def get(call: Call[NoBody, NoQuery]) -> ProviderOut:
     """For superusers."""
     return show(providers.get(call.engine, call.principal, call.settings, call.id_of("provider")))
 
 
-@operation("Change a provider", tag=_TAG, errors=(HTTPStatus.FORBIDDEN,))
+@operation("Update a provider", tag=_TAG, errors=(HTTPStatus.FORBIDDEN,))
 def change(call: Call[ProviderPatch, NoQuery]) -> ProviderOut:
     """For superusers. What is sent from now on is sent as said here; a provider that is not enabled is not called at all."""
     return show(providers.edit(call.engine, call.principal, call.settings, call.id_of("provider"), call.body.named))

@@ -42,7 +42,7 @@ def health(call: Call[NoBody, NoQuery]) -> Health:
     return Health()
 
 
-@operation("The routes, as links", tag=_TAG)
+@operation("List the routes", tag=_TAG)
 def routes(call: Call[NoBody, NoQuery]) -> Links:
     """Where to go from here."""
     found = [

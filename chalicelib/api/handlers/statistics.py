@@ -20,7 +20,7 @@ from chalicelib.storage.message_reads import MessageFilter
 _TAG = "statistics"
 
 
-@operation("Messages by status", tag=_TAG)
+@operation("Count and list messages by status", tag=_TAG)
 def all_statuses(call: Call[NoBody, PageQuery]) -> Statistics:
     """Every status with its count and the first page of its messages; `next` of each leads to the rest of that status."""
     counts = messages.counts(call.engine, call.principal)
@@ -29,14 +29,14 @@ def all_statuses(call: Call[NoBody, PageQuery]) -> Statistics:
     return Statistics(total=sum(counts.values()), statuses=statuses)
 
 
-@operation("Messages of one status", tag=_TAG)
+@operation("List messages of one status", tag=_TAG)
 def one_status(call: Call[NoBody, PageQuery]) -> StatusStatistics:
     """One status with its count and its messages by page."""
     status = _status(call.path_values["status"])
     return _of_status(call, status, messages.counts(call.engine, call.principal)[status])
 
 
-@operation("Messages of one mailing", tag=_TAG)
+@operation("List messages of a mailing", tag=_TAG)
 def one_mailing(call: Call[NoBody, MessagesInMailingQuery]) -> MessagesInMailing:
     """The mailing, its counts, and its messages by page."""
     mailing = mailings.get(call.engine, call.principal, call.id_of("mailing"))

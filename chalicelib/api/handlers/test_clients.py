@@ -29,9 +29,9 @@ class ClientsDeleted(Schema):
     message: str
 
 
-@operation("Make the 2,160 test clients", tag=_TAG, status=HTTPStatus.CREATED, errors=(HTTPStatus.FORBIDDEN,))
+@operation("Create the 2,160 test clients", tag=_TAG, status=HTTPStatus.CREATED, errors=(HTTPStatus.FORBIDDEN,))
 def add(call: Call[NoBody, NoQuery]) -> TestClientsAdded:
-    """24 time zones × operator codes 910–999, yours; those that are there already are left alone. For superusers."""
+    """24 time zones × operator codes 910–999, yours; existing ones are not changed. For superusers."""
     added = demo_clients.add(call.engine, call.principal, enabled=call.settings.test_clients_enabled)
     there = added.total - added.created
     message = counted(added.created, "test client") + " made" + (f", there already: {there:,}" if there else "")
@@ -53,13 +53,13 @@ def delete_all(call: Call[NoBody, NoQuery]) -> ClientsDeleted:
     return ClientsDeleted(deleted=removed.deleted, remaining=removed.remaining, message=message)
 
 
-@operation("To the button that makes test clients", tag=_TAG, status=HTTPStatus.SEE_OTHER)
+@operation("Redirect to the page of test clients", tag=_TAG, status=HTTPStatus.SEE_OTHER)
 def add_button(call: Call[NoBody, NoQuery]) -> Reply:
     """A link that is followed changes nothing; the button in the admin panel does."""
     return _to_admin(call)
 
 
-@operation("To the button that deletes all clients", tag=_TAG, status=HTTPStatus.SEE_OTHER)
+@operation("Redirect to the page that deletes all clients", tag=_TAG, status=HTTPStatus.SEE_OTHER)
 def delete_button(call: Call[NoBody, NoQuery]) -> Reply:
     """A link that is followed changes nothing; the button in the admin panel does."""
     return _to_admin(call)

@@ -69,7 +69,7 @@ def page(call: Call[NoBody, TokenQuery]) -> Page[TokenOut]:
     return pages.shown(call, part, tokens.page(call.engine, call.principal, part, call.query.user), _show)
 
 
-@operation("Make a token", tag=_TAG, status=HTTPStatus.CREATED, secret=True, errors=(HTTPStatus.CONFLICT,))
+@operation("Create a token", tag=_TAG, status=HTTPStatus.CREATED, secret=True, errors=(HTTPStatus.CONFLICT,))
 def create(call: Call[TokenIn, NoQuery]) -> NewTokenOut:
     """Its text is told in this answer and never again; we keep only a hash of it.
 

@@ -87,7 +87,7 @@ def page(call: Call[NoBody, UserQuery]) -> Page[UserOut]:
     return pages.shown(call, part, accounts.page(call.engine, call.principal, part, call.query.username), show)
 
 
-@operation("Add a user", tag=_TAG, status=HTTPStatus.CREATED, secret=True)
+@operation("Create a user", tag=_TAG, status=HTTPStatus.CREATED, secret=True)
 def create(call: Call[UserIn, NoQuery]) -> UserOut:
     """For superusers. To give the user a token, `POST /api/v1/token` with `user`, or log in with their name and password."""
     given = call.body
@@ -95,7 +95,7 @@ def create(call: Call[UserIn, NoQuery]) -> UserOut:
     return show(accounts.create(call.engine, call.principal, account, given.password))
 
 
-@operation("Read your own account", tag=_TAG)
+@operation("Get your own account", tag=_TAG)
 def me(call: Call[NoBody, NoQuery]) -> UserOut:
     """Who the token of this request belongs to."""
     return show(accounts.me(call.engine, call.principal))
@@ -109,7 +109,7 @@ def change_own_password(call: Call[PasswordIn, NoQuery]) -> None:
     accounts.change_own_password(call.engine, call.principal, call.body.old_password, call.body.password, kept, guess)
 
 
-@operation("Read a user", tag=_TAG)
+@operation("Get a user", tag=_TAG)
 def get(call: Call[NoBody, NoQuery]) -> UserOut:
     """Yourself; a superuser reads anyone."""
     user_id = _id(call)
@@ -120,7 +120,7 @@ def get(call: Call[NoBody, NoQuery]) -> UserOut:
     )
 
 
-@operation("Change a user", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
+@operation("Update a user", tag=_TAG, errors=(HTTPStatus.CONFLICT,))
 def change(call: Call[UserPatch, NoQuery]) -> UserOut:
     """For superusers: name, password, rights. Another password and `is_active: false` end the user's sessions and revoke their tokens.
 

@@ -166,7 +166,7 @@ class CreateQuery(PhoneQuery):
 
     on_conflict: OnConflict = Field(
         default=OnConflict.FAIL,
-        description="Of a client whose phone the owner has already: `fail` refuses the call, `skip` leaves it, `update` writes it anew",
+        description="Of a client whose phone the owner has already: `fail` refuses the call, `skip` leaves it, `update` replaces it",
     )
 
 

@@ -16,7 +16,7 @@ MAX_AT_ONCE = limits.AT_ONCE
 
 
 class DoNotContactIn(Schema):
-    """A phone to be left alone, whether or not there is a client with it."""
+    """A phone that is sent nothing, whether or not there is a client with it."""
 
     phone: PhoneIn
     reason: str = Field(default="", max_length=limits.REASON_LENGTH, examples=["asked by letter"])

@@ -111,7 +111,7 @@ class MessageIn(Schema):
 
 
 class MessagePut(MessageIn):
-    """A message to be written anew."""
+    """A message to be replaced."""
 
     status: StatusNumber
 

@@ -65,7 +65,7 @@ class PreviewOut(Schema):
     """What a mailing would do if it stayed as it is."""
 
     clients: int = Field(description="How many match its selection")
-    do_not_contact: int = Field(description="How many of them are to be left alone")
+    do_not_contact: int = Field(description="How many of them are on the do-not-contact list")
     zones: list[ZonePreviewOut]
     blocked: int = Field(description="How many live in zones with an obstacle, and would be sent nothing")
     sample: SampleOut | None
@@ -86,7 +86,7 @@ class TestSendIn(Schema):
 
 
 class TestSendOut(Schema):
-    """What became of a test message."""
+    """The outcome of a test message."""
 
     __test__ = False
 

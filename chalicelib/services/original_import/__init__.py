@@ -1,6 +1,6 @@
 """Import the tables of the original, a Django project, into ours: users, clients, mailings and messages with their owners and statuses.
 
-A dry run does all of it in a transaction that is rolled back. Nothing is guessed silently: what cannot be taken as it is stands in the
+A dry run does all of it in a transaction that is rolled back. Nothing is guessed silently: what cannot be imported unchanged stands in the
 report with its id. Nothing that the original sent, or may have sent, is ever sent by us:
 
 - a mailing that is over is finished here, and its messages are final;
@@ -26,7 +26,7 @@ __all__ = ["ImportOptions", "ImportReport", "OriginalError", "run"]
 
 
 def run(source: Engine, target: Engine, options: ImportOptions, tell: Callable[[str], None]) -> ImportReport:
-    """Import all that is not there yet; all or nothing. `tell` is given a line about each row that cannot be taken as it is.
+    """Import all that is not there yet; all or nothing. `tell` is given a line about each row that cannot be imported unchanged.
 
     Raises OriginalError.
     """

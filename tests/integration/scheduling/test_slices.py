@@ -70,7 +70,7 @@ def test_failed_messages_are_tried_again_in_slices(large: World) -> None:
 
 
 def test_only_what_had_failed_when_it_was_asked_for(large: World) -> None:
-    """What fails meanwhile is left alone, whether it had failed before or is new."""
+    """What fails meanwhile is not retried, whether it had failed before or is new."""
     mailing = failed_mailing(large)
     large.clock.advance(seconds=1)
     large.provider.answer = lambda _id: REFUSED
