@@ -171,7 +171,8 @@ class Stack:
         return self.deployment.outputs[name]
 
     def manage(self, *arguments: str, **environment: str) -> str:
-        """Runs a command of chalicelib.manage against the stack's database; returns what it printed."""
+        """Runs a command of chalicelib.manage against the stack's database, with the functions' provider; returns what it printed."""
+        account = ACCOUNTS[self._provider_kind]
         done = subprocess.run(
             [sys.executable, "-m", "chalicelib.manage", *arguments],
             cwd=ROOT,
@@ -180,6 +181,11 @@ class Stack:
                 "DATABASE_URL": self.database_url,
                 "SERVICE_DATABASE_URL": self.postgres.service_url(DATABASE),
                 "ENCRYPTION_KEYS": ENCRYPTION_KEY,
+                "PROVIDER_URL": self.provider.url,
+                "PROVIDER_KIND": self._provider_kind,
+                "PROVIDER_SENDER": account.sender,
+                "PROVIDER_OPTIONS": account.options,
+                "PROVIDER_HONOURS_KEY": str(account.honours_key).lower(),
                 **environment,
             },
             capture_output=True,

@@ -26,3 +26,8 @@ def test_a_finished_mailing_leaves_no_schedule(stage: Stage) -> None:
     stage.finished(mailing["id"], within=60)
 
     assert stage.schedules(mailing["id"]) == []
+
+
+def test_the_providers_page_tells_what_the_functions_were_given(stage: Stage) -> None:
+    [provider] = [each for each in stage.api.get("/api/v1/provider")["results"] if each["environment"]]
+    assert (provider["kind"], provider["url"], provider["honours_key"]) == ("contract", stage.stack.provider.url, True)
