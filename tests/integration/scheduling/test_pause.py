@@ -1,6 +1,6 @@
 """Pause and resume of a large mailing, in the middle of planning and of sending: what they cost does not grow with the mailing.
 
-`PAUSE_ROWS=300000 pytest -s` shows how long each takes.
+`PAUSE_ROWS=300000 pytest -s` shows how long each takes; it sends only what is queued, not all.
 """
 
 import os
@@ -15,6 +15,7 @@ from tests.world import World
 
 ROWS = int(os.environ.get("PAUSE_ROWS", "3000"))
 QUEUED = min(ROWS // 10, 10_000)
+SENT_BEFORE = min(ROWS // 3, 10_000)
 
 
 def fingerprint(world: World, mailing_id: int) -> object:
@@ -41,8 +42,8 @@ def in_the_middle_of_planning(world: World, mailing_id: int) -> None:
 
 
 def in_the_middle_of_sending(world: World, mailing_id: int) -> None:
-    """All are planned, a third is sent, and the queue is full again."""
-    while len(world.provider.calls) < ROWS // 3:
+    """All are planned, a third is sent (of many, the first ones), and the queue is full again."""
+    while len(world.provider.calls) < SENT_BEFORE:
         world.clock.now = max(world.clock.now, world.mailing(mailing_id).next_run_at or world.clock.now)
         world.run(mailing_id)
         world.work()
@@ -80,5 +81,7 @@ def test_a_large_mailing_stops_at_once_and_goes_on_where_it_was(world: World, mo
     timed("the run after that", lambda: world.run(mailing_id))
     assert 0 < sum(len(chunk["message_ids"]) for chunk in world.aws.chunks) <= QUEUED
     world.work()
-    assert world.finish(mailing_id).counts["sent"] == ROWS
-    assert len(world.provider.calls) == len(set(world.provider.calls)) == ROWS
+    assert len(world.provider.calls) == len(set(world.provider.calls)) > called
+    if SENT_BEFORE == ROWS // 3:
+        assert world.finish(mailing_id).counts["sent"] == ROWS
+        assert len(world.provider.calls) == len(set(world.provider.calls)) == ROWS
