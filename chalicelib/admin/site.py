@@ -173,7 +173,6 @@ def build_site() -> Starlette:
     for name in list(logging.root.manager.loggerDict):
         if name.startswith("starlette_admin."):
             logging.getLogger(name).disabled = True
-    translations.install()
     redirects.install()
     admin = _Admin(
         title="mailing-api",
@@ -189,6 +188,7 @@ def build_site() -> Starlette:
         timezone_config=TimezoneConfig(use_user_locale_timezone=False),  # base.html does
         export_config=ExportConfig(max_rows=_EXPORT_ROWS),
     )
+    translations.install()  # after the library has added the words of its theme, which are others for some texts
     lists = (MailingView, ClientView, MessageView, DoNotContactView)
     for view in (
         *lists,

@@ -14,11 +14,10 @@ from chalicelib.admin.russian import MESSAGES, PATTERNS, PLURALS
 
 
 def install() -> None:
-    """Adds our words to the library's; safe to repeat."""
-    ours = translations["ru"]
-    if isinstance(ours, Translations) and "mailing-api" not in ours.files:
-        ours.merge(_catalog())
-        ours.files.append("mailing-api")
+    """Adds our words to the library's, in place of what it says for the same texts; safe to repeat."""
+    known = translations["ru"]
+    if isinstance(known, Translations):
+        known.merge(_catalog())
 
 
 def _catalog() -> Translations:

@@ -30,6 +30,7 @@ _ANSWERED: Final[Mapping[str, str]] = {
 }
 """The same, of what cannot be given."""
 _SHOWN: Final = 12
+_RESEMBLES: Final = 0.65  # below that, phone resembles owner
 _NAME_LENGTH: Final = 64
 _NO_PLUS = re.compile(r"(?:7|8)?9[0-9]{9}", re.ASCII)
 _HOURS = re.compile(r"[+-]?\d{1,2}", re.ASCII)
@@ -42,7 +43,7 @@ def unknown(field: str, accepted: Collection[str]) -> str:
             return f"no such field: it is now called {now}{remark}"
     if field in _ANSWERED:
         return f"no such field: it is now called {_ANSWERED[field]}, and cannot be given"
-    if near := get_close_matches(field[:_NAME_LENGTH], accepted, n=1):
+    if near := get_close_matches(field[:_NAME_LENGTH], accepted, n=1, cutoff=_RESEMBLES):
         return f"no such field: did you mean {near[0]}?"
     return f"no such field; allowed: {', '.join(sorted(accepted))}" if 0 < len(accepted) <= _SHOWN else "no such field"
 

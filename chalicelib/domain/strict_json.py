@@ -74,6 +74,8 @@ def parse(
             parse_int=reader.integer if _LONG_NUMBER.search(body) else None,
         )
     except json.JSONDecodeError as error:
+        if text.startswith("\ufeff"):
+            raise JsonError("begins with a byte order mark: send it as UTF-8 without one") from None
         raise JsonError(f"is not JSON: {error.msg}, line {error.lineno}, column {error.colno}") from None
     if reader.odd is not None:
         place = next(where for where, value in _walk(found, ()) if value is reader.odd)

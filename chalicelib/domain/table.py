@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from chalicelib.domain.characters import is_blank
 from chalicelib.domain.personal_text import ATTRIBUTE_NAME
 
 MAX_BYTES: Final = 20 * 2**20
@@ -120,15 +121,20 @@ def table_of(records: Iterator[list[str]], sheet: str | None = None) -> Table:
         if number > MAX_ROWS + 1:
             raise TableError(f"a file has at most {MAX_ROWS:,} rows: split it")
         if table is None:
-            if any(visible(cell) for cell in cells):
+            if _has_text(cells):
                 table = Table(_header(cells, number), sheet=sheet)
-        elif any(visible(cell) for cell in cells):
+        elif _has_text(cells):
             table.rows.append(Row(number, _fitted(cells, len(table.header), number)))
         else:
             table.blank += 1
     if table is None:
         raise TableError("the file is empty")
     return table
+
+
+def _has_text(cells: list[str]) -> bool:
+    """Does anybody see anything in the row? The Ctrl-Z that old programs write at a file's end is not seen."""
+    return any(not is_blank(cell) for cell in cells)
 
 
 def _header(cells: list[str], number: int) -> list[str]:

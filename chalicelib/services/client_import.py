@@ -107,9 +107,10 @@ def targets_of(header: Sequence[str], unknown: str) -> tuple[str, ...]:
         odd = [place for place in odd if not targets[place]]
     if odd and unknown != "leave_out":
         names = ", ".join(header[place] for place in odd)
-        raise InvalidInputError(
-            FieldError("columns", f"these columns are not known: {names}; unknown_columns says what becomes of them")
-        )
+        problem = f"these columns are not known: {names}; unknown_columns says what becomes of them"
+        if "phone" not in targets:
+            problem = f"no column is the phone; not known: {names}; does the first row hold the names of the columns?"
+        raise InvalidInputError(FieldError("columns", problem))
     return tuple(targets)
 
 

@@ -1,6 +1,7 @@
 """Whatever the panel says, it can say in Russian."""
 
 import ast
+import json
 import re
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from chalicelib.admin.russian import MESSAGES, PATTERNS, PLURALS
 from chalicelib.admin.translations import install, said
 from chalicelib.domain.status import MailingStatus
 from chalicelib.domain.words import counted
+from tests.admin.browser import Browser
 
 HERE = Path(chalicelib.admin.__file__).parent
 
@@ -44,6 +46,15 @@ def test_every_text_has_its_russian() -> None:
     assert sorted(text for text in single if text not in MESSAGES and known.gettext(text) == text) == []
     assert sorted(pair for pair in plural if pair not in PLURALS) == []
     assert sorted(pair for pair in PLURALS if pair not in plural) == []
+
+
+def test_our_words_are_said_where_the_library_has_others_for_the_same_text(root: Browser) -> None:
+    """The library adds the words of its theme and plugins when the panel is built."""
+    root.get("/import")
+    known = translations["ru"]
+    assert {english: known.gettext(english) for english in MESSAGES} == dict(MESSAGES)
+    page = Browser(language="ru", cookies=root.cookies).get("/import").text
+    assert f'"created": {json.dumps("новых")}' in page
 
 
 RUSSIAN = [*MESSAGES.items(), *((many, form) for (_, many), forms in PLURALS.items() for form in forms)]
@@ -140,6 +151,7 @@ NOT_IN_THE_PANEL = {
     "a value of an attribute is a text or a whole number",
     "a wall time, without an offset",
     "another provider has this name",
+    "begins with a byte order mark: send it as UTF-8 without one",
     "do-not-contact entry",
     "each provider once",
     "half of a surrogate pair is not a character",

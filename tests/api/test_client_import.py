@@ -57,6 +57,9 @@ def test_columns_that_are_not_known(anna: Api) -> None:
     [
         ("", b'phone,time_zone\n"+79101234567,UTC\n', "text/csv", 422, "row 2: a quotation mark"),
         ("", "phone,time_zone\n+79101234567,Ц".encode("windows-1251"), "text/csv", 422, "row 2: is not in utf-8"),
+        ("", "phone,time_zone,tags\n+79101234567,UTC,\ufffd".encode(), "text/csv", 422, "row 2: holds a character that was lost"),
+        ("?encoding=windows-1251", FILE, "text/csv", 422, "no such field"),  # through the gateway other bytes than UTF-8 are lost
+        ("", b"+79101234567,UTC\n+79101234568,UTC\n", "text/csv", 422, "does the first row hold the names of the columns?"),
         ("", b"", "text/csv", 422, "the file is empty"),
         ("", b"phone\n+79101234567", "text/csv", 422, "no column was chosen for: time_zone"),
         ("?default_country=UK", FILE, "text/csv", 422, "ISO 3166"),

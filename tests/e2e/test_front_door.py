@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,7 +15,7 @@ import requests
 
 from local.front_door import FrontDoor
 from local.process import free_port
-from local.stack import Stack
+from local.stack import PASSWORD, SUPERUSER, Stack
 
 
 class _Echo(BaseHTTPRequestHandler):
@@ -179,6 +180,39 @@ def test_a_wrong_token_is_a_401_wherever_it_is_refused(stack: Stack, header: str
     answer = requests.get(f"{stack.url}/api/v1/client", headers={"Authorization": header} if header else {}, timeout=30)
     assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
     assert answer.headers["WWW-Authenticate"] == "Token"
+
+
+def test_letters_and_broken_bytes_go_through_the_whole_stack(stack: Stack) -> None:
+    """A query string in raw UTF-8 is read; what is not UTF-8 is refused, in an address and in a file, and nothing of it is kept."""
+    api = f"{stack.url}/api/v1"
+    login = {"username": SUPERUSER, "password": PASSWORD}
+    token = f"Token {requests.post(f'{api}/auth-rest/login', json=login, timeout=60).json()['token']}"
+    headers = {"Authorization": token}
+    client = {"phone": "+79160009911", "time_zone": "UTC", "tags": ["Друзья"]}
+    made = requests.post(f"{api}/client", json=client, headers=headers, timeout=60)
+    assert made.status_code == 201, made.text
+
+    def raw(address: bytes) -> tuple[int, Any]:
+        with contextlib.closing(http.client.HTTPConnection(urlsplit(stack.url).netloc, timeout=60)) as connection:
+            connection.connect()
+            connection.sock.sendall(b"GET " + address + f" HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\n\r\n".encode())
+            answer = http.client.HTTPResponse(connection.sock)
+            answer.begin()
+            return answer.status, json.loads(answer.read())
+
+    for tag in ("друзья", "ДРУЗЬЯ"):
+        status, found = raw(f"/api/v1/client?tag={tag}".encode())
+        assert (status, [each["phone"] for each in found["results"]]) == (200, [client["phone"]])
+    for broken in ("друзья".encode("cp1251"), b"%E4%F0", b"%C0%AF", "\ufffd".encode()):
+        assert raw(b"/api/v1/client?tag=" + broken)[0] == 400
+
+    text_csv = {**headers, "Content-Type": "text/csv"}
+    file = "phone,time_zone,tags\n+79160009912,UTC,друг\n"
+    for encoding, status in (("cp1251", 422), ("utf-16", 422), ("utf-8-sig", 200)):
+        sent = requests.post(f"{api}/client/import", data=file.encode(encoding), headers=text_csv, timeout=60)
+        assert sent.status_code == status, sent.text
+    assert requests.get(f"{api}/client?tag=друг", headers=headers, timeout=60).json()["results"] == []  # they were dry runs
+    requests.delete(f"{api}/client/{made.json()['id']}", headers=headers, timeout=60).raise_for_status()
 
 
 def test_answers_are_not_held_back_by_nagle(upstream: list[str | None]) -> None:

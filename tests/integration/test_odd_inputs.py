@@ -161,6 +161,8 @@ FILES: dict[str, tuple[Callable[[], bytes], str | None, list[list[str]] | str]] 
     "windows-1251, chosen": (lambda: f"{HEAD},имя\n{ROW},Анна".encode("cp1251"), "windows-1251", [["+79101234567", "UTC", "Анна"]]),
     "CR alone": (lambda: f"{HEAD}\r{ROW}\r".encode(), None, [["+79101234567", "UTC"]]),
     "all ends of lines": (lambda: f"{HEAD}\r\n{ROW}\n\r{ROW}".encode(), None, [["+79101234567", "UTC"], ["+79101234567", "UTC"]]),
+    "Ctrl-Z at the end": (lambda: f"{HEAD}\n{ROW}\n\x1a".encode(), None, [["+79101234567", "UTC"]]),
+    "characters that nobody sees": (lambda: f"{HEAD}\n\u2800,\u200b\n{ROW}\n".encode(), None, [["+79101234567", "UTC"]]),
     "semicolons": (lambda: b"phone;time_zone\n+79101234567;UTC", None, [["+79101234567", "UTC"]]),
     "tabs": (lambda: b"phone\ttime_zone\n+79101234567\tUTC", None, [["+79101234567", "UTC"]]),
     "sep=": (lambda: b"sep=;\r\nphone;time_zone\r\n+79101234567;UTC", None, [["+79101234567", "UTC"]]),

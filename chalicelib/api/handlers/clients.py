@@ -60,13 +60,13 @@ def create(call: Call[OneOrMany, CreateQuery]) -> ClientOut | ClientsOut:
 
 @operation("Import clients from a file", tag=_TAG)
 def import_file(call: Call[FileBody, ImportQuery]) -> ImportOut:
-    """A CSV file (`Content-Type: text/csv`) of up to 4 MB and 20,000 rows, its columns named as in the admin panel. A dry run by default:
-    it tells the same as the import. Good rows are imported and bad ones named; a file that cannot be read is refused as a whole.
+    """A CSV file in UTF-8 (`Content-Type: text/csv`) of up to 4 MB and 20,000 rows, its columns named as in the admin panel. A dry run by
+    default: it tells the same as the import. Good rows are imported and bad ones named; a file that cannot be read is refused as a whole.
     """
     query = call.query
     delimiter = query.delimiter and {"comma": ",", "semicolon": ";", "tab": "\t"}[query.delimiter]
     try:
-        table = parse_csv(call.body.raw, encoding=query.encoding, delimiter=delimiter)
+        table = parse_csv(call.body.raw, delimiter=delimiter)
     except TableError as error:
         raise client_import.refused(error) from None
     targets = client_import.targets_of(table.header, query.unknown_columns)

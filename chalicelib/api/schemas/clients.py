@@ -181,7 +181,6 @@ class ImportQuery(PhoneQuery):
     unknown_columns: Literal["refuse", "leave_out", "attributes"] = Field(
         default="refuse", description="What becomes of columns whose names are not known"
     )
-    encoding: Literal["utf-8", "windows-1251", "utf-16"] | None = Field(default=None, description="UTF-8 unless it is said")
     delimiter: Literal["comma", "semicolon", "tab"] | None = Field(
         default=None, description="That of the first row unless it is said"
     )
