@@ -75,7 +75,7 @@ def parse(
         )
     except json.JSONDecodeError as error:
         if text.startswith("\ufeff"):
-            raise JsonError("begins with a byte order mark: send it as UTF-8 without one") from None
+            raise JsonError("is not JSON: it begins with a byte order mark; send it as UTF-8 without one") from None
         raise JsonError(f"is not JSON: {error.msg}, line {error.lineno}, column {error.colno}") from None
     if reader.odd is not None:
         place = next(where for where, value in _walk(found, ()) if value is reader.odd)
