@@ -311,6 +311,48 @@ MESSAGES: dict[str, str] = {
         "Не сохранено: обращения сохраняются начиная с первого непринятого, пока телефоны рассылки не удалены."
     ),
     "Not delivered": "Не доставлено",
+    "API": "API",
+    "Any HTTP API": "Любой HTTP API",
+    "Calls a second": "Обращений в секунду",
+    "Cannot be called": "Почему недоступен",
+    "Changed": "Изменён",
+    "Credential": "Ключ доступа",
+    "Delivers once": "Доставляет один раз",
+    "Enabled": "Включён",
+    "For any HTTP API: its description as JSON": "Для любого HTTP API: его описание в JSON",
+    "However often it is called with one ID: calls may be repeated after an unknown outcome": (
+        "Сколько бы раз его ни вызвали с одним ID: после неизвестного исхода вызов можно повторить"
+    ),
+    "In the default order, the lowest first": "В порядке по умолчанию: от меньшего к большему",
+    "Never changes: messages bear it. Its credential stands in the service's secret under this name": (
+        "Не меняется: оно записано в сообщениях. Ключ доступа хранится в секрете сервиса под этим именем"
+    ),
+    "One that is not is never called": "К выключенному сервис не обращается",
+    "Options": "Параметры",
+    "Position": "Порядок",
+    "Probe now": "Проверить сейчас",
+    "Providers": "Провайдеры",
+    "provider": "провайдер",
+    "Sender": "Отправитель",
+    "That of docs/provider.md": "По docs/provider.md",
+    "The next message is a probe.": "Следующее сообщение будет пробным.",
+    "The next message that waits for this provider is sent as a probe: if it is accepted, the circuit breaker closes.": (
+        "Следующее сообщение, ожидающее этого провайдера, будет пробным: если его примут, отправка возобновится."
+    ),
+    "What recipients see": "Что видят получатели",
+    "Where the kind has no common one": "Если у этого вида API нет общего адреса",
+    "0: any number": "0 — сколько угодно",
+    "probe": "проверка",
+    "its circuit breaker is closed: nothing holds messages back": "отправка к нему не остановлена: проверять нечего",
+    "it is the provider of the deployment's settings: it can be disabled, not deleted": (
+        "это провайдер из настроек развёртывания: его можно выключить, но не удалить"
+    ),
+    "mailings that are not over name it: it can be disabled": "его используют незавершённые рассылки: его можно выключить",
+    "another provider has this name": "провайдер с таким именем уже есть",
+    "a name never changes: messages that were handed to the provider bear it": "имя не меняется: оно записано в сообщениях",
+    "it is a setting of the deployment; only enabled and position can be changed here": (
+        "это настройка развёртывания; здесь меняются только «Включён» и «Порядок»"
+    ),
     "Provider": "Провайдер",
     "ID at the provider": "Номер у провайдера",
     "SMS counted": "Насчитано SMS",
@@ -459,7 +501,6 @@ MESSAGES: dict[str, str] = {
     "Create the 2,160 test clients": "Создать 2160 тестовых клиентов",
     "Messages": "Сообщения",
     "Messages a day": "Сообщения по дням",
-    "Providers": "Провайдеры",
     "Names in the order in which they are tried, commas between them; empty: all, in the default order": (
         "Имена через запятую в том порядке, в котором их пробуют; пусто — все, в порядке по умолчанию"
     ),
@@ -691,7 +732,6 @@ MESSAGES: dict[str, str] = {
     "Began": "Начат",
     "Browser": "Браузер",
     "Documentation": "Документация",
-    "API": "API",
     "Front page": "Главная страница",
     "End": "Завершить",
     "End all others": "Завершить все остальные",

@@ -44,6 +44,7 @@ from chalicelib.admin.views.clients import ClientView
 from chalicelib.admin.views.do_not_contact import DoNotContactView
 from chalicelib.admin.views.mailings import MailingView
 from chalicelib.admin.views.messages import MessageView
+from chalicelib.admin.views.providers import ProviderView
 from chalicelib.admin.views.users import UserView
 from chalicelib.admin.words import segment_table, segment_words
 from chalicelib.auth.keyring import keyring
@@ -195,6 +196,7 @@ def build_site() -> Starlette:
         ImportPage,
         ReviewPage,
         PersonsPage,
+        ProviderView,
         UserView,
         AuditView,
         TokensPage,

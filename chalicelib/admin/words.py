@@ -6,6 +6,7 @@ from typing import Any
 from babel.numbers import format_decimal
 from starlette.requests import Request
 from starlette_admin.i18n import get_locale, gettext
+from starlette_admin.i18n import lazy_gettext as _
 
 from chalicelib.domain import segments
 from chalicelib.domain.outcome import OutcomeKind
@@ -57,6 +58,15 @@ _KINDS = {
     OutcomeKind.THROTTLED: "Too many calls",
     OutcomeKind.MISCONFIGURED: "Configuration rejected",
     OutcomeKind.UNKNOWN: "Unknown",
+}
+
+_PROVIDER_KINDS = {
+    "contract": _("That of docs/provider.md"),
+    "aws_sms": "AWS End User Messaging",
+    "twilio": "Twilio",
+    "infobip": "Infobip",
+    "smsc": "SMSC.ru",
+    "http": _("Any HTTP API"),
 }
 
 
@@ -121,6 +131,11 @@ AUDIT_COLOURS = (
 def audit_events(_request: Request | None = None) -> list[tuple[str, str]]:
     """Codes and words of events of the audit log."""
     return [(str(event), _word(_EVENTS, event)) for event in Event]
+
+
+def provider_kinds(_request: Request | None = None) -> list[tuple[str, str]]:
+    """Kinds of providers, and whose API each is."""
+    return [(kind, str(words)) for kind, words in _PROVIDER_KINDS.items()]
 
 
 def error_codes(_request: Request | None = None) -> list[tuple[str, str]]:

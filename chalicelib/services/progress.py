@@ -98,7 +98,7 @@ class Overview:
     days: Mapping[date, Mapping[MessageStatus, int]]
     running: Sequence[MailingRecord]
     upcoming: Sequence[MailingRecord]
-    provider: ProviderHealth
+    providers: Sequence[tuple[str, ProviderHealth]]
     now: datetime
 
 
@@ -124,7 +124,7 @@ def overview(
             days=_by_day(found, first, last_days),
             running=running,
             upcoming=_some(connection, owner_id, MailingStatus.SCHEDULED),
-            provider=progress.provider(connection, provider_name),
+            providers=progress.providers(connection, provider_name),
             now=now,
         )
 

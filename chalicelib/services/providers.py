@@ -14,7 +14,7 @@ from chalicelib.domain.paging import Slice
 from chalicelib.providers import KINDS, Provider, accounts
 from chalicelib.services import history
 from chalicelib.services.history import Change, Kind
-from chalicelib.storage import providers
+from chalicelib.storage import gates, providers
 from chalicelib.storage.engine import autocommit
 from chalicelib.storage.providers import ProviderRow
 
@@ -106,6 +106,19 @@ def delete(source: Engine, principal: Principal, chosen: Settings, provider_id: 
             raise ConflictError("mailings that are not over name it: it can be disabled")
         providers.remove(connection, provider_id)
         _note(connection, principal, provider_id, "delete", {"name": [row.name, None]})
+
+
+def probe(source: Engine, principal: Principal, provider_id: int) -> None:
+    """Let the next message through an open circuit breaker, as a probe, without waiting for its time.
+
+    Raises ForbiddenError, NotFoundError, ConflictError.
+    """
+    _require_superuser(principal)
+    with source.begin() as connection:
+        row = _found(connection, provider_id, lock=True)
+        if not gates.probe_now(connection, row.name):
+            raise ConflictError("its circuit breaker is closed: nothing holds messages back")
+        _note(connection, principal, provider_id, "probe", {})
 
 
 def provider_named(connection: Connection, chosen: Settings, name: str | None, environment: Provider) -> Provider:

@@ -79,6 +79,7 @@ _TAKE_PROBE = text(
 _RETURN_PROBE = text(
     "UPDATE provider_state SET probe_at = :now WHERE name = :provider AND opened_at IS NOT NULL AND probe_at = :following"
 )
+_PROBE_NOW = text("UPDATE provider_state SET probe_at = clock_timestamp() WHERE name = :provider AND opened_at IS NOT NULL")
 _CLOSE = text(
     """
     UPDATE provider_state SET failures = 0, opened_at = NULL, probe_at = NULL, reason = NULL,
@@ -159,6 +160,11 @@ _REFUND = text(
 _REFUND_PROVIDER = text(
     "UPDATE provider_state SET rate_tat = rate_tat - make_interval(secs => :permits / CAST(:rate AS float8)) WHERE name = :provider"
 )
+
+
+def probe_now(connection: Connection, provider: str) -> bool:
+    """Make an open circuit breaker due for its probe; False if it is closed."""
+    return connection.execute(_PROBE_NOW, {"provider": provider}).rowcount > 0
 
 
 def read(connection: Connection, mailing_id: int, provider: str) -> list[Gate]:

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection, text
 
 from chalicelib.domain.pace import Pace
+from chalicelib.storage.paging import AnyRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +82,15 @@ _TOTALS = text(
            (SELECT count(*) FROM mailing WHERE deleting_since IS NULL AND (CAST(:owner AS bigint) IS NULL OR owner_id = :owner))
     """
 )
-_PROVIDER = text(
+_PROVIDERS = text(
     """
-    SELECT failures, opened_at, probe_at, reason, held_until, held_reason, pace, pace_at, pace_steady, pace_ceiling
-    FROM provider_state WHERE name = :provider
+    SELECT a.name, coalesce(s.failures, 0) AS failures, s.opened_at, s.probe_at, s.reason, s.held_until, s.held_reason,
+      s.pace, s.pace_at, s.pace_steady, s.pace_ceiling
+    FROM (
+      SELECT name, position, id FROM provider WHERE enabled
+      UNION ALL SELECT CAST(:environment AS text), 0, 0 WHERE NOT EXISTS (SELECT 1 FROM provider WHERE name = :environment)
+    ) a LEFT JOIN provider_state s ON s.name = a.name
+    ORDER BY a.position, a.id
     """
 )
 
@@ -110,10 +116,11 @@ def totals(connection: Connection, owner_id: int | None) -> tuple[int, int]:
     return int(row[0]), int(row[1])
 
 
-def provider(connection: Connection, name: str) -> ProviderHealth:
-    """The provider as its workers know it."""
-    row = connection.execute(_PROVIDER, {"provider": name}).one_or_none()
-    if row is None:
-        return ProviderHealth(0, None, None, None)
+def providers(connection: Connection, environment: str) -> list[tuple[str, ProviderHealth]]:
+    """Names and health of the enabled providers, as workers know them, in the default order; always of the environment's."""
+    return [(row.name, _health(row)) for row in connection.execute(_PROVIDERS, {"environment": environment})]
+
+
+def _health(row: AnyRow) -> ProviderHealth:
     pace = None if row.pace is None else Pace(row.pace, row.pace_at, row.pace_steady, row.pace_ceiling)
     return ProviderHealth(row.failures, row.opened_at, row.probe_at, row.reason, row.held_until, row.held_reason, pace)

@@ -39,7 +39,7 @@ def test_days_are_the_readers(root: Browser, engine: Engine) -> None:
 
 
 def test_the_providers_health(root: Browser, engine: Engine, settings: Settings) -> None:
-    assert root.get("/dashboard.json").json["provider"]["ok"] is True
+    assert root.get("/dashboard.json").json["providers"][0]["ok"] is True
     opened = datetime.now(UTC)
     with engine.begin() as connection:
         state = {"name": settings.provider_name, "opened": opened, "probe": opened + timedelta(seconds=20)}
@@ -48,7 +48,7 @@ def test_the_providers_health(root: Browser, engine: Engine, settings: Settings)
                     ON CONFLICT (name) DO UPDATE SET failures = 9, opened_at = :opened, probe_at = :probe, reason = 'HTTP 503'"""),
             state,
         )
-    found = root.get("/dashboard.json").json["provider"]
+    found = root.get("/dashboard.json").json["providers"][0]
     assert (found["ok"], found["title"]) == (False, "The provider fails")
     assert "HTTP 503" in found["text"]
     assert "alert-danger" in root.get("/").text
@@ -74,7 +74,7 @@ def test_the_pace_of_a_provider_that_throttles(
             {"name": settings.provider_name},
         )
     root.language = language
-    found = root.get("/dashboard.json").json["provider"]
+    found = root.get("/dashboard.json").json["providers"][0]
     assert (found["ok"], found["state"], found["title"]) == (False, "warning", title)
     assert all(each in found["text"] for each in words), found["text"]
     assert "alert-warning" in root.get("/").text

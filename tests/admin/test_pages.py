@@ -30,7 +30,7 @@ EVERYONES = (
     "/account",
     "/data/selection",
 )
-SUPERUSERS = ("/user/list", "/user/create")
+SUPERUSERS = ("/user/list", "/user/create", "/provider/list", "/provider/create")
 OBJECTS = ("/client/detail?pk=1", "/client/edit?pk=1", "/mailing/detail?pk=1", "/mailing/edit?pk=1", "/data/mailing/1")
 
 
@@ -79,8 +79,10 @@ def test_everyone_sees_their_own(root: Browser, anna: Browser, engine: Engine) -
     assert anna.get("/dashboard.json").json["totals"] == {"clients": 1, "mailings": 1, "sent": 0, "errors": 0, "waiting": 0}
     assert "+79217654321" in root.get("/client/list").text
     assert root.get("/dashboard.json").json["totals"]["clients"] == 2
-    for action, key in (("delete", "client"), ("delete", "mailing"), ("pause", "mailing"), ("password", "user")):
-        anna.act(key, action, 1, {"password": "correct horse battery"}, expect=400)
+    for action, key in (("delete", "client"), ("delete", "mailing"), ("pause", "mailing")):
+        anna.act(key, action, 1, expect=400)
+    for action, key in (("password", "user"), ("probe", "provider"), ("delete", "provider")):
+        anna.act(key, action, 1, {"password": "correct horse battery"}, expect=403)
     assert root.get("/client/detail?pk=1").status == 200
 
 

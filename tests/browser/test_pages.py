@@ -47,7 +47,17 @@ PAGES = (
     "/account",
 )
 OUTSIDE = ("/", "/api/v1/auth-rest/logout")
-SUPERUSERS = ("/user/create", "/user/detail?pk={user}", "/user/edit?pk={user}", "/user/list", "/audit/list")
+SUPERUSERS = (
+    "/provider/list",
+    "/provider/create",
+    "/provider/detail?pk=1",
+    "/provider/edit?pk=1",
+    "/user/create",
+    "/user/detail?pk={user}",
+    "/user/edit?pk={user}",
+    "/user/list",
+    "/audit/list",
+)
 OWNER = "semyon"
 # What stands on Russian pages in Latin letters by right: names, codes, formats.
 LATIN = re.compile(

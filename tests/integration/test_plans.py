@@ -319,7 +319,7 @@ class Steps:
         self.run(engine, "kept", lambda c: message_counts.keep(c, OWNER, {MessageStatus.SENT: 1}))
         self.run(engine, "statistics", lambda c: message_counts.of_owner(c, OWNER), all_rows)
         self.run(engine, "dashboard", lambda c: [progress.days(c, OWNER, NOW - HOUR, "UTC"), progress.totals(c, OWNER)], all_rows)
-        self.run(engine, "provider", lambda c: progress.provider(c, "default"))
+        self.run(engine, "provider", lambda c: progress.providers(c, "default"))
         self.run(engine, "errors", lambda c: progress.errors(c, mailing), ROWS // 10)
         self.run(engine, "waiting zones", lambda c: progress.waiting_zones(c, mailing), all_rows)
         self.run(engine, "unplanned", lambda c: message_counts.unplanned_by_zone(c, mailing, OWNER, ALL), all_clients)

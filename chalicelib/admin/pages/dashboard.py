@@ -88,7 +88,9 @@ def _data(request: Request) -> dict[str, Any]:
         "days": [_day(day, counts) for day, counts in found.days.items()],
         "running": [_mailing(request, record) for record in found.running],
         "upcoming": [_mailing(request, record) for record in found.upcoming],
-        "provider": _provider(found.provider, found),
+        "providers": [
+            _provider(health, found) | {"name": name if len(found.providers) > 1 else ""} for name, health in found.providers
+        ],
         "now": moment(found.now),
         "epoch": found.now.timestamp(),
     }

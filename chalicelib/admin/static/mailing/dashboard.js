@@ -59,19 +59,25 @@
     soon.replaceChildren(...(next.length ? next : [soon.dataset.empty]));
   }
 
-  function provider(data) {
-    const alert = document.getElementById("provider");
-    alert.className = `alert mb-0 alert-${data.provider.state}`;
-    alert.querySelector("i").className = `fa-solid me-2 ${data.provider.ok ? "fa-circle-check" : "fa-triangle-exclamation"}`;
-    if (alert.querySelector("b").textContent !== data.provider.title) alert.querySelector("b").textContent = data.provider.title;
-    if (alert.querySelector("span").textContent !== data.provider.text) alert.querySelector("span").textContent = data.provider.text;
+  function provider(each) {
+    const icon = element("i", { class: `fa-solid me-2 ${each.ok ? "fa-circle-check" : "fa-triangle-exclamation"}`, "aria-hidden": "true" });
+    const name = each.name ? [element("code", { class: "me-2" }, each.name)] : [];
+    return element("div", { class: `alert mb-0 alert-${each.state}`, role: "status" }, icon, ...name, element("b", {}, each.title), " ", element("span", {}, each.text));
+  }
+
+  // What has not changed stays as it is: a screen reader would else say it again every few seconds.
+  function providers(data) {
+    const said = JSON.stringify(data.providers);
+    if (said === providers.said) return;
+    providers.said = said;
+    document.getElementById("providers").replaceChildren(...data.providers.map(provider));
   }
 
   function show(data) {
     for (const [key, value] of Object.entries(data.totals)) place.querySelector(`[data-total="${key}"]`).textContent = number(value);
     days(data);
     running(data);
-    provider(data);
+    providers(data);
     document.getElementById("as-of").textContent = data.now;
   }
 
