@@ -21,6 +21,7 @@ from chalicelib.storage.models import Base
 from local.ledger import ProviderClient
 from local.postgres import PostgresServer
 from local.stack import ENCRYPTION_KEY, Stack
+from tests import personal
 from tests.databases import Migrated, migrated
 from tests.world import FakeAws, World
 
@@ -69,6 +70,17 @@ def _emptying() -> TextClause:
     deletes = " ".join(f"DELETE FROM {table};" for table in tables)
     ids = "PERFORM setval(oid, 1, false) FROM pg_class WHERE relkind = 'S';"
     return text(f"DO $$ BEGIN {deletes} {ids} END $$")
+
+
+@pytest.fixture(autouse=True)
+def nothing_personal_is_logged(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Of every test: no line that is logged meanwhile has a phone, a token, or a text, name or attribute that the database has then."""
+    with personal.logged() as lines:
+        yield
+    if lines:
+        known = personal.texts_of(request.getfixturevalue("owner_engine")) if "owner_engine" in request.fixturenames else []
+        told = {each: line for line in lines for each in personal.told(line, known)}
+        assert told == {}
 
 
 @pytest.fixture

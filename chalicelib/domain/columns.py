@@ -28,6 +28,7 @@ _NAMES: Final[Mapping[str, str]] = {
 # Of our own export: nothing that a file could say of them is written.
 _EXPORTED: Final = frozenset({"id", "owner id", "owner", "created at"})
 _PARTS = re.compile(r"[\s_.:#№*()-]+")
+_DIGITS_OF_A_PHONE: Final = 9
 
 
 def normalised(name: str) -> str:
@@ -70,7 +71,12 @@ def by_name(name: str) -> str:
 
 
 def remembered(header: Sequence[str], targets: Sequence[str]) -> dict[str, str]:
-    """What to remember of a choice, by the columns' names; nothing of a name that two columns have."""
+    """What to remember of a choice, by the columns' names; nothing of a name that two columns have.
+
+    Nothing at all of a header with a phone in it: that is the first client of a file without a header.
+    """
+    if any(sum(each.isdigit() for each in name) >= _DIGITS_OF_A_PHONE for name in header):
+        return {}
     names = Counter(map(normalised, header))
     chosen = ((normalised(name), target) for name, target in zip(header, targets, strict=True))
     return {name: target for name, target in chosen if name and names[name] == 1}

@@ -93,6 +93,7 @@ def erase(source: Engine, principal: Principal, phone: str, *, country: str | No
             kept_answers=erasure.erase_answers(connection, person, gone),
         )
         erasure.clear_provider_words(connection, person)
+        erasure.forget_columns(connection, person)
         _note(connection, principal, "erase_person", found, asdict(counts))
         audit.record(connection, Event.ERASED, user_id=principal.user_id, **asdict(counts))
     return counts

@@ -58,7 +58,9 @@ _HASH_MESSAGES = text(
     WITH found AS MATERIALIZED (SELECT id, owner_id, phone, error_detail FROM message WHERE id = ANY(CAST(:ids AS bigint[]))),
     hashed AS (
       UPDATE message m SET phone = erased_token(f.phone), error_detail = NULL, provider_reference = NULL FROM found f
-      WHERE m.id = f.id AND f.phone IS NOT NULL AND f.phone NOT LIKE '#%' RETURNING m.owner_id, m.phone
+      WHERE m.id = f.id AND f.phone NOT LIKE '#%' RETURNING m.owner_id, m.phone
+    ), cleared AS (
+      UPDATE message m SET error_detail = NULL, provider_reference = NULL FROM found f WHERE m.id = f.id AND f.phone IS NULL
     ), known AS (
       INSERT INTO erased_phone (owner_id, token) SELECT DISTINCT owner_id, phone FROM hashed ON CONFLICT DO NOTHING
     )
@@ -84,12 +86,15 @@ _HASHED_ALREADY = text(
     """
 )
 _ERASE_HISTORY = text("SELECT erase_history(:owner, CAST(:clients AS bigint[]), CAST(:phones AS text[]))")
-# Answers of one's own calls, and those that a superuser got about one's clients. A rendered text names its reader without a phone.
+# Answers of one's own calls, and those that superusers got, who may have asked about anybody's clients. The answers of test messages,
+# imports and exports hold names and cells without a phone, or with one as somebody typed it.
 _ERASE_ANSWERS = text(
     """
     UPDATE idempotency_key SET status = 410, answer = :gone
-    WHERE answer IS NOT NULL AND status <> 410 AND (:all OR user_id = :owner OR position('"owner":' || :owner IN answer) > 0)
-      AND (path LIKE '%/test' OR EXISTS (SELECT 1 FROM unnest(CAST(:marks AS text[])) AS mark WHERE position(mark IN answer) > 0))
+    WHERE answer IS NOT NULL AND status <> 410
+      AND (:all OR user_id = :owner OR EXISTS (SELECT 1 FROM "user" u WHERE u.id = user_id AND u.is_superuser))
+      AND (path LIKE ANY (ARRAY['%/test', '%/client/import', '%/person/export'])
+        OR EXISTS (SELECT 1 FROM unnest(CAST(:marks AS text[])) AS mark WHERE position(mark IN answer) > 0))
     """
 )
 _DROP_KEYS = text(
@@ -97,6 +102,16 @@ _DROP_KEYS = text(
     DELETE FROM idempotency_key
     WHERE (:all OR user_id = :owner) AND EXISTS (
       SELECT 1 FROM unnest(CAST(:digits AS text[])) AS part WHERE position(part IN key) > 0 OR position(part IN path) > 0
+    )
+    """
+)
+# The first row of a file without a header became the names of its columns.
+_FORGET_COLUMNS = text(
+    """
+    UPDATE "user" SET import_columns = '{}'
+    WHERE (:all OR id = :owner OR is_superuser) AND EXISTS (
+      SELECT 1 FROM unnest(CAST(:digits AS text[])) AS part
+      WHERE position(right(part, 9) IN regexp_replace(CAST(import_columns AS text), '[^0-9]', '', 'g')) > 0
     )
     """
 )
@@ -165,6 +180,11 @@ def hash_messages(connection: Connection, message_ids: Sequence[int]) -> int:
 def clear_provider_words(connection: Connection, person: Person) -> None:
     """The last reason of a provider's breaker or hold goes if it repeats the phone."""
     connection.execute(_CLEAR_PROVIDER, {"digits": [phone.lstrip("+") for phone in person.phones]})
+
+
+def forget_columns(connection: Connection, person: Person) -> None:
+    """Names of columns of imported files that are the phone, however it was written."""
+    connection.execute(_FORGET_COLUMNS, {**person.parameters, "digits": [phone.lstrip("+") for phone in person.phones]})
 
 
 def hash_listed(connection: Connection, person: Person) -> int:
