@@ -22,6 +22,7 @@ _GIVEN_ONCE = ("authorization", "content-type", "host", "idempotency-key", "if-m
 """Headers with one value: of two, everything behind the gateway would see the last alone."""
 _MULTIPART = re.compile(r"multipart/form-data\s*;.*?boundary=\"?([^\";,]+)", re.IGNORECASE)
 _NAME_SHOWN = 64
+_MOST_FIELDS = 500
 REPLACEMENT = "\ufffd".encode()
 
 
@@ -54,9 +55,12 @@ def body_of(event: Mapping[str, Any]) -> bytes:
         raise UnreadableRequestError("the body cannot be read") from None
 
 
-def require_readable_form(event: Mapping[str, Any]) -> None:
-    """Check the text fields of a form, or any other body that is not a file. Raises UnreadableRequestError."""
+def require_readable_form(event: Mapping[str, Any], most: int) -> None:
+    """Check the text fields of a form, or any other body that is not a file, and its size. Raises UnreadableRequestError."""
     body, content_type = body_of(event), _header(event, "content-type")
+    if len(body) > most:
+        raise UnreadableRequestError(f"the body has more than {counted(most, 'byte')}")
+    _require_few_fields(body, content_type)
     parts = _parts(body, content_type)
     if parts is not None:
         texts = [content for head, content in parts if b"filename" not in head.lower()]
@@ -66,6 +70,21 @@ def require_readable_form(event: Mapping[str, Any]) -> None:
         texts = [] if content_type.lower().startswith("application/octet-stream") else [body]
     if not all(map(is_readable, texts)):
         raise UnreadableRequestError("the form is not UTF-8")
+
+
+def _require_few_fields(body: bytes, content_type: str) -> None:
+    """Counted before anything is taken apart: each field costs more than its bytes."""
+    if content_type.lower().startswith(_FORM):
+        number = body.count(b"&") + 1
+    elif content_type.lower().startswith("multipart/form-data"):
+        multipart = _MULTIPART.match(content_type)
+        if multipart is None:
+            raise UnreadableRequestError("the form has no boundary")
+        number = body.count(b"--" + multipart[1].strip().encode("utf-8", "replace"))
+    else:
+        return
+    if number > _MOST_FIELDS:
+        raise UnreadableRequestError(f"the form has more than {counted(_MOST_FIELDS, 'field')}")
 
 
 def require_given_once(event: Mapping[str, Any], several: Collection[str]) -> None:

@@ -51,6 +51,7 @@ class FrontDoor:
             _Proxy(api_url),
             http=_Protocol,
             ws="none",
+            proxy_headers=False,  # it would believe what a client on this machine says of its own address
             lifespan="off",
             log_config=None,  # the functions log what they do; a second line for each request helps nobody
             access_log=False,

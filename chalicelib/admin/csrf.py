@@ -10,6 +10,8 @@ import secrets
 from collections.abc import Sequence
 from http import HTTPStatus
 
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 from starlette.middleware.base import RequestResponseEndpoint
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -34,7 +36,10 @@ class SessionCsrf(CSRFMiddleware):
         bound_to = session_secret(request) or before.secret
         request.state.csrf_token = self.token(bound_to)
         if request.method not in self.safe_methods:
-            submitted = await self._get_submitted_token(request)
+            try:
+                submitted = await self._get_submitted_token(request)
+            except (HTTPException, MultiPartException):
+                return PlainTextResponse("the form cannot be read", status_code=HTTPStatus.BAD_REQUEST)
             if not submitted or not self.fits(submitted, bound_to):
                 what = "invalid" if submitted else "missing"
                 return PlainTextResponse(f"CSRF token {what}", status_code=HTTPStatus.FORBIDDEN)

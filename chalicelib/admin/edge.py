@@ -53,6 +53,7 @@ class Edge:
                 given = [
                     (name, own_cookie(value, is_https(scope)) if name == b"set-cookie" else value)
                     for name, value in message["headers"]
+                    if not (is_static and name == b"set-cookie")  # also not where there is no such file
                 ]
                 message["headers"] = [*given, *_headers(scope, nonce, message)]
             await send(message)

@@ -24,6 +24,8 @@ _SEVERAL = ("fields", "pks", "sort")
 _CALLBACK = "/single-sign-on/callback"
 """It refuses a repeated parameter itself, and records the failed login."""
 
+_MOST_OF_LOGIN = 2**14
+_MOST = 6 * 2**20  # as much as Lambda takes
 _PATH = 100  # characters of a refused path that are kept
 
 
@@ -54,7 +56,7 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def _answer(event: dict[str, Any], context: Any) -> dict[str, Any]:
     try:
         require_readable(event)
-        require_readable_form(event)
+        require_readable_form(event, _MOST_OF_LOGIN if str(event.get("path", "")).rstrip("/").endswith("/login") else _MOST)
         if not str(event.get("path", "")).endswith(_CALLBACK):
             require_given_once(event, _SEVERAL)
     except UnreadableRequestError as error:

@@ -58,6 +58,43 @@ def test_forms_that_are_not_utf_8_are_refused(root: Browser, engine: Engine, bro
         assert connection.execute(text("SELECT count(*) FROM mailing")).scalar_one() == 0
 
 
+ODD_FORMS = {
+    "many fields": ("application/x-www-form-urlencoded", b"&".join(b"f%d=v" % n for n in range(501))),
+    "only separators": ("application/x-www-form-urlencoded", b"&" * 10_000),
+    "many parts": (
+        "multipart/form-data; boundary=x",
+        b'--x\r\nContent-Disposition: form-data; name="f"\r\n\r\nv\r\n' * 501 + b"--x--",
+    ),
+    "no boundary": ("multipart/form-data", b"csrftoken=x"),
+    "empty boundary": ('multipart/form-data; boundary=""', b"----"),
+    "not closed": ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="f"\r\n\r\nv'),
+    "no name": ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data\r\n\r\nv\r\n--x--\r\n"),
+    "no disposition": ("multipart/form-data; boundary=x", b"--x\r\n\r\nv\r\n--x--\r\n"),
+    "bad header": ("multipart/form-data; boundary=x", b"--x\r\nA\x00: b\r\n\r\nv\r\n--x--\r\n"),
+    "no form at all": ("multipart/form-data; boundary=x", b"csrftoken=x"),
+    "odd charset": ("application/x-www-form-urlencoded; charset=utf-7", b"csrftoken=+AGE-"),
+    "long part": (
+        "multipart/form-data; boundary=x",
+        b'--x\r\nContent-Disposition: form-data; name="f"\r\n\r\n' + b"v" * 2**21 + b"\r\n--x--\r\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("path", ["/admin/login", "/admin/client/create", "/admin/import/begin"])
+@pytest.mark.parametrize("kind", ODD_FORMS)
+def test_odd_forms_are_refused_before_anybody_has_logged_in(browser: Browser, kind: str, path: str) -> None:
+    content_type, body = ODD_FORMS[kind]
+    assert browser.ask_bytes("POST", path, body, content_type).status in (400, 403)
+
+
+def test_the_login_form_is_small(browser: Browser) -> None:
+    fields = {"csrftoken": browser.csrf, "username": "x"}
+    form = "application/x-www-form-urlencoded"
+    for size, status in ((15_000, 401), (17_000, 400)):
+        body = urlencode({**fields, "password": "p" * size}).encode()
+        assert browser.ask_bytes("POST", "/admin/login", body, form).status == status
+
+
 def test_a_request_that_cannot_be_read_is_told_so_in_the_reader_s_language(browser: Browser) -> None:
     browser.language = "ru"
     answer = browser.ask("GET", "/admin/login?next=%FF")

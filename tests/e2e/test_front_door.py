@@ -68,6 +68,7 @@ def connection(upstream: list[str | None]) -> Iterator[http.client.HTTPConnectio
 def test_method_path_body_and_headers_arrive_as_they_are(connection: http.client.HTTPConnection, method: str) -> None:
     body = bytes(range(256))
     headers = {"Host": "mailings.example", "Authorization": "Token x", "X-Own": "ä", "X-Forwarded-Host": "liar"}
+    headers |= {"X-Forwarded-For": "198.51.100.1", "X-Forwarded-Proto": "https"}
     connection.request(method, "/api/v1/client/?q=%D0%B0&q=2", body, headers)
     answer = connection.getresponse()
     seen = json.loads(answer.read())
@@ -79,6 +80,7 @@ def test_method_path_body_and_headers_arrive_as_they_are(connection: http.client
     assert seen["headers"]["Host"] == "mailings.example"
     assert seen["headers"]["X-Forwarded-Host"] == "mailings.example"
     assert seen["headers"]["X-Forwarded-Proto"] == "http"
+    assert seen["headers"]["X-Forwarded-For"] == "127.0.0.1", "limits go by the address, which a client does not choose"
     assert seen["headers"]["Authorization"] == "Token x"
 
 

@@ -1,5 +1,12 @@
 """The main job: a mailing is written, its moment comes, everybody gets one message."""
 
+import re
+
+import requests
+
+from local import aws, logs
+from local.stack import PASSWORD, SUPERUSER
+from tests import personal
 from tests.e2e.stage import ALL_CLIENTS, CLIENTS_OF_ONE_CODE, Stage
 
 
@@ -31,3 +38,38 @@ def test_a_finished_mailing_leaves_no_schedule(stage: Stage) -> None:
 def test_the_providers_page_tells_what_the_functions_were_given(stage: Stage) -> None:
     [provider] = [each for each in stage.api.get("/api/v1/provider")["results"] if each["environment"]]
     assert (provider["kind"], provider["url"], provider["honours_key"]) == ("contract", stage.stack.provider.url, True)
+
+
+def test_no_function_logs_whom_it_met_nor_what_it_was_told(stage: Stage) -> None:
+    """All lines of all functions since the stack was deployed, what Lambda and libraries write included."""
+    phone, name, typed = "+79107770001", "Ermengarde of Xanten", "correct horse 0815"
+    api, url = stage.api, stage.stack.url
+    client = api.post("/api/v1/client", {"phone": phone, "time_zone": "UTC", "attributes": {"name": name}, "tags": ["met-once"]})
+    mailing = stage.write_mailing(starts_in=-1, text="Personal regards, ${name}", filter_tags=["met-once"])
+    stage.finished(mailing["id"], within=60)
+    api.post(f"/api/v1/mailing/{mailing['id']}/test", {"phone": phone, "client": client["id"]})
+    token = api.post("/api/v1/token", {"name": "seen once"})["token"]
+    with requests.Session() as browser:
+        browser.trust_env = False
+        page = browser.get(f"{url}/admin/login", timeout=60).text
+        csrf = re.search(r'name="csrf-token" content="([^"]*)"', page)
+        assert csrf is not None
+        for username, password in ((name, typed), (SUPERUSER, PASSWORD)):
+            fields = {"username": username, "password": password, "csrftoken": csrf[1]}
+            browser.post(f"{url}/admin/login", fields, timeout=60)
+        assert browser.get(f"{url}/admin/client/list", params={"q": phone}, timeout=60).ok
+        secrets = [cookie.value or "" for cookie in browser.cookies if "session" in cookie.name or "device" in cookie.name]
+    for path in (f"/api/v1/client/by-phone/{phone}", f"/api/v1/{phone}", f"/{name}?q={phone}"):
+        requests.get(f"{url}{path}", headers={"Authorization": f"Token {token}"}, timeout=60)
+    api.post("/api/v1/person/erase", {"phone": phone})
+
+    lines = [line for _, _, line in logs._lines(aws.client("logs", stage.stack.endpoint), 0)]
+    assert any('"audit": "erased"' in line for line in lines), "the last call is among them"
+    assert {event_of(line) for line in lines} >= {"request", "admin", "audit"}
+    texts = [phone[1:], name, typed, PASSWORD, token, "Personal regards", "met-once", *secrets]
+    assert {each: line for line in lines for each in personal.told(line, texts)} == {}
+
+
+def event_of(line: str) -> str:
+    found = re.search(r'"event": "(\w+)"', line)
+    return found[1] if found else ""
