@@ -68,11 +68,14 @@ _PHONE = re.compile(r"(?<![\d.:-])\+?[1-9]\d{9,14}(?![\d.])")
 _TOKEN = re.compile(r"mlg_\d+_\S{10}|(?<![\w-])[\w-]{43}(?![\w-])")
 _TEXTS = text(
     """
-    SELECT phone AS it FROM client UNION SELECT value FROM client, jsonb_each_text(attributes)
+    SELECT phone AS it FROM client
+    UNION SELECT value FROM client, jsonb_each_text(CASE WHEN jsonb_typeof(attributes) = 'object' THEN attributes ELSE '{}' END)
     UNION SELECT text FROM mailing UNION SELECT phone FROM do_not_contact UNION SELECT reason FROM do_not_contact
     UNION SELECT username FROM "user"
     """
 )
+_OUR_WORDS = frozenset({"_aws", "time", "level", "event", "audit"})
+_LENGTH_OF_AN_ID = 6
 _SHORT = 5
 """A text of fewer characters is looked for as a whole value: `hello` may stand in another word."""
 
@@ -85,7 +88,7 @@ def told(line: str, texts: Iterable[str] = ()) -> set[str]:
         fields = {"line": line}
     if not isinstance(fields, dict):
         fields = {"line": fields}
-    values = list(_values({name: value for name, value in fields.items() if name not in ("_aws", "time")}))
+    values = list(_values({name: value for name, value in fields.items() if name not in _OUR_WORDS}))
     found = {match[0] for value in values for pattern in (_PHONE, _TOKEN) for match in pattern.finditer(value)}
     return found | {
         each for each in texts if each and (each in values or (len(each) > _SHORT and any(each in it for it in values)))
@@ -135,4 +138,5 @@ def logged() -> Iterator[list[str]]:
 def texts_of(owner_engine: Engine) -> list[str]:
     """What the database knows of persons, and what their users wrote."""
     with owner_engine.connect() as connection:
-        return [str(each) for each in connection.execute(_TEXTS).scalars()]
+        found = [str(each) for each in connection.execute(_TEXTS).scalars()]
+    return [each for each in found if len(each) > _LENGTH_OF_AN_ID or not each.isdigit()]
