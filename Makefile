@@ -4,6 +4,8 @@
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/sh
 export PYTHON
+# Container images forbid bytecode for their size's sake; here each of the hundred processes of a run would compile all sources again.
+unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 RUN := $(BIN)/python -m
 
