@@ -5,6 +5,7 @@ import json
 import re
 import zlib
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from local.conditions import decided
@@ -63,9 +64,15 @@ _ATTRIBUTES = {
 def resources_of(template: Mapping[str, Any], stage: str, parameters: Mapping[str, str]) -> Resources:
     """The resources that a deployment with these parameters makes, with literal properties."""
     given = {"ProviderUrl": "https://provider.example", **parameters}
-    made = decided(transformed(template, stage), {"Stage": stage, **given})
+    made = decided(json.loads(_transformed(json.dumps(template), stage)), {"Stage": stage, **given})
     resolver = _Resolver(made, {"Stage": stage, **given})
     return {name: {**item, "Properties": resolver.of(item.get("Properties", {}))} for name, item in made["Resources"].items()}
+
+
+@lru_cache(maxsize=4)
+def _transformed(template: str, stage: str) -> str:
+    """As JSON, so that nobody changes what is kept: the transform takes longer than all that is asked of most of its results."""
+    return json.dumps(transformed(json.loads(template), stage))
 
 
 class _Resolver:
