@@ -209,6 +209,9 @@ def _run_chalice(project: Path, stage: str) -> None:
     ]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment |= {"AWS_DEFAULT_REGION": REGION, "PYTHONPATH": "", "PYTHONWARNINGS": "ignore"}
+    environment |= {
+        "PYTHONDONTWRITEBYTECODE": "1"
+    }  # it imports the code, and would pack the bytecode of the Python that runs here
     done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     said = (done.stdout + done.stderr).strip()
     if done.returncode or not (project / "out" / "sam.yaml").exists():

@@ -260,8 +260,11 @@ def test_a_missing_wheel_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("stage", PYTHONS)
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_a_stage_is_packaged_for_its_own_python_whatever_runs(stage: str, architecture: str, tmp_path: Path) -> None:
+def test_a_stage_is_packaged_for_its_own_python_whatever_runs(
+    stage: str, architecture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Wheels, bytecode and runtime are of one version."""
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # else nothing that is run on the way would leave bytecode
     python = PYTHONS[stage]
     if python != this_python() and python not in dict(interpreters()):
         pytest.skip(f"Python {python} is not here")
