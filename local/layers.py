@@ -17,10 +17,15 @@ PYTHONS = "pythons"  # no folder: the quick layers once more, on the other inter
 OTHER_PYTHON = "other-python"  # no folder: the unit layer once more, on the newest of them
 DEPLOYING = {"e2e", "deployment"}
 _TEST_BY_TEST = ("-n", "logical", "--maxprocesses", "4", "--dist", "worksteal")
+_TWO_BY_TWO = ("-n", "logical", "--maxprocesses", "2", "--dist", "worksteal")
 _FILE_BY_FILE = ("-n", "logical", "--maxprocesses", "2", "--dist", "loadfile")
-SIDE_BY_SIDE = {**dict.fromkeys(("api", "integration", "faults", "admin"), _TEST_BY_TEST), "e2e": _FILE_BY_FILE}
-"""Layers whose tests run in several processes: many small tests with a database server for each process, or some long ones, which
-mostly wait, with a whole stack for each."""
+SIDE_BY_SIDE = {
+    **dict.fromkeys(("unit", OTHER_PYTHON), _TWO_BY_TWO),
+    **dict.fromkeys(("api", "integration", "faults", "admin"), _TEST_BY_TEST),
+    **dict.fromkeys(("packaging", "e2e", "browser"), _FILE_BY_FILE),
+}
+"""Layers whose tests run in several processes: small tests that only compute, as many as there are processors; small ones with a
+database server for each process, which also wait; or long ones with packages, or a whole stack, for each."""
 NO_TESTS = 5  # pytest's exit code
 
 
@@ -51,7 +56,7 @@ def _run(layer: str, more: list[str]) -> int:
     if layer == PYTHONS:
         return pythons.run([])
     if layer == OTHER_PYTHON:
-        return pythons.run(["tests/unit"], most=1)
+        return pythons.run(["tests/unit", *_processes(layer)], most=1)
     command = [sys.executable, "-m", "pytest", "-q", f"tests/{layer}", *_processes(layer), *more]
     return subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL).returncode
 
