@@ -15,6 +15,7 @@ from chalicelib.domain.phone import CountryError, PhoneError, misspellings, pars
 from chalicelib.services import history
 from chalicelib.services.history import Change, Kind
 from chalicelib.services.ownership import listed_owner, owner_of_new
+from chalicelib.services.phones import typed_phone
 from chalicelib.storage import clients, do_not_contact
 from chalicelib.storage.do_not_contact import DoNotContactRow
 from chalicelib.storage.engine import autocommit
@@ -104,10 +105,7 @@ def page(
 ) -> list[DoNotContactRow]:
     """A slice of the asker's list (a superuser's: of everyone's), or the entry of one phone as typed. Raises InvalidInputError."""
     if phone is not None:
-        problems = _problems(NewEntry(phone, country=country), "")
-        if problems:
-            raise InvalidInputError(*problems)
-        phone = parse_phone(phone, country)
+        phone = typed_phone(phone, country)
     owner = listed_owner(principal, owner_id)
     with autocommit(source) as connection:
         return do_not_contact.page(connection, owner, phone, part)

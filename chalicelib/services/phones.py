@@ -9,6 +9,7 @@ def typed_phone(text: str, country: str | None = None) -> str:
     try:
         return parse_phone(text, country)
     except PhoneError as error:
-        raise InvalidInputError(FieldError("phone", str(error), FieldCode.WRONG_FORMAT)) from None
+        hint = "; the + of a number is written %2B in an address" if text.startswith(" ") else ""
+        raise InvalidInputError(FieldError("phone", f"{error}{hint}", FieldCode.WRONG_FORMAT)) from None
     except CountryError as error:
         raise InvalidInputError(FieldError("default_country", str(error), FieldCode.WRONG_FORMAT)) from None

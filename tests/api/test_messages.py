@@ -305,3 +305,10 @@ def test_the_calls_for_a_message_are_shown_with_it(anna: Api, boris: Api, runnin
     }
     assert "calls" not in anna.get("/api/v1/message?status=1")["results"][0], "only with a single message"
     boris.get(path(running), expect=404)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/message", "/api/v1/do-not-contact"])
+def test_a_plus_that_an_address_made_a_space_is_told(anna: Api, path: str) -> None:
+    [refused] = anna.get(f"{path}?phone=+79101234567", expect=422)["errors"]
+    assert (refused["field"], "%2B" in refused["message"]) == ("phone", True)
+    assert anna.get(f"{path}?phone=%2B79101234567")["results"] == []
