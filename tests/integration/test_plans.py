@@ -206,6 +206,7 @@ class Steps:
         self.run(engine, "failure", lambda c: gates.failed(c, "default", 1, limit=1, reason="", now=NOW, probe_at=NOW))
         self.run(engine, "probe", lambda c: [gates.outlook(c, "default"), gates.take_probe(c, "default", NOW, NOW + HOUR)])
         self.run(engine, "probe returned", lambda c: gates.return_probe(c, "default", NOW, NOW + HOUR))
+        self.run(engine, "probe now", lambda c: gates.probe_now(c, "default"))
         self.run(engine, "breaker closed", lambda c: gates.close(c, "default", NOW))
         self.run(engine, "suspicion", lambda c: gates.suspect(c, "default", NOW))
         self.run(engine, "throttled", lambda c: gates.throttled(c, "default", 1, NOW))
