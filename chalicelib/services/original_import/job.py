@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from chalicelib.domain.errors import ServiceError
+from chalicelib.domain.words import counted
 from chalicelib.services.history import Kind
 from chalicelib.storage import history, original
 from chalicelib.storage.original import OriginalTables
@@ -72,7 +73,7 @@ class ImportJob:
                 page = next(pages, None)
             except UnicodeDecodeError as error:
                 raise OriginalError(
-                    f"{self.options.tables.name(kind)}: a text is not UTF-8, in one of the {original.PAGE:,} rows from {last} on by id;"
+                    f"{self.options.tables.name(kind)}: a text is not UTF-8, in {counted(original.PAGE, 'row')} from {last} on by id;"
                     " the database's encoding is SQL_ASCII: correct the text, or load a dump of it into a database in UTF8"
                 ) from error
             if page is None:
