@@ -1,6 +1,6 @@
 """Use cases of looking on: a mailing on its way, and the whole service at one glance."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -79,12 +79,17 @@ class Matches:
     values: Mapping[str, NameValues]
 
 
-def matches(source: Engine, principal: Principal, selection: Selection, owner_id: int | None) -> Matches:
-    """How many clients a selection matches while it is being written. Raises InvalidInputError for another's clients."""
+def matches(
+    source: Engine, principal: Principal, selection: Selection, owner_id: int | None, names: Collection[str] = ()
+) -> Matches:
+    """How many clients a selection matches while it is being written, and what values they have for the `names` in the text.
+
+    Raises InvalidInputError for another's clients.
+    """
     with source.begin() as connection:
         owner = owner_of_new(connection, principal, owner_id)
         by_zone = selections.count_by_zone(connection, owner, selection)
-        values = selections.values_of(connection, owner, selection, selections.attribute_names(connection, owner, selection))
+        values = selections.values_of(connection, owner, selection, names)
         return Matches(sum(by_zone.values()), len(by_zone), selections.count_barred(connection, owner, selection), values)
 
 

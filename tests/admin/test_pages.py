@@ -90,3 +90,13 @@ def test_everyone_sees_their_own(root: Browser, anna: Browser, engine: Engine) -
 def test_a_cookie_with_a_time_zone_that_is_none(root: Browser, zone: str) -> None:
     root.cookies = {"timezone": zone, **root.cookies}
     assert root.get("/dashboard.json").json["now"].endswith("UTC")
+
+
+def test_a_selection_tells_the_longest_values_of_the_names_in_the_text_alone(root: Browser, engine: Engine) -> None:
+    """All the names that a million clients have would take seconds, at each key that is pressed."""
+    fill(engine, "root")
+    found = root.get(f"/data/selection?names=name,city,%24%7B,{'x' * 300},name,").json
+    assert found["values"] == {"name": ["Анна <b>", "Анна <b>", False], "city": ["", None, True]}
+    assert root.get("/data/selection").json["values"] == {}
+    many = ",".join(f"n{number}" for number in range(500))
+    assert len(root.get(f"/data/selection?names={many}").json["values"]) == 50

@@ -21,9 +21,11 @@ from chalicelib.admin.pages.base import Page
 from chalicelib.admin.progress import stacked
 from chalicelib.admin.views.base import ServiceView
 from chalicelib.admin.words import MAILING_COLOURS, error, mailing_status, part_title
+from chalicelib.domain import limits
 from chalicelib.domain.cells import split_words
 from chalicelib.domain.characters import canonical
 from chalicelib.domain.errors import ServiceError
+from chalicelib.domain.personal_text import is_attribute_name
 from chalicelib.domain.selection import Selection
 from chalicelib.domain.status import PARTS, UNPLANNED, MailingStatus, MessageStatus
 from chalicelib.domain.zones import is_known
@@ -55,8 +57,10 @@ class DataPage(Page):
         query = request.query_params
         tags = tuple(canonical(tag) for tag in split_words(query.get("tags", "")))
         chosen = Selection(tuple(split_words(query.get("codes", ""))), tags)
+        typed = query.get("names", "").split(",")[: limits.ATTRIBUTES]
+        names = {name for name in typed if is_attribute_name(name)}
         try:
-            found = progress.matches(engine(), principal_of(request), chosen, whole(query.get("owner")))
+            found = progress.matches(engine(), principal_of(request), chosen, whole(query.get("owner")), names)
         except ServiceError:
             return JSONResponse({"text": ""})
         text = count_of(found.clients, "Matches %(n)s client", "Matches %(n)s clients")

@@ -13,6 +13,11 @@
     });
   }
 
+  function names(text, table) {
+    const asked = [...text.matchAll(placeholders(table))].filter(([, dollars, name]) => name !== undefined && dollars.length % 2);
+    return [...new Set(asked.map(([, , name]) => name.normalize()))].sort();
+  }
+
   // What makes the text largest: the longest value of each name, and the longest that is not GSM's where there is one. `known` has both by
   // name, and whether a client lacks it: a default counts then. The rule of services/text_checks.py.
   function largest(text, known, table) {
@@ -55,6 +60,11 @@
   field.closest(".mb-3").append(place);
   function show() {
     const text = field.value.replace(/\r\n/g, "\n");
+    const asked = names(text, table).slice(0, 50).join();
+    if (asked !== (field.dataset.names ?? "")) {
+      field.dataset.names = asked;
+      document.dispatchEvent(new CustomEvent("text-names"));
+    }
     const counts = largest(text, known, table).map(each => count(fill(text, each, table), table));
     const found = counts.reduce((one, other) => (other.segments - one.segments || other.units - one.units) > 0 ? other : one);
     let said = words.size.replace("%(segments)s", found.segments).replace("%(encoding)s", found.encoding).replace("%(units)s", found.units);
