@@ -99,12 +99,17 @@ def _values(value: object) -> Iterator[str]:
     if isinstance(value, dict):
         for name, inner in value.items():
             yield str(name)
-            yield from _values(inner)
+            if not (str(name).endswith(("_id", "_ids")) and _are_ids(inner)):  # after a restore they are as long as phones
+                yield from _values(inner)
     elif isinstance(value, list):
         for inner in value:
             yield from _values(inner)
     elif value is not None:
         yield str(value)
+
+
+def _are_ids(value: object) -> bool:
+    return all(type(each) is int for each in (value if isinstance(value, list) else [value]))
 
 
 class _Lines(logging.Handler):

@@ -331,6 +331,7 @@ MESSAGES: dict[str, str] = {
     "Options": "Параметры",
     "Position": "Порядок",
     "Probe now": "Проверить сейчас",
+    "This is not possible in its present state. Reload the page.": "В нынешнем состоянии это невозможно. Обновите страницу.",
     "Providers": "Провайдеры",
     "provider": "провайдер",
     "Sender": "Отправитель",

@@ -65,6 +65,7 @@ LATIN = re.compile(
     r"mailing-api|Europe/Moscow|Asia/Tokyo|\bUTC\b|API|\bCSV\b|\.?xlsx|UTF-8|\bID\b|E\.164|IANA|English|https?://\S+|\$\{[^}]*\}|mlg_[\w-]+|"
     r"Authorization: Token|phone|time_zone|operator_code|tags|attributes\.name|name = \w+|\badmin\b|\bvip\b|Anna|"
     r"\bSMS\b|\bGSM\b|\bUCS-2\b|U\+[0-9A-F]{4}(?: [A-Z ]+)?|\bdefault\b|"
+    r"docs/provider\.md|https://|AWS End User Messaging|Twilio|Infobip|SMSC\.ru|HTTP API|"
     r"HTTP \d+|Chrome, Linux|\bJSON\b|\b[A-Z2-7]{32}\b|\blogin\b|semyon"
 )
 

@@ -120,6 +120,10 @@ class ServiceView(ModelView):
             raise ActionFailed(gettext("Invalid row action"))
         with shown_as_alert():
             self.id_of(pk)
+        # The library says "Forbidden" to this, too, which would be a 403 in the audit log.
+        obj = await self.find_by_pk(request, pk) if await self.is_row_action_allowed(request, name) else None
+        if obj is not None and not await self.is_row_action_allowed_for_obj(request, name, obj):
+            raise ActionFailed(gettext("This is not possible in its present state. Reload the page."))
         return await super().handle_row_action(request, pk, name)
 
     async def _export_resolve_items(
