@@ -171,4 +171,5 @@
   check.addEventListener("click", () => work(() => take(false)));
   run.addEventListener("click", () => work(() => take(true)));
   if (/^#[0-9]+$/.test(location.hash)) work(() => resume(Number(location.hash.slice(1)))).then(() => { if (!upload?.columns) { upload = null; result.replaceChildren(); } });
+  else if (file.files.length) work(read); // given before this script was there, or kept by the browser when the page was loaded again
 })();
