@@ -13,16 +13,14 @@
     });
   }
 
-  function names(text, table) {
-    const asked = [...text.matchAll(placeholders(table))].filter(([, dollars, name]) => name !== undefined && dollars.length % 2);
-    return [...new Set(asked.map(([, , name]) => name.normalize()))].sort();
-  }
+  const asking = (text, table) => [...text.matchAll(placeholders(table))].filter(([, dollars, name]) => name !== undefined && dollars.length % 2);
+  const names = (text, table) => [...new Set(asking(text, table).map(([, , name]) => name.normalize()))].sort();
 
   // What makes the text largest: the longest value of each name, and the longest that is not GSM's where there is one. `known` has both by
   // name, and whether a client lacks it: a default counts then. The rule of services/text_checks.py.
   function largest(text, known, table) {
     const gsm = new Set(table.gsm + table.extension), size = each => [...each].length;
-    const asked = [...text.matchAll(placeholders(table))].filter(([, dollars, name]) => name !== undefined && dollars.length % 2);
+    const asked = asking(text, table);
     const required = new Set(asked.filter(([, , , byDefault]) => byDefault === undefined).map(([, , name]) => name.normalize()));
     const longest = Object.create(null), odd = Object.create(null); // a name may be __proto__
     for (const [, , asIs] of asked) {
